@@ -1,0 +1,48 @@
+# Every target is a plain command that you could type yourself.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: run test check format bench schema lock clean
+
+run: .venv/.ready-run
+	$(BIN)/dunlin dev
+
+test: .venv/.ready-dev
+	$(BIN)/python -m pytest
+
+check: .venv/.ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit
+
+format: .venv/.ready-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.ready-dev
+	$(BIN)/python -m bench
+
+schema: .venv/.ready-dev
+	$(BIN)/dunlin schema > schema.graphql
+
+lock: .venv/.ready-dev
+	$(BIN)/uv pip compile pyproject.toml --extra embedded --group build --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements/run.txt
+	$(BIN)/uv pip compile pyproject.toml --extra embedded --group build --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements/run.txt --output-file requirements/dev.txt
+
+clean:
+	rm -rf .venv var build *.egg-info
+
+.venv/.ready-run: requirements/run.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Dunlin needs Python 3.11 or newer; this is %d.%d. Choose another with PYTHON=..." % sys.version_info[:2])'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/.ready-dev: .venv/.ready-run requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	touch $@
