@@ -3,7 +3,7 @@
 `Channel` is the seam; its implementations live in `channels/`, one file per carrier.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -169,7 +169,7 @@ class Channel(Protocol):
         ...
 
     def read_callback(
-        self, path_and_query: str, fields: Mapping[str, str], signature: str, credentials: Credentials
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> StatusReport:
         """Return what a status callback says, or raise `ForgedCallback` or `MalformedCallback`."""
         ...
