@@ -1,11 +1,11 @@
 """The life of one reminder.
 
-    SCHEDULED --> SENDING --> SENT --> DELIVERED | UNDELIVERED | FAILED
-        |  ^        |  |
-        |  |        |  +--> UNCONFIRMED --> SENT .. FAILED, or SCHEDULED after proof of absence
-        |  +--------+  (throttled or never connected: the carrier certainly did not take it)
-        |           +-----> FAILED (refused)
-        +--> CANCELED
+SCHEDULED --> SENDING --> SENT --> DELIVERED | UNDELIVERED | FAILED
+    |  ^        |  |
+    |  |        |  +--> UNCONFIRMED --> SENT .. FAILED, or SCHEDULED after proof of absence
+    |  +--------+  (throttled or never connected: the carrier certainly did not take it)
+    |           +-----> FAILED (refused)
+    +--> CANCELED
 """
 
 from enum import StrEnum

@@ -1,0 +1,147 @@
+"""Twilio: hands texts over through its SDK, and reads its status callbacks."""
+# The SDK ships no types.
+# mypy: disable-error-code="import-untyped"
+
+import re
+from collections.abc import Sequence
+from typing import assert_never
+
+from multidict import MultiDict
+from twilio.request_validator import RequestValidator
+
+from dunlin.channels import twilio_check, twilio_transport
+from dunlin.channels.twilio_errors import explain
+from dunlin.channels.twilio_transport import Transport, sending_client
+from dunlin.domain.carrier import (
+    Accepted,
+    Answer,
+    Credentials,
+    ForgedCallback,
+    MalformedCallback,
+    Message,
+    Refused,
+    Sender,
+    SenderKind,
+    StatusReport,
+    Throttled,
+    Unknown,
+    Unreached,
+    Verdict,
+)
+from dunlin.domain.reminder_status import ReminderStatus
+
+# Read by Twilio, neither sent back nor signed: up to five more tries after any failure, 5 s for each.
+# Without it a 500 of ours would lose the report.
+# https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+_CALLBACK_RETRIES = "#rc=5&rp=all&rt=5000"
+
+_MESSAGE_SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
+
+_STATUS = {
+    "accepted": ReminderStatus.SENT,
+    "scheduled": ReminderStatus.SENT,
+    "queued": ReminderStatus.SENT,
+    "sending": ReminderStatus.SENT,
+    "sent": ReminderStatus.SENT,
+    "delivered": ReminderStatus.DELIVERED,
+    "read": ReminderStatus.DELIVERED,
+    "undelivered": ReminderStatus.UNDELIVERED,
+    "failed": ReminderStatus.FAILED,
+    "canceled": ReminderStatus.FAILED,
+}
+
+
+class TwilioChannel:
+    """The `Channel` to Twilio. `public_url`, without a slash at its end, is where Twilio finds us."""
+
+    def __init__(self, public_url: str, transport: Transport) -> None:
+        self._public_url = public_url
+        self._transport = transport
+
+    async def send(self, message: Message) -> Answer:
+        try:
+            sid = await self._create(message)
+        except twilio_transport.NotSent as error:
+            return Unreached(str(error))
+        except twilio_transport.Throttled as error:
+            return Throttled(error.retry_after)
+        except twilio_transport.CallRefused as error:
+            meaning = explain(error.code)
+            return Refused(error.code, meaning.fault, meaning.sentence)
+        except twilio_transport.OutcomeUnknown as error:
+            return Unknown(str(error))
+        except Exception as error:
+            # A bug, ours or the SDK's, and perhaps after the POST: whoever sends again may send twice.
+            return Unknown(f"The text could not be handed over properly ({type(error).__name__}).")
+        if not isinstance(sid, str) or not sid:
+            return Unknown("The carrier answered without a message id.")
+        return Accepted(sid)
+
+    async def _create(self, message: Message) -> object:
+        created = await sending_client(message.credentials, self._transport).messages.create_async(
+            to=message.to,
+            body=message.text,
+            status_callback=self._public_url + message.callback_path + _CALLBACK_RETRIES,
+            **_sender_parameter(message.sender),
+        )
+        return created.sid
+
+    async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
+        return await twilio_check.check(credentials, sender, self._transport)
+
+    def read_callback(
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+    ) -> StatusReport:
+        if not signature_fits(self._public_url + path_and_query, fields, signature, credentials.auth_token):
+            raise ForgedCallback
+        given = MultiDict(fields)
+        if given.get("AccountSid") != credentials.account_sid:
+            raise ForgedCallback
+        return _report(given)
+
+
+def _sender_parameter(sender: Sender) -> dict[str, str]:
+    match sender.kind:
+        case SenderKind.MESSAGING_SERVICE:
+            return {"messaging_service_sid": sender.value}
+        case SenderKind.PHONE_NUMBER | SenderKind.ALPHANUMERIC:
+            return {"from_": sender.value}
+        case _:
+            assert_never(sender.kind)
+
+
+def signature_fits(url: str, fields: Sequence[tuple[str, str]], signature: str, auth_token: str) -> bool:
+    """Return whether the holder of `auth_token` signed these fields for this address.
+
+    Twilio signs with the account's primary auth token, also where an API key sends.
+    """
+    # Anybody can sign with an empty token.
+    if not auth_token:
+        return False
+    # The validator reads repeated fields from a MultiDict, and would see one of them in a dict.
+    return bool(RequestValidator(auth_token).validate(url, MultiDict(fields), signature))
+
+
+def _report(given: MultiDict[str]) -> StatusReport:
+    # An account's owner can sign anything: look at the form of what will be stored.
+    if not _MESSAGE_SID.fullmatch(given.get("MessageSid", "")):
+        raise MalformedCallback("MessageSid")
+    state = given.get("MessageStatus")
+    if not state:
+        raise MalformedCallback("MessageStatus")
+    code = _error_code(given.get("ErrorCode", ""))
+    reason = "The message was canceled at the carrier." if state == "canceled" else None
+    return StatusReport(
+        account_sid=given["AccountSid"],
+        provider_message_id=given["MessageSid"],
+        status=_STATUS.get(state),
+        error_code=code,
+        reason=explain(code).sentence if code is not None else reason,
+    )
+
+
+def _error_code(value: str) -> int | None:
+    # At most nine digits, so that it fits an integer column.
+    if not (value.isascii() and value.isdigit() and len(value) <= 9):
+        return None
+    return int(value) or None

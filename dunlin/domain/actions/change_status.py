@@ -1,0 +1,105 @@
+"""The one place where a reminder's status is changed, with everything that follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dunlin.domain.actions.complete_cases import complete_cases
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.store import Change, Transaction
+
+_FINAL = {
+    ReminderStatus.DELIVERED,
+    ReminderStatus.UNDELIVERED,
+    ReminderStatus.FAILED,
+    ReminderStatus.CANCELED,
+}
+_NEEDS_PERSON = {ReminderStatus.UNDELIVERED, ReminderStatus.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """A reminder's next status. The caller holds the reminder's row locked and has checked the way.
+
+    `scheduled_for` moves a reminder that goes again; `lease` is how long the holder of a SENDING one has.
+    """
+
+    organization_id: int
+    case_id: int
+    case_step_id: int
+    reminder_id: int
+    status: ReminderStatus
+    reason: str | None = None
+    error_code: int | None = None
+    scheduled_for: datetime | None = None
+    lease: timedelta | None = None
+    burned_tries: int = 0
+
+
+async def change_status(transaction: Transaction, changes: Sequence[StatusChange], now: datetime) -> None:
+    """Store the changes and append their events. A reminder may stand twice: the last status remains."""
+    if not changes:
+        return
+    last = {change.reminder_id: change for change in changes}.values()
+    await transaction.rows(_UPDATE, *zip(*(_columns(change) for change in last), strict=True), now)
+    transaction.record([_event(change, now) for change in changes])
+    await _explain_steps(transaction, [one for one in last if one.status is ReminderStatus.CANCELED])
+    await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON])
+    await complete_cases(transaction, {one.case_id for one in last if one.status in _FINAL})
+
+
+def _columns(change: StatusChange) -> tuple[object, ...]:
+    return (
+        change.reminder_id,
+        change.status.value,
+        change.reason,
+        change.error_code,
+        change.scheduled_for,
+        change.lease,
+        change.burned_tries,
+    )
+
+
+_UPDATE = """
+UPDATE reminder r
+SET status = t.status, status_reason = t.reason, error_code = t.error_code, tries = r.tries + t.burned_tries,
+    scheduled_for = coalesce(t.scheduled_for, r.scheduled_for), lease_until = clock_timestamp() + t.lease,
+    sent_at = CASE WHEN t.status IN ('SENT', 'DELIVERED', 'UNDELIVERED') THEN coalesce(r.sent_at, $8)
+                   ELSE r.sent_at END,
+    delivered_at = CASE WHEN t.status = 'DELIVERED' THEN $8 ELSE r.delivered_at END
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::interval[], $7::int[])
+  AS t(id, status, reason, error_code, scheduled_for, lease, burned_tries)
+WHERE r.id = t.id
+"""
+
+
+def _event(change: StatusChange, now: datetime) -> Change:
+    return Change(
+        change.organization_id,
+        change.case_id,
+        change.reminder_id,
+        change.status,
+        now,
+        change.reason,
+        change.error_code,
+    )
+
+
+async def _explain_steps(transaction: Transaction, canceled: Sequence[StatusChange]) -> None:
+    if canceled:
+        await transaction.rows(
+            "UPDATE case_step s SET state = 'SKIPPED', skipped_reason = t.reason"
+            " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE s.id = t.id",
+            [change.case_step_id for change in canceled],
+            [change.reason for change in canceled],
+        )
+
+
+async def _ask_for_attention(transaction: Transaction, failed: Sequence[StatusChange]) -> None:
+    if failed:
+        await transaction.rows(
+            "UPDATE collection_case c SET attention_reason = t.reason"
+            " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE c.id = t.id",
+            [change.case_id for change in failed],
+            [f"A reminder did not arrive: {change.reason or 'the carrier gives no reason.'}" for change in failed],
+        )

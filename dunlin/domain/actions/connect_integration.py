@@ -1,0 +1,106 @@
+"""Connect an integration: check the account with the carrier, then store it sealed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from dunlin.domain.carrier import (
+    CarrierUnavailable,
+    Channel,
+    Credentials,
+    CredentialsRejected,
+    Sender,
+    SenderRejected,
+    Verdict,
+)
+from dunlin.domain.choices import IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
+from dunlin.domain.errors import ProblemCode, refuse
+from dunlin.domain.store import Store, Transaction
+from dunlin.domain.tables import Connection, Integration
+from dunlin.domain.vault import Vault
+from dunlin.domain.viewer import Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierAccount:
+    """What to connect with."""
+
+    provider: IntegrationProvider
+    credentials: Credentials
+    sender: Sender
+
+
+async def connect_integration(
+    store: Store,
+    viewer: Viewer,
+    channel: Channel,
+    vault: Vault,
+    *,
+    organization_id: int | None,
+    kind: IntegrationKind,
+    account: CarrierAccount | None,
+    now: datetime,
+) -> Integration:
+    """Return the connected integration. Nothing of a former configuration comes back.
+
+    Refuses with NOT_FOUND, REQUIRED (no account given and none of the operator's), ALREADY_CONNECTED,
+    CREDENTIALS_REJECTED, SENDER_REJECTED or CARRIER_UNAVAILABLE; nothing is stored then.
+    """
+    viewer.require(Permission.CONFIGURE)
+    organization = await viewer.organization(organization_id, "organizationId")
+    integration = await Integration.get(organization_id=organization.id, kind=kind)
+    _require_open(integration)
+    if account is None:
+        raise refuse(
+            ProblemCode.REQUIRED,
+            "Give the Twilio account to connect: this service has none of its own.",
+            "twilio",
+        )
+    _require_good(await channel.check(account.credentials, account.sender))
+    sealed = vault.seal(account.credentials, organization_id=organization.id)
+
+    async def connect(transaction: Transaction) -> Integration:
+        locked = await Integration.select_for_update().get(id=integration.id)
+        _require_open(locked)
+        if locked.connection_id is not None:
+            await Connection.filter(id=locked.connection_id).update(retired_at=now)
+        connection = await Connection.create(
+            organization_id=organization.id,
+            provider=account.provider,
+            sender_kind=account.sender.kind,
+            sender=account.sender.value,
+            sealed_credentials=sealed,
+        )
+        locked.status = IntegrationStatus.CONNECTED
+        locked.connection_id = connection.id
+        locked.connected_at = now
+        locked.attention_reason = None
+        await locked.save()
+        transaction.reminders_due = True  # those that waited for good credentials
+        return locked
+
+    return await store.transact(connect)
+
+
+def _require_open(integration: Integration) -> None:
+    if integration.status is IntegrationStatus.CONNECTED:
+        raise refuse(
+            ProblemCode.ALREADY_CONNECTED,
+            f"{integration.kind} is connected already.",
+            "kind",
+            found=integration,
+        )
+
+
+def _require_good(verdict: Verdict) -> None:
+    match verdict:
+        case None:
+            return
+        case CredentialsRejected(reason):
+            raise refuse(ProblemCode.CREDENTIALS_REJECTED, reason, "twilio", "accountSid")
+        case SenderRejected(reason):
+            raise refuse(ProblemCode.SENDER_REJECTED, reason, "twilio", "sender")
+        case CarrierUnavailable(reason):
+            raise refuse(ProblemCode.CARRIER_UNAVAILABLE, reason, "twilio")
+        case _ as never:
+            assert_never(never)

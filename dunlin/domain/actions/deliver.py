@@ -1,0 +1,190 @@
+"""Deliver: claim what is due and mark it SENDING, before the first byte leaves. Recording is in `record`.
+
+The call to the carrier happens in between, with no transaction open.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.carrier import Sender, SenderKind
+from dunlin.domain.choices import CaseState, IntegrationProvider, IntegrationStatus
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
+from dunlin.domain.rules.schedule import window_of
+from dunlin.domain.store import Store, Transaction
+
+LEASE = timedelta(seconds=60)  # several times the longest handing over
+_LOOK_AGAIN = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One reminder that this worker holds until its lease ends. Nothing has been sent."""
+
+    reminder_id: int
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """One reminder marked SENDING: what is needed to hand it over once, and to record the answer."""
+
+    reminder_id: int
+    organization_id: int
+    connection_id: int
+    provider: IntegrationProvider
+    fence: int
+    correlation: str
+    sealed_credentials: bytes
+    sender: Sender
+    to: str
+    text: str
+
+
+async def claim_reminders(store: Store, *, limit: int) -> list[Claim]:
+    """Claim at most `limit` due reminders of connected integrations in one statement.
+
+    Integrations come in random order and none takes more than half, so that a large one starves nobody.
+    """
+
+    async def claim(transaction: Transaction) -> list[Claim]:
+        claimed = await transaction.rows(_CLAIM, limit, max(limit // 2, 1), LEASE)
+        return [Claim(row["id"], row["fence"]) for row in claimed]
+
+    return await store.transact(claim)
+
+
+async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> list[Handover]:
+    """Mark claimed reminders SENDING, committed, and return them; cancel or put back the others.
+
+    Integration, case and customer are held until commit: a disconnect, a payment or an opt-out comes before
+    this, and is seen, or after it, and sees SENDING.
+    """
+
+    async def mark(transaction: Transaction) -> list[Handover]:
+        found = await transaction.rows(_HOLD, *zip(*((c.reminder_id, c.fence) for c in claims), strict=True))
+        decided = [(row, may_hand_over(_situation(row), now)) for row in found]
+        going = [_handover(row) for row, decision in decided if isinstance(decision, Go)]
+        changes = [_sending(row) for row, decision in decided if isinstance(decision, Go)]
+        changes += [_canceled(row, decision) for row, decision in decided if isinstance(decision, Cancel)]
+        await _begin_attempts(transaction, going)
+        await change_status(transaction, changes, now)
+        await _put_back(transaction, [(row["id"], d.until) for row, d in decided if isinstance(d, Wait)])
+        return going
+
+    return await store.transact(mark) if claims else []
+
+
+def _situation(row: dict[str, Any]) -> Situation:
+    return Situation(
+        connected=row["connection_id"] is not None,
+        needs_attention=row["integration_status"] != IntegrationStatus.CONNECTED or row["sealed_credentials"] is None,
+        case_state=CaseState(row["case_state"]),
+        opted_out=row["sms_opted_out_at"] is not None,
+        window=window_of(row["window_start"], row["window_end"], json.loads(row["window_days"])),
+        zone=ZoneInfo(row["time_zone"]),
+    )
+
+
+def _handover(row: dict[str, Any]) -> Handover:
+    return Handover(
+        reminder_id=row["id"],
+        organization_id=row["organization_id"],
+        connection_id=row["connection_id"],
+        provider=IntegrationProvider(row["provider"]),
+        fence=row["fence"],
+        correlation=secrets.token_urlsafe(32),
+        sealed_credentials=row["sealed_credentials"],
+        sender=Sender(SenderKind(row["sender_kind"]), row["sender"]),
+        to=row["to"],
+        text=row["text"],
+    )
+
+
+def _sending(row: dict[str, Any]) -> StatusChange:
+    return StatusChange(
+        row["organization_id"],
+        row["case_id"],
+        row["case_step_id"],
+        row["id"],
+        ReminderStatus.SENDING,
+        lease=LEASE,
+    )
+
+
+def _canceled(row: dict[str, Any], decision: Cancel) -> StatusChange:
+    return StatusChange(
+        row["organization_id"],
+        row["case_id"],
+        row["case_step_id"],
+        row["id"],
+        ReminderStatus.CANCELED,
+        decision.reason,
+    )
+
+
+async def _begin_attempts(transaction: Transaction, handovers: Sequence[Handover]) -> None:
+    if handovers:
+        await transaction.rows(
+            _INSERT_ATTEMPTS,
+            *zip(
+                *((h.organization_id, h.reminder_id, h.connection_id, h.fence, h.correlation) for h in handovers),
+                strict=True,
+            ),
+        )
+
+
+async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, datetime | None]]) -> None:
+    """Leave reminders SCHEDULED: until the moment given, or to be looked at again in a while."""
+    if waiting:
+        await transaction.rows(
+            "UPDATE reminder r SET scheduled_for = coalesce(t.until, r.scheduled_for), lease_until ="
+            " CASE WHEN t.until IS NULL THEN clock_timestamp() + $3::interval END"
+            " FROM unnest($1::bigint[], $2::timestamptz[]) AS t(id, until) WHERE r.id = t.id",
+            *zip(*waiting, strict=True),
+            _LOOK_AGAIN,
+        )
+
+
+_CLAIM = """
+WITH picked AS MATERIALIZED (
+  SELECT due.id FROM (SELECT id FROM integration WHERE status = 'CONNECTED' ORDER BY random()) i
+  CROSS JOIN LATERAL (
+    SELECT r.id FROM reminder r
+    WHERE r.integration_id = i.id AND r.status = 'SCHEDULED' AND r.scheduled_for <= clock_timestamp()
+      AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp())
+    ORDER BY r.scheduled_for, r.id LIMIT $2 FOR UPDATE SKIP LOCKED
+  ) due LIMIT $1
+)
+UPDATE reminder r SET fence = r.fence + 1, lease_until = clock_timestamp() + $3::interval
+FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence
+"""
+
+# Rows of an integration that is being disconnected at this moment are passed over, so that one organization
+# never holds up the others; their lease runs out and they are looked at again.
+_HOLD = """
+SELECT r.id, r.fence, r.organization_id, r.case_id, r.case_step_id, r."to", r.text, i.status AS integration_status,
+       i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender, c.state AS case_state,
+       customer.sms_opted_out_at, o.time_zone, o.window_start, o.window_end, o.window_days
+FROM unnest($1::bigint[], $2::int[]) AS claim(id, fence)
+JOIN reminder r ON r.id = claim.id AND r.fence = claim.fence AND r.status = 'SCHEDULED'
+JOIN integration i ON i.id = r.integration_id
+LEFT JOIN connection k ON k.id = i.connection_id
+JOIN collection_case c ON c.id = r.case_id
+JOIN customer ON customer.id = c.customer_id
+JOIN organization o ON o.id = r.organization_id
+ORDER BY r.id
+FOR NO KEY UPDATE OF r SKIP LOCKED
+FOR SHARE OF i, c, customer SKIP LOCKED
+"""
+
+_INSERT_ATTEMPTS = """
+INSERT INTO send_attempt (organization_id, reminder_id, connection_id, fence, correlation, began_at)
+SELECT t.*, clock_timestamp() FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::text[]) AS t
+"""

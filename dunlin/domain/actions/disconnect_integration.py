@@ -1,0 +1,139 @@
+"""Disconnect an integration: at once, whole, and reported done only when nothing more goes out."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from dunlin.domain.actions.complete_cases import complete_cases
+from dunlin.domain.choices import IntegrationKind, IntegrationStatus, Permission
+from dunlin.domain.errors import ProblemCode, refuse
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.impact import Impact
+from dunlin.domain.store import Change, Store, Transaction, rows
+from dunlin.domain.tables import Connection, Integration
+from dunlin.domain.viewer import Viewer
+
+# No handing over can still be under way after this: the window to begin in, and the carrier's time-out.
+_LONGEST_HANDOVER = timedelta(seconds=2 + 10 + 1)
+_GLANCE_S = 0.05
+
+
+async def impact_of(integration: Integration) -> Impact:
+    """Return what disconnecting `integration` now would do."""
+    figures = await rows(
+        """
+        SELECT (SELECT count(*) FROM collection_step
+                WHERE organization_id = $1 AND communication_method = $2) AS steps,
+               (SELECT count(DISTINCT case_id) FROM case_step
+                WHERE organization_id = $1 AND communication_method = $2 AND state = 'PENDING') AS cases,
+               (SELECT count(*) FROM reminder WHERE integration_id = $3 AND status = 'SCHEDULED') AS reminders
+        """,
+        integration.organization_id,
+        integration.kind.value,
+        integration.id,
+    )
+    return Impact(connection_id=integration.connection_id, **figures[0])
+
+
+async def disconnect_integration(
+    store: Store,
+    viewer: Viewer,
+    *,
+    organization_id: int | None,
+    kind: IntegrationKind,
+    confirmed: bool,
+    impact_token: str | None,
+    now: datetime,
+) -> tuple[Integration, Impact]:
+    """Return the integration and what has really been changed.
+
+    Refuses with NOT_FOUND, CONFIRMATION_REQUIRED, NOT_CONNECTED or IMPACT_CHANGED; nothing is changed then.
+    """
+    viewer.require(Permission.CONFIGURE)
+    organization = await viewer.organization(organization_id, "organizationId")
+    if not confirmed:
+        raise refuse(
+            ProblemCode.CONFIRMATION_REQUIRED,
+            "Disconnecting needs confirmed: true. Read disconnectImpact first: what it says cannot be undone.",
+            "confirmed",
+        )
+
+    async def disconnect(transaction: Transaction) -> tuple[Integration, Impact]:
+        integration = await Integration.select_for_update().get(organization_id=organization.id, kind=kind)
+        if integration.connection_id is None:
+            raise refuse(ProblemCode.NOT_CONNECTED, f"{kind} is not connected.", "kind")
+        if impact_token is not None:
+            await _require_current(integration, impact_token)
+        impact = await _reset(transaction, integration, now)
+        await Connection.filter(id=integration.connection_id).update(retired_at=now)
+        integration.status = IntegrationStatus.DISCONNECTED
+        integration.connection_id = None
+        integration.disconnected_at = now
+        integration.attention_reason = None
+        await integration.save()
+        return integration, impact
+
+    integration, impact = await store.transact(disconnect)
+    if impact.connection_id is not None:
+        await _until_nothing_is_under_way(impact.connection_id)
+    return integration, impact
+
+
+async def _require_current(integration: Integration, impact_token: str) -> None:
+    fresh = await impact_of(integration)
+    if fresh.token != impact_token:
+        raise refuse(
+            ProblemCode.IMPACT_CHANGED,
+            f"The figures have changed: now {fresh.steps} steps, {fresh.cases} open cases and "
+            f"{fresh.reminders} scheduled reminders. Show disconnectImpact again before confirming.",
+            "impactToken",
+        )
+
+
+async def _reset(transaction: Transaction, integration: Integration, now: datetime) -> Impact:
+    """Set steps and pending case steps to NONE and cancel what is scheduled; return the figures."""
+    method, organization_id = integration.kind.value, integration.organization_id
+    reason = f"{method} was disconnected."
+    steps = await transaction.rows(
+        "UPDATE collection_step SET communication_method = 'NONE', version = version + 1"
+        " WHERE organization_id = $1 AND communication_method = $2 RETURNING id",
+        organization_id,
+        method,
+    )
+    cases = await transaction.rows(
+        "WITH reset AS (UPDATE case_step SET communication_method = 'NONE', skipped_reason = $3"
+        " WHERE organization_id = $1 AND communication_method = $2 AND state = 'PENDING' RETURNING case_id)"
+        " SELECT count(DISTINCT case_id) AS n FROM reset",
+        organization_id,
+        method,
+        reason,
+    )
+    canceled = await transaction.rows(
+        "UPDATE reminder SET status = 'CANCELED', status_reason = $2, fence = fence + 1, lease_until = NULL"
+        " WHERE integration_id = $1 AND status = 'SCHEDULED' RETURNING id, case_id, case_step_id",
+        integration.id,
+        reason,
+    )
+    await transaction.rows(
+        "UPDATE case_step SET state = 'SKIPPED', skipped_reason = $2 WHERE id = ANY($1)",
+        [row["case_step_id"] for row in canceled],
+        reason,
+    )
+    transaction.record(
+        [Change(organization_id, row["case_id"], row["id"], ReminderStatus.CANCELED, now, reason) for row in canceled]
+    )
+    await complete_cases(transaction, {row["case_id"] for row in canceled})
+    return Impact(integration.connection_id, len(steps), cases[0]["n"], len(canceled))
+
+
+async def _until_nothing_is_under_way(connection_id: int) -> None:
+    """Wait for the handings-over that began before the disconnect. Bounded, because each of them is."""
+    while True:
+        under_way = await rows(
+            "SELECT 1 FROM send_attempt WHERE connection_id = $1 AND outcome IS NULL"
+            " AND began_at > clock_timestamp() - $2::interval LIMIT 1",
+            connection_id,
+            _LONGEST_HANDOVER,
+        )
+        if not under_way:
+            return
+        await asyncio.sleep(_GLANCE_S)

@@ -1,0 +1,156 @@
+"""Open collection cases in bulk: idempotent by external reference, all or nothing."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from dunlin.domain.choices import Permission
+from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
+from dunlin.domain.rules.case_input import NewCase, check_cases, normalized
+from dunlin.domain.rules.schedule import SendWindow, starts_at, step_dates, window_of
+from dunlin.domain.store import Store, Transaction
+from dunlin.domain.tables import CollectionCase, CollectionCycle, CollectionStep, Organization
+from dunlin.domain.viewer import Viewer
+
+
+async def open_cases(
+    store: Store,
+    viewer: Viewer,
+    *,
+    organization_id: int | None,
+    cycle_id: int | None,
+    cases: list[NewCase],
+    now: datetime,
+) -> list[CollectionCase]:
+    """Return one case per entry, in their order; a case that exists is returned as it is.
+
+    Refuses with NOT_FOUND, or with every problem of every entry under its path; nothing is opened then.
+    """
+    viewer.require(Permission.COLLECT)
+    organization = await viewer.organization(organization_id, "organizationId")
+    cycle = await CollectionCycle.get_or_none(id=cycle_id, organization_id=organization.id)
+    if cycle is None:
+        raise not_found("collection cycle", "cycleId")
+    steps = await CollectionStep.filter(cycle_id=cycle.id).order_by("position")
+    if not steps:
+        raise Refusal([Problem(ProblemCode.INVALID, "The cycle has no steps.", ("cycleId",))])
+    if problems := check_cases(cases, organization.country):
+        raise Refusal(problems)
+    checked = [normalized(case, organization.country) for case in cases]
+
+    async def open_new(transaction: Transaction) -> list[CollectionCase]:
+        # The organization's row is the queue: two calls with the same references open each case once.
+        await Organization.select_for_update(no_key=True).get(id=organization.id)
+        references = [case.external_reference for case in checked]
+        known = await _by_reference(organization.id, references)
+        new = [case for case in checked if case.external_reference not in known]
+        if new:
+            await _insert(transaction, organization, cycle, steps, new, now)
+            transaction.plans_due = True
+            known = await _by_reference(organization.id, references)
+        return [known[reference] for reference in references]
+
+    return await store.transact(open_new)
+
+
+async def _by_reference(organization_id: int, references: list[str]) -> dict[str, CollectionCase]:
+    cases = await CollectionCase.filter(organization_id=organization_id, external_reference__in=references)
+    return {case.external_reference: case for case in cases}
+
+
+async def _insert(
+    transaction: Transaction,
+    organization: Organization,
+    cycle: CollectionCycle,
+    steps: Sequence[CollectionStep],
+    cases: Sequence[NewCase],
+    now: datetime,
+) -> None:
+    customers = await _upsert_customers(transaction, organization.id, cases)
+    last = await transaction.rows(
+        "UPDATE organization SET last_case_number = last_case_number + $2 WHERE id = $1 RETURNING last_case_number",
+        organization.id,
+        len(cases),
+    )
+    first_number = last[0]["last_case_number"] - len(cases) + 1
+    schedules = _schedules(organization, steps, cases, now)
+    rows = [
+        {
+            "number": f"DC-{first_number + place}",
+            "external_reference": case.external_reference,
+            "customer_id": customers[case.customer.external_reference],
+            "origin": case.origin,
+            "return_reason_code": case.return_reason_code,
+            "amount_due": str(case.amount),
+            "currency": case.currency,
+            "due_on": case.due_on.isoformat(),
+            "next_action_at": schedules[case.due_on][0].isoformat(),
+            "due_at": [moment.isoformat() for moment in schedules[case.due_on]],
+        }
+        for place, case in enumerate(cases)
+    ]
+    await transaction.rows(_INSERT_CASES, organization.id, cycle.id, now, json.dumps(rows))
+
+
+def _schedules(
+    organization: Organization, steps: Sequence[CollectionStep], cases: Sequence[NewCase], now: datetime
+) -> dict[date, list[datetime]]:
+    """Return the moments of all steps for each due date that occurs."""
+    zone = ZoneInfo(organization.time_zone)
+    window: SendWindow = window_of(organization.window_start, organization.window_end, organization.window_days)
+    today = now.astimezone(zone).date()
+    days = [step.trigger_days for step in steps]
+    return {
+        due_on: [starts_at(day, window, zone) for day in step_dates(due_on, days, today)]
+        for due_on in {case.due_on for case in cases}
+    }
+
+
+async def _upsert_customers(transaction: Transaction, organization_id: int, cases: Sequence[NewCase]) -> dict[str, int]:
+    """Store what the newest case says of each customer; return their ids by external reference."""
+    latest = {case.customer.external_reference: case.customer for case in cases}
+    rows = [
+        {
+            "external_reference": customer.external_reference,
+            "name": customer.name,
+            "language": customer.language,
+            "phone": customer.phone,
+            "email": customer.email,
+        }
+        for _, customer in sorted(latest.items())
+    ]
+    stored = await transaction.rows(_UPSERT_CUSTOMERS, organization_id, json.dumps(rows))
+    return {row["external_reference"]: row["id"] for row in stored}
+
+
+_UPSERT_CUSTOMERS = """
+INSERT INTO customer (organization_id, external_reference, name, language, phone, email, created_at)
+SELECT $1, external_reference, name, language, phone, email, now()
+FROM jsonb_to_recordset($2::text::jsonb)
+  AS new(external_reference text, name text, language text, phone text, email text)
+ON CONFLICT (organization_id, external_reference) DO UPDATE
+SET name = excluded.name, language = excluded.language, phone = excluded.phone, email = excluded.email
+RETURNING id, external_reference
+"""
+
+_INSERT_CASES = """
+WITH new AS (
+  SELECT * FROM jsonb_to_recordset($4::text::jsonb) AS n(
+    number text, external_reference text, customer_id bigint, origin text, return_reason_code text,
+    amount_due numeric, currency text, due_on date, next_action_at timestamptz, due_at timestamptz[])
+), opened AS (
+  INSERT INTO collection_case (organization_id, cycle_id, number, external_reference, customer_id, origin,
+    return_reason_code, state, amount_due, currency, due_on, opened_at, next_action_at)
+  SELECT $1, $2, number, external_reference, customer_id, origin, return_reason_code, 'ACTIVE',
+    amount_due, currency, due_on, $3, next_action_at
+  FROM new RETURNING id, external_reference
+), ordered AS (
+  SELECT s.*, row_number() OVER (ORDER BY s.position) AS place FROM collection_step s WHERE s.cycle_id = $2
+)
+INSERT INTO case_step (organization_id, case_id, step_id, position, name, trigger_days, communication_method,
+  texts_id, due_at, state)
+SELECT $1, opened.id, s.id, s.position, s.name, s.trigger_days, s.communication_method, s.texts_id,
+  new.due_at[s.place], 'PENDING'
+FROM opened JOIN new USING (external_reference) CROSS JOIN ordered s
+"""

@@ -1,0 +1,211 @@
+"""Plan what is due: one transaction turns due steps into reminders, or says why there is none."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dunlin.domain.actions.complete_cases import complete_cases
+from dunlin.domain.choices import CommunicationMethod, IntegrationKind, IntegrationStatus
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
+from dunlin.domain.rules.schedule import days_late, window_of
+from dunlin.domain.rules.texts import Filling
+from dunlin.domain.store import Change, Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A due step with the keys of what it touches."""
+
+    case_step_id: int
+    organization_id: int
+    case_id: int
+    position: int
+    integration_id: int | None
+    days_late: int
+    step: DueStep
+
+
+async def plan_reminders(store: Store, now: datetime, *, limit: int = 500) -> int:
+    """Plan at most `limit` due steps, the next one of each due case; return how many there were.
+
+    Several processes may plan at once: each takes other cases.
+    """
+
+    async def plan(transaction: Transaction) -> int:
+        organizations = await _hold_integrations(transaction, now, limit)
+        due = [_due(row, now) for row in await transaction.rows(_SELECT_DUE, now, limit, organizations)]
+        outcomes = [(one, decide(one.step, now)) for one in due]
+        await _remind(transaction, [(one, o) for one, o in outcomes if isinstance(o, Remind)], now)
+        await _skip(transaction, [(one, o) for one, o in outcomes if isinstance(o, Skip)])
+        await _move_on(transaction, due)
+        return len(due)
+
+    return await store.transact(plan)
+
+
+async def _hold_integrations(transaction: Transaction, now: datetime, limit: int) -> list[int]:
+    """Keep the integrations of what is due as they are until commit; return the organizations so held.
+
+    One that is being connected or disconnected at this moment is left for the next time.
+    """
+    held = await transaction.rows(_HOLD_INTEGRATIONS, now, limit)
+    counts = Counter(row["organization_id"] for row in held)
+    return [organization_id for organization_id, count in counts.items() if count == len(IntegrationKind)]
+
+
+def _due(row: dict[str, Any], now: datetime) -> _Due:
+    zone = ZoneInfo(row["time_zone"])
+    step = DueStep(
+        communication_method=CommunicationMethod(row["communication_method"]),
+        integration_status=IntegrationStatus(row["integration_status"]) if row["integration_status"] else None,
+        return_reason_code=row["return_reason_code"],
+        phone=row["phone"],
+        opted_out=row["sms_opted_out_at"] is not None,
+        texts=json.loads(row["sms"]),
+        customer_language=row["language"],
+        default_language=row["default_language"],
+        filling=Filling(
+            customer_name=row["customer_name"],
+            organization_name=row["organization_name"],
+            amount=row["amount_due"],
+            currency=row["currency"],
+            due_on=row["due_on"],
+            reference=row["external_reference"],
+        ),
+        window=window_of(row["window_start"], row["window_end"], json.loads(row["window_days"])),
+        zone=zone,
+        reset_reason=row["skipped_reason"],
+    )
+    return _Due(
+        case_step_id=row["case_step_id"],
+        organization_id=row["organization_id"],
+        case_id=row["case_id"],
+        position=row["position"],
+        integration_id=row["integration_id"],
+        days_late=days_late(row["due_at"], now, zone),
+        step=step,
+    )
+
+
+async def _remind(transaction: Transaction, reminders: Sequence[tuple[_Due, Remind]], now: datetime) -> None:
+    if not reminders:
+        return
+    created = await transaction.rows(
+        _INSERT_REMINDERS,
+        *zip(
+            *(
+                (
+                    due.organization_id,
+                    due.case_id,
+                    due.case_step_id,
+                    due.integration_id,
+                    due.step.communication_method.value,
+                    remind.to,
+                    remind.text,
+                    remind.language,
+                    remind.encoded.encoding.value,
+                    remind.encoded.segments,
+                    remind.scheduled_for,
+                )
+                for due, remind in reminders
+            ),
+            strict=True,
+        ),
+        now,
+    )
+    transaction.record(
+        [Change(row["organization_id"], row["case_id"], row["id"], ReminderStatus.SCHEDULED, now) for row in created]
+    )
+    await transaction.rows(
+        "UPDATE case_step SET state = 'DONE' WHERE id = ANY($1)", [due.case_step_id for due, _ in reminders]
+    )
+    transaction.reminders_due = True
+
+
+async def _skip(transaction: Transaction, skips: Sequence[tuple[_Due, Skip]]) -> None:
+    if not skips:
+        return
+    await transaction.rows(
+        "UPDATE case_step s SET state = 'SKIPPED', skipped_reason = t.reason"
+        " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE s.id = t.id",
+        [due.case_step_id for due, _ in skips],
+        [skip.reason for _, skip in skips],
+    )
+    attention = [(due.case_id, skip.reason) for due, skip in skips if skip.needs_attention]
+    if attention:
+        await transaction.rows(
+            "UPDATE collection_case c SET attention_reason = t.reason"
+            " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE c.id = t.id",
+            *zip(*attention, strict=True),
+        )
+
+
+async def _move_on(transaction: Transaction, due: Sequence[_Due]) -> None:
+    """Point each case to its next step; steps after one that comes late move by the same number of days."""
+    if not due:
+        return
+    late = [one for one in due if one.days_late]
+    if late:
+        await transaction.rows(
+            _MOVE_LATER_STEPS,
+            [one.case_id for one in late],
+            [one.position for one in late],
+            [one.days_late for one in late],
+        )
+    case_ids = [one.case_id for one in due]
+    await transaction.rows(_SET_NEXT_ACTION, case_ids)
+    await complete_cases(transaction, case_ids)
+
+
+_HOLD_INTEGRATIONS = """
+SELECT organization_id FROM integration
+WHERE organization_id IN (SELECT organization_id FROM collection_case
+                          WHERE state = 'ACTIVE' AND next_action_at <= $1 ORDER BY next_action_at LIMIT $2)
+ORDER BY id FOR SHARE SKIP LOCKED
+"""
+
+_SELECT_DUE = """
+SELECT s.id AS case_step_id, s.organization_id, s.case_id, s.position, s.communication_method, s.due_at,
+       s.skipped_reason, texts.sms, c.return_reason_code, c.amount_due, c.currency, c.due_on, c.external_reference,
+       customer.name AS customer_name, customer.language, customer.phone, customer.sms_opted_out_at,
+       o.name AS organization_name, o.time_zone, o.default_language, o.window_start, o.window_end, o.window_days,
+       i.id AS integration_id, i.status AS integration_status
+FROM (SELECT * FROM collection_case
+      WHERE state = 'ACTIVE' AND next_action_at <= $1 AND organization_id = ANY($3)
+      ORDER BY next_action_at LIMIT $2 FOR UPDATE SKIP LOCKED) c
+CROSS JOIN LATERAL (SELECT * FROM case_step WHERE case_id = c.id AND state = 'PENDING' ORDER BY position LIMIT 1) s
+JOIN step_texts texts ON texts.id = s.texts_id
+JOIN customer ON customer.id = c.customer_id
+JOIN organization o ON o.id = c.organization_id
+LEFT JOIN integration i ON i.organization_id = c.organization_id AND i.kind = s.communication_method
+"""
+
+_INSERT_REMINDERS = """
+INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, language, encoding,
+  segments, scheduled_for, created_at, status, resend_number, fence, tries)
+SELECT t.*, $12::timestamptz, 'SCHEDULED', 0, 0, 0
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::text[], $10::int[], $11::timestamptz[]) AS t
+ON CONFLICT (case_step_id, resend_number) DO NOTHING
+RETURNING id, organization_id, case_id
+"""
+
+# Days are added on the organization's calendar, so that a clock change moves no step to another hour.
+_MOVE_LATER_STEPS = """
+UPDATE case_step s
+SET due_at = ((s.due_at AT TIME ZONE o.time_zone) + late.days * interval '1 day') AT TIME ZONE o.time_zone
+FROM unnest($1::bigint[], $2::int[], $3::int[]) AS late(case_id, position, days), organization o
+WHERE o.id = s.organization_id AND s.case_id = late.case_id AND s.position > late.position AND s.state = 'PENDING'
+"""
+
+_SET_NEXT_ACTION = """
+UPDATE collection_case c
+SET next_action_at = (SELECT s.due_at FROM case_step s WHERE s.case_id = c.id AND s.state = 'PENDING'
+                      ORDER BY s.position LIMIT 1)
+WHERE c.id = ANY($1)
+"""

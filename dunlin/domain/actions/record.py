@@ -1,0 +1,208 @@
+"""Record what a carrier says: its answers to our calls, and its status reports."""
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.deliver import Handover
+from dunlin.domain.carrier import Accepted, Answer, StatusReport
+from dunlin.domain.reminder_status import ReminderStatus, moves_forward
+from dunlin.domain.rules.outcome import Outcome, outcome_of
+from dunlin.domain.store import Store, Transaction, rows
+
+_log = logging.getLogger(__name__)
+
+
+async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]], now: datetime) -> None:
+    """Store what the carrier answered, many answers in one commit.
+
+    That a message exists is a fact and is always stored. Everything else counts only for the attempt that is
+    still the reminder's current one.
+    """
+
+    async def record(transaction: Transaction) -> None:
+        wanted = await _still_wanted(transaction, answers)
+        held = {row["id"]: row for row in await transaction.rows(_HOLD_REMINDERS, _ids(answers))}
+        outcomes = [
+            (
+                handover,
+                answer,
+                outcome_of(answer, tries=held[handover.reminder_id]["tries"], jitter=random.random()),
+            )
+            for handover, answer in answers
+        ]
+        await _close_attempts(transaction, answers)
+        changes: list[StatusChange] = []
+        for handover, answer, outcome in outcomes:
+            row = held[handover.reminder_id]
+            if isinstance(answer, Accepted):
+                changes += _accepted(row)
+            elif row["fence"] == handover.fence and row["status"] in _OPEN:
+                changes += _settled(row, outcome, wanted=row["integration_id"] in wanted, now=now)
+        await _flag_integrations(transaction, outcomes)
+        await change_status(transaction, changes, now)
+
+    if answers:
+        await store.transact(record)
+
+
+_OPEN = {ReminderStatus.SENDING, ReminderStatus.UNCONFIRMED}
+
+
+def _ids(answers: Sequence[tuple[Handover, Answer]]) -> list[int]:
+    return [handover.reminder_id for handover, _ in answers]
+
+
+async def _still_wanted(transaction: Transaction, answers: Sequence[tuple[Handover, Answer]]) -> set[int]:
+    """Hold the integrations and cases concerned where something may go again; return those still connected.
+
+    Handing over leaves SENDING rows to us even when a disconnect comes between, so we ask again here.
+    """
+    if all(isinstance(answer, Accepted) for _, answer in answers):
+        return set()
+    integrations = await transaction.rows(_HOLD_INTEGRATIONS, _ids(answers))
+    return {row["id"] for row in integrations if row["connection_id"] is not None}
+
+
+def _accepted(row: dict[str, Any]) -> list[StatusChange]:
+    if not moves_forward(ReminderStatus(row["status"]), ReminderStatus.SENT):
+        return []  # a callback was faster than the answer
+    return [_change(row, ReminderStatus.SENT)]
+
+
+def _settled(row: dict[str, Any], outcome: Outcome, *, wanted: bool, now: datetime) -> list[StatusChange]:
+    if outcome.status == row["status"]:
+        return []
+    again = now + outcome.wait if outcome.wait is not None else None
+    settled = _change(
+        row,
+        outcome.status,
+        outcome.reason,
+        outcome.error_code,
+        scheduled_for=again,
+        burned_tries=int(outcome.burns_try),
+    )
+    if outcome.status is not ReminderStatus.SCHEDULED:
+        return [settled]
+    if not wanted:
+        return [settled, _change(row, ReminderStatus.CANCELED, f"{row['method']} was disconnected.")]
+    if row["case_state"] == "CLOSED":
+        return [settled, _change(row, ReminderStatus.CANCELED, "The case is closed.")]
+    return [settled]
+
+
+def _change(
+    row: dict[str, Any],
+    status: ReminderStatus,
+    reason: str | None = None,
+    error_code: int | None = None,
+    *,
+    scheduled_for: datetime | None = None,
+    burned_tries: int = 0,
+) -> StatusChange:
+    return StatusChange(
+        organization_id=row["organization_id"],
+        case_id=row["case_id"],
+        case_step_id=row["case_step_id"],
+        reminder_id=row["id"],
+        status=status,
+        reason=reason,
+        error_code=error_code,
+        scheduled_for=scheduled_for,
+        burned_tries=burned_tries,
+    )
+
+
+async def _close_attempts(transaction: Transaction, answers: Sequence[tuple[Handover, Answer]]) -> None:
+    await transaction.rows(
+        _CLOSE_ATTEMPTS,
+        [handover.correlation for handover, _ in answers],
+        [type(answer).__name__ for _, answer in answers],
+        [answer.provider_message_id if isinstance(answer, Accepted) else None for _, answer in answers],
+    )
+
+
+async def _flag_integrations(transaction: Transaction, outcomes: Sequence[tuple[Handover, Answer, Outcome]]) -> None:
+    """Hold everything of a connection whose account the carrier refuses; a person must connect again."""
+    flagged = {handover.connection_id: outcome.reason for handover, _, outcome in outcomes if outcome.flags_integration}
+    for connection_id, reason in sorted(flagged.items()):
+        await transaction.rows(
+            "UPDATE integration SET status = 'NEEDS_ATTENTION', attention_reason = $2 WHERE connection_id = $1",
+            connection_id,
+            reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedAttempt:
+    """The attempt that a callback address belongs to, with what is needed to check the callback."""
+
+    organization_id: int
+    reminder_id: int
+    sealed_credentials: bytes
+
+
+async def find_attempt(correlation: str) -> ReportedAttempt | None:
+    """Return the attempt of a callback address; None if there is none or its keys are destroyed."""
+    found = await rows(
+        "SELECT a.organization_id, a.reminder_id, k.sealed_credentials FROM send_attempt a"
+        " JOIN connection k ON k.id = a.connection_id WHERE a.correlation = $1 AND k.sealed_credentials IS NOT NULL",
+        correlation,
+    )
+    return ReportedAttempt(**found[0]) if found else None
+
+
+async def record_report(store: Store, correlation: str, report: StatusReport, now: datetime) -> None:
+    """Store a genuine status report. Repeated, late and overtaken ones change nothing."""
+
+    async def record(transaction: Transaction) -> None:
+        bound = await transaction.rows(_BIND_ATTEMPT, correlation, report.provider_message_id)
+        if not bound:
+            # One attempt, two messages: the carrier has it twice. Never overwrite the first; a person must see it.
+            _log.error("carrier reports a second message for attempt: %s", report.provider_message_id)
+            return
+        held = await transaction.rows(_HOLD_REMINDERS, [bound[0]["reminder_id"]])
+        row = held[0]
+        if report.status is not None and moves_forward(ReminderStatus(row["status"]), report.status):
+            await change_status(transaction, [_change(row, report.status, report.reason, report.error_code)], now)
+
+    await store.transact(record)
+
+
+# Integration and case before the reminder, as everywhere.
+_HOLD_INTEGRATIONS = """
+SELECT id, connection_id FROM integration
+WHERE id IN (SELECT integration_id FROM reminder WHERE id = ANY($1)) ORDER BY id FOR UPDATE
+"""
+
+_HOLD_REMINDERS = """
+SELECT r.id, r.organization_id, r.case_id, r.case_step_id, r.integration_id, r.method, r.status, r.fence, r.tries,
+       (SELECT c.state FROM collection_case c WHERE c.id = r.case_id) AS case_state
+FROM reminder r WHERE r.id = ANY($1) ORDER BY r.id FOR NO KEY UPDATE
+"""
+
+_CLOSE_ATTEMPTS = """
+WITH closed AS (
+  UPDATE send_attempt a
+  SET outcome = t.outcome, provider_message_id = coalesce(a.provider_message_id, t.provider_message_id)
+  FROM unnest($1::text[], $2::text[], $3::text[]) AS t(correlation, outcome, provider_message_id)
+  WHERE a.correlation = t.correlation
+  RETURNING a.reminder_id, a.provider_message_id
+)
+UPDATE reminder r SET provider_message_id = closed.provider_message_id
+FROM closed WHERE r.id = closed.reminder_id AND closed.provider_message_id IS NOT NULL
+"""
+
+_BIND_ATTEMPT = """
+WITH bound AS (
+  UPDATE send_attempt SET provider_message_id = $2
+  WHERE correlation = $1 AND (provider_message_id IS NULL OR provider_message_id = $2)
+  RETURNING reminder_id
+)
+UPDATE reminder r SET provider_message_id = $2 FROM bound WHERE r.id = bound.reminder_id
+RETURNING r.id AS reminder_id
+"""

@@ -1,0 +1,112 @@
+"""What may stand in a case that is to be opened."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from dunlin.domain.choices import CaseOrigin
+from dunlin.domain.errors import Problem, ProblemCode
+from dunlin.domain.rules import phone
+
+MAX_CASES = 1_000
+MAX_LENGTH = 200
+MAX_AMOUNT = Decimal(10) ** 14
+_DECIMALS = 4
+_REASON_CODE = re.compile(r"[A-Z0-9]{4}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+
+
+@dataclass(frozen=True, slots=True)
+class NewCustomer:
+    external_reference: str
+    name: str
+    language: str | None
+    phone: str | None  # as typed; a national number is read as of the organization's country
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    external_reference: str
+    origin: CaseOrigin
+    return_reason_code: str | None
+    customer: NewCustomer
+    amount: Decimal
+    currency: str
+    due_on: date
+
+
+def check_cases(cases: list[NewCase], country: str) -> list[Problem]:
+    """Return everything that is wrong, each under the path of its place in the input."""
+    if not 1 <= len(cases) <= MAX_CASES:
+        message = f"Give 1 to {MAX_CASES} cases a call; these are {len(cases)}."
+        return [Problem(ProblemCode.INVALID, message, ("cases",))]
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for place, case in enumerate(cases):
+        found = list(_check(case, country))
+        if case.external_reference in seen:
+            message = "This reference stands twice in the call."
+            found.append(Problem(ProblemCode.DUPLICATE, message, ("externalReference",)))
+        seen.add(case.external_reference)
+        problems += [Problem(p.code, p.message, ("cases", str(place), *p.path)) for p in found]
+    return problems
+
+
+def normalized(case: NewCase, country: str) -> NewCase:
+    """Return a checked case with its phone number in E.164 and empty fields as None."""
+    typed = case.customer
+    number = phone.normalize(typed.phone, country) if typed.phone else None
+    return replace(case, customer=replace(typed, phone=number, email=typed.email or None))
+
+
+def _check(case: NewCase, country: str) -> Iterator[Problem]:
+    yield from _check_line(case.external_reference, "externalReference")
+    yield from _check_line(case.customer.external_reference, "customer", "externalReference")
+    yield from _check_line(case.customer.name, "customer", "name")
+    yield from _check_phone(case.customer.phone, country)
+    yield from _check_email(case.customer.email)
+    yield from _check_amount(case.amount)
+    yield from _check_reason(case)
+    if not 2000 <= case.due_on.year <= 2100:
+        yield Problem(ProblemCode.INVALID, "A due date lies between 2000 and 2100.", ("dueOn",))
+
+
+def _check_line(value: str, *path: str) -> Iterator[Problem]:
+    if not value.strip():
+        yield Problem(ProblemCode.REQUIRED, "This may not be empty.", path)
+    elif len(value) > MAX_LENGTH or not value.isprintable():
+        yield Problem(ProblemCode.INVALID, f"This has 1 to {MAX_LENGTH} printable characters.", path)
+
+
+def _check_phone(number: str | None, country: str) -> Iterator[Problem]:
+    if number and phone.normalize(number, country) is None:
+        message = f"This is no phone number. Write it as +32470123456, or as it is dialed within {country}."
+        yield Problem(ProblemCode.INVALID, message, ("customer", "phone"))
+
+
+def _check_email(address: str | None) -> Iterator[Problem]:
+    if address and (len(address) > 320 or not address.isprintable() or not _EMAIL.fullmatch(address)):
+        yield Problem(ProblemCode.INVALID, "This is no e-mail address.", ("customer", "email"))
+
+
+def _check_amount(amount: Decimal) -> Iterator[Problem]:
+    path = ("amountDue", "amount")
+    if not amount.is_finite() or not 0 < amount < MAX_AMOUNT:
+        yield Problem(ProblemCode.INVALID, "An amount due is more than 0 and less than 10^14.", path)
+    elif -int(amount.normalize().as_tuple().exponent) > _DECIMALS:
+        yield Problem(ProblemCode.INVALID, f"An amount has at most {_DECIMALS} decimals.", path)
+
+
+def _check_reason(case: NewCase) -> Iterator[Problem]:
+    code, path = case.return_reason_code, ("returnReasonCode",)
+    if case.origin is CaseOrigin.DIRECT_DEBIT_RETURN:
+        if not code:
+            yield Problem(ProblemCode.REQUIRED, "A returned direct debit needs its reason, e.g. AM04.", path)
+        elif not _REASON_CODE.fullmatch(code):
+            yield Problem(ProblemCode.INVALID, "A return reason is an ISO 20022 code of four characters.", path)
+    elif code:
+        message = "Only a case of origin DIRECT_DEBIT_RETURN has a return reason."
+        yield Problem(ProblemCode.INVALID, message, path)

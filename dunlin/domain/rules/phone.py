@@ -1,0 +1,27 @@
+"""Phone numbers: parsed by libphonenumber's metadata, stored in E.164, shown masked."""
+
+import phonenumbers
+
+
+def normalize(number: str, country: str) -> str | None:
+    """Return `number` in E.164, reading a national one as of `country` (ISO 3166-1 alpha-2).
+
+    None if it cannot be a number. Only the length and the country code are checked, not whether the
+    range is in use: a carrier knows better, and numbers reserved for testing must pass.
+    """
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def mask(number: str) -> str:
+    """Return `number` (E.164) with its country code and last two digits only: +32 *** ** 56."""
+    try:
+        code = phonenumbers.parse(number).country_code
+    except phonenumbers.NumberParseException:
+        return "***"
+    return f"+{code} *** ** {number[-2:]}"

@@ -1,0 +1,68 @@
+"""What may be set on a step. Each check returns problems; an empty list means good."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+from dunlin.domain.errors import Problem, ProblemCode
+from dunlin.domain.rules import texts as template
+from dunlin.domain.rules.texts import BadText, Filling
+
+MAX_NAME = 200
+MAX_TRIGGER_DAYS = 3650
+
+_SAMPLE = Filling("Name", "Organization", Decimal("1.00"), "EUR", date(2026, 1, 1), "Reference")
+
+
+def check_name(name: str) -> list[Problem]:
+    if name.strip() and len(name) <= MAX_NAME and name.isprintable():
+        return []
+    return [Problem(ProblemCode.INVALID, f"A name has 1 to {MAX_NAME} printable characters.", ("name",))]
+
+
+def check_trigger_days(days: int) -> list[Problem]:
+    if 0 <= days <= MAX_TRIGGER_DAYS:
+        return []
+    return [Problem(ProblemCode.INVALID, f"Trigger days are 0 to {MAX_TRIGGER_DAYS}.", ("triggerDays",))]
+
+
+def check_sms_texts(texts: list[tuple[str, str]]) -> list[Problem]:
+    """Check (language, text) pairs in the order given."""
+    problems: list[Problem] = []
+    for place, (language, text) in enumerate(texts):
+        if language in [earlier for earlier, _ in texts[:place]]:
+            problem = Problem(ProblemCode.DUPLICATE, f"There are two texts in {language}.", ("language",))
+            problems.append(_under(problem, place))
+        problems += [_under(problem, place) for problem in _check_sms_text(text)]
+    return problems
+
+
+def _check_sms_text(text: str) -> list[Problem]:
+    path = ("text",)
+    if not text.strip():
+        return [Problem(ProblemCode.REQUIRED, "A text may not be empty.", path)]
+    if len(text) > template.MAX_LENGTH:
+        message = f"A text has at most {template.MAX_LENGTH} characters; this one has {len(text)}."
+        return [Problem(ProblemCode.TEXT_TOO_LONG, message, path)]
+    if any(ord(character) < 32 and character not in "\n\r" for character in text):
+        return [Problem(ProblemCode.INVALID, "A text may not hold control characters.", path)]
+    try:
+        unknown = template.unknown_placeholders(text)
+        if not unknown:
+            template.render(text, _SAMPLE, "en")
+    except BadText as error:
+        return [Problem(ProblemCode.INVALID, str(error), path)]
+    if not unknown:
+        return []
+    message = f"Unknown: {', '.join(unknown)}. A text may name {', '.join(template.PLACEHOLDERS)}."
+    return [Problem(ProblemCode.UNKNOWN_PLACEHOLDER, message, path)]
+
+
+def _under(problem: Problem, place: int) -> Problem:
+    return Problem(problem.code, problem.message, ("smsTexts", str(place), *problem.path))
+
+
+def check_has_text(texts: Mapping[str, str]) -> list[Problem]:
+    if texts:
+        return []
+    return [Problem(ProblemCode.REQUIRED, "An SMS step needs a text in at least one language.", ("smsTexts",))]

@@ -1,0 +1,136 @@
+"""The unit of work: one transaction, its delivery events as its last statements, the doorbell after commit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.connection import get_connection
+from tortoise.transactions import in_transaction
+
+from dunlin.domain.reminder_status import ReminderStatus
+
+T = TypeVar("T")
+
+
+async def rows(sql: str, *parameters: object) -> list[dict[str, Any]]:
+    """Run one reading statement, inside the transaction that is open here, if one is."""
+    return await get_connection("default").execute_query_dict(sql, list(parameters))
+
+
+class Bell(Protocol):
+    """Wakes other processes, best effort: never raises, never takes longer than a moment."""
+
+    async def wake_planner(self) -> None: ...
+
+    async def wake_deliverer(self) -> None: ...
+
+    async def announce(self, organization_ids: Collection[int]) -> None:
+        """Tell every API process that these organizations have new delivery events."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of a reminder's status, to become a delivery event."""
+
+    organization_id: int
+    case_id: int
+    reminder_id: int
+    status: ReminderStatus
+    occurred_at: datetime
+    reason: str | None = None
+    error_code: int | None = None
+
+
+class Transaction:
+    """What an action may do between begin and commit."""
+
+    def __init__(self, connection: BaseDBAsyncClient) -> None:
+        self._connection = connection
+        self._changes: list[Change] = []
+        self.plans_due = False
+        self.reminders_due = False
+
+    async def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
+        """Run one statement and return its rows, those of RETURNING too."""
+        return await self._connection.execute_query_dict(sql, list(parameters))
+
+    def record(self, changes: Sequence[Change]) -> None:
+        self._changes.extend(changes)
+
+    @property
+    def announced(self) -> set[int]:
+        return {change.organization_id for change in self._changes}
+
+    async def append_events(self) -> None:
+        """Give every recorded change its sequence and append it.
+
+        The counter rows are the last locks that any transaction takes, always in the same order, and are held
+        until commit: so sequence order is commit order, and nothing waits in a circle.
+        """
+        if not self._changes:
+            return
+        await self.rows(
+            "SELECT organization_id FROM delivery_sequence WHERE organization_id = ANY($1)"
+            " ORDER BY organization_id FOR UPDATE",
+            sorted(self.announced),
+        )
+        await self.rows(_APPEND_EVENTS, *zip(*(_columns(change) for change in self._changes), strict=True))
+
+
+def _columns(change: Change) -> tuple[object, ...]:
+    return (
+        change.organization_id,
+        change.case_id,
+        change.reminder_id,
+        change.status.value,
+        change.reason,
+        change.error_code,
+        change.occurred_at,
+    )
+
+
+_APPEND_EVENTS = """
+WITH new AS (
+  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::int[], $7::timestamptz[])
+    WITH ORDINALITY AS t(organization_id, case_id, reminder_id, status, reason, error_code, occurred_at, place)
+), advanced AS (
+  UPDATE delivery_sequence s SET last_sequence = s.last_sequence + counted.n
+  FROM (SELECT organization_id, count(*) AS n FROM new GROUP BY organization_id) counted
+  WHERE s.organization_id = counted.organization_id
+  RETURNING s.organization_id, s.last_sequence - counted.n AS base
+)
+INSERT INTO delivery_event (organization_id, sequence, reminder_id, case_id, status, reason, error_code, occurred_at)
+SELECT n.organization_id, a.base + row_number() OVER (PARTITION BY n.organization_id ORDER BY n.place),
+       n.reminder_id, n.case_id, n.status, n.reason, n.error_code, n.occurred_at
+FROM new n JOIN advanced a USING (organization_id)
+"""
+
+
+class Store:
+    """Runs actions in transactions. Rollback is the default: an exception undoes everything."""
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `work` in one transaction, commit, then ring for what it changed; return its result."""
+        # A request that is canceled in the middle of BEGIN or COMMIT would leave a pooled connection in a
+        # transaction for ever, so the transaction runs in a task of its own and ends either way.
+        return await asyncio.shield(asyncio.create_task(self._run(work)))
+
+    async def _run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        async with in_transaction() as connection:
+            transaction = Transaction(connection)
+            result = await work(transaction)
+            await transaction.append_events()
+        if transaction.plans_due:
+            await self._bell.wake_planner()
+        if transaction.reminders_due:
+            await self._bell.wake_deliverer()
+        if transaction.announced:
+            await self._bell.announce(transaction.announced)
+        return result

@@ -1,0 +1,389 @@
+"""What is stored. Every table of an organization's data carries its organization, and every hot query
+starts from it, so that the tables can be partitioned or distributed by organization.
+
+Times are aware UTC datetimes. Money is an exact decimal with its currency.
+"""
+
+from tortoise import fields
+from tortoise.fields import ForeignKeyRelation, OnDelete
+from tortoise.indexes import Index, PartialIndex
+from tortoise.models import Model
+
+from dunlin.domain.carrier import SenderKind
+from dunlin.domain.choices import (
+    CaseClosedReason,
+    CaseOrigin,
+    CaseState,
+    CaseStepState,
+    CommunicationMethod,
+    IntegrationKind,
+    IntegrationProvider,
+    IntegrationStatus,
+    SmsEncoding,
+)
+from dunlin.domain.reminder_status import ReminderStatus
+
+_NAME = 32  # the longest member of any stored choice is shorter
+
+
+class Account(Model):
+    """Who uses Dunlin: the owner of one or more organizations."""
+
+    id = fields.BigIntField(primary_key=True)
+    name = fields.CharField(max_length=200)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "account"
+
+
+class Token(Model):
+    """An API token. Only its keyed hash is stored; without `organization` it opens the whole account."""
+
+    id = fields.BigIntField(primary_key=True)
+    account: ForeignKeyRelation[Account] = fields.ForeignKeyField("dunlin.Account", on_delete=OnDelete.RESTRICT)
+    account_id: int
+    organization: ForeignKeyRelation["Organization"] | None = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT, null=True
+    )
+    organization_id: int | None
+    name = fields.CharField(max_length=200)
+    digest = fields.CharField(max_length=64, unique=True)  # hexadecimal
+    permissions = fields.JSONField[list[str]]()
+    created_at = fields.DatetimeField(auto_now_add=True)
+    expires_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "token"
+
+
+class Organization(Model):
+    id = fields.BigIntField(primary_key=True)
+    account: ForeignKeyRelation[Account] = fields.ForeignKeyField("dunlin.Account", on_delete=OnDelete.RESTRICT)
+    account_id: int
+    name = fields.CharField(max_length=200)
+    country = fields.CharField(max_length=2)
+    time_zone = fields.CharField(max_length=64)
+    default_language = fields.CharField(max_length=16)
+    window_start = fields.CharField(max_length=5, default="08:00")
+    window_end = fields.CharField(max_length=5, default="20:00")
+    window_days = fields.JSONField[list[str]]()
+    last_case_number = fields.IntField(default=0)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "organization"
+
+
+class Integration(Model):
+    """One card of an organization's Integrations page. Locked by whoever hands over and by whoever disconnects."""
+
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    kind = fields.CharEnumField(IntegrationKind, max_length=_NAME)
+    status = fields.CharEnumField(IntegrationStatus, max_length=_NAME, default=IntegrationStatus.DISCONNECTED)
+    connection: ForeignKeyRelation["Connection"] | None = fields.ForeignKeyField(
+        "dunlin.Connection", related_name="current_of", on_delete=OnDelete.RESTRICT, null=True
+    )
+    connection_id: int | None
+    connected_at = fields.DatetimeField(null=True)
+    disconnected_at = fields.DatetimeField(null=True)
+    attention_reason = fields.CharField(max_length=1_000, null=True)
+
+    class Meta:
+        table = "integration"
+        unique_together = (("organization_id", "kind"),)
+
+
+class Connection(Model):
+    """One act of connecting: account, sender and sealed keys.
+
+    It outlives a disconnect until what it handed over has settled, because the carrier's callbacks are
+    checked with its keys. `sealed_credentials` is empty once they are destroyed.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    provider = fields.CharEnumField(IntegrationProvider, max_length=_NAME)
+    sender_kind = fields.CharEnumField(SenderKind, max_length=_NAME)
+    sender = fields.CharField(max_length=64)
+    sealed_credentials = fields.BinaryField(null=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    retired_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "connection"
+        indexes = (Index(fields=("organization_id",)),)
+
+
+class CollectionCycle(Model):
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    name = fields.CharField(max_length=200)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "collection_cycle"
+        indexes = (Index(fields=("organization_id", "id")),)
+
+
+class StepTexts(Model):
+    """The texts of one version of a step; never changed, so that case steps can share them by reference."""
+
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    sms = fields.JSONField[dict[str, str]]()  # language -> text
+
+    class Meta:
+        table = "step_texts"
+
+
+class CollectionStep(Model):
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    cycle: ForeignKeyRelation[CollectionCycle] = fields.ForeignKeyField(
+        "dunlin.CollectionCycle", on_delete=OnDelete.RESTRICT
+    )
+    cycle_id: int
+    position = fields.IntField()
+    name = fields.CharField(max_length=200)
+    trigger_days = fields.IntField()
+    communication_method = fields.CharEnumField(CommunicationMethod, max_length=_NAME)
+    texts: ForeignKeyRelation[StepTexts] = fields.ForeignKeyField("dunlin.StepTexts", on_delete=OnDelete.RESTRICT)
+    texts_id: int
+    version = fields.IntField(default=1)
+
+    class Meta:
+        table = "collection_step"
+        unique_together = (("cycle_id", "position"),)
+        indexes = (Index(fields=("organization_id",)),)
+
+
+class Customer(Model):
+    """The debtor."""
+
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    external_reference = fields.CharField(max_length=200)
+    name = fields.CharField(max_length=200)
+    language = fields.CharField(max_length=16, null=True)
+    phone = fields.CharField(max_length=16, null=True)
+    email = fields.CharField(max_length=320, null=True)
+    sms_opted_out_at = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "customer"
+        unique_together = (("organization_id", "external_reference"),)
+
+
+class CollectionCase(Model):
+    """One customer's run through a cycle.
+
+    `next_action_at` is the moment of the next pending step while the case is active, else NULL: what is due
+    is found by this one column.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    number = fields.CharField(max_length=32)
+    external_reference = fields.CharField(max_length=200)
+    customer: ForeignKeyRelation[Customer] = fields.ForeignKeyField("dunlin.Customer", on_delete=OnDelete.RESTRICT)
+    customer_id: int
+    cycle: ForeignKeyRelation[CollectionCycle] = fields.ForeignKeyField(
+        "dunlin.CollectionCycle", on_delete=OnDelete.RESTRICT
+    )
+    cycle_id: int
+    origin = fields.CharEnumField(CaseOrigin, max_length=_NAME)
+    return_reason_code = fields.CharField(max_length=8, null=True)
+    state = fields.CharEnumField(CaseState, max_length=_NAME, default=CaseState.ACTIVE)
+    closed_reason = fields.CharEnumField(CaseClosedReason, max_length=_NAME, null=True)
+    amount_due = fields.DecimalField(max_digits=18, decimal_places=4)
+    currency = fields.CharField(max_length=3)
+    due_on = fields.DateField()
+    opened_at = fields.DatetimeField()
+    next_action_at = fields.DatetimeField(null=True)
+    attention_reason = fields.CharField(max_length=1_000, null=True)
+
+    class Meta:
+        table = "collection_case"
+        unique_together = (("organization_id", "external_reference"), ("organization_id", "number"))
+        indexes = (
+            Index(fields=("organization_id", "id")),
+            Index(fields=("customer_id",)),
+            PartialIndex(fields=("next_action_at",), condition={"state": "ACTIVE"}, name="case_due"),
+        )
+
+
+class CaseStep(Model):
+    """The case's own copy of a step, taken when the case opened."""
+
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    case: ForeignKeyRelation[CollectionCase] = fields.ForeignKeyField(
+        "dunlin.CollectionCase", on_delete=OnDelete.RESTRICT
+    )
+    case_id: int
+    step: ForeignKeyRelation[CollectionStep] | None = fields.ForeignKeyField(
+        "dunlin.CollectionStep", on_delete=OnDelete.SET_NULL, null=True
+    )
+    step_id: int | None
+    position = fields.IntField()
+    name = fields.CharField(max_length=200)
+    trigger_days = fields.IntField()
+    communication_method = fields.CharEnumField(CommunicationMethod, max_length=_NAME)
+    texts: ForeignKeyRelation[StepTexts] = fields.ForeignKeyField("dunlin.StepTexts", on_delete=OnDelete.RESTRICT)
+    texts_id: int
+    due_at = fields.DatetimeField()
+    state = fields.CharEnumField(CaseStepState, max_length=_NAME, default=CaseStepState.PENDING)
+    skipped_reason = fields.CharField(max_length=1_000, null=True)
+
+    class Meta:
+        table = "case_step"
+        unique_together = (("case_id", "position"),)
+        indexes = (
+            PartialIndex(
+                fields=("organization_id", "communication_method", "case_id"),
+                condition={"state": "PENDING"},
+                name="case_step_pending",
+            ),
+            Index(fields=("step_id",)),
+        )
+
+
+class Reminder(Model):
+    """One message for one case step. The row is the outbox: what it says is what happens."""
+
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    case: ForeignKeyRelation[CollectionCase] = fields.ForeignKeyField(
+        "dunlin.CollectionCase", on_delete=OnDelete.RESTRICT
+    )
+    case_id: int
+    case_step: ForeignKeyRelation[CaseStep] = fields.ForeignKeyField("dunlin.CaseStep", on_delete=OnDelete.RESTRICT)
+    case_step_id: int
+    resend_number = fields.IntField(default=0)  # above 0 only by a person's decision
+    integration: ForeignKeyRelation[Integration] = fields.ForeignKeyField(
+        "dunlin.Integration", on_delete=OnDelete.RESTRICT
+    )
+    integration_id: int
+    method = fields.CharEnumField(CommunicationMethod, max_length=_NAME)
+    to = fields.CharField(max_length=320)
+    text = fields.TextField()
+    language = fields.CharField(max_length=16)
+    encoding = fields.CharEnumField(SmsEncoding, max_length=_NAME)
+    segments = fields.IntField()
+    status = fields.CharEnumField(ReminderStatus, max_length=_NAME, default=ReminderStatus.SCHEDULED)
+    status_reason = fields.CharField(max_length=1_000, null=True)
+    error_code = fields.IntField(null=True)
+    provider_message_id = fields.CharField(max_length=64, null=True)
+    scheduled_for = fields.DatetimeField()
+    sent_at = fields.DatetimeField(null=True)
+    delivered_at = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    # A claim: who holds the current fence until `lease_until` may hand over. Both in database time.
+    fence = fields.IntField(default=0)
+    lease_until = fields.DatetimeField(null=True)
+    tries = fields.IntField(default=0)
+
+    class Meta:
+        table = "reminder"
+        unique_together = (("case_step_id", "resend_number"),)
+        indexes = (
+            Index(fields=("organization_id", "id")),
+            Index(fields=("case_id",)),
+            PartialIndex(
+                fields=("integration_id", "scheduled_for", "id"),
+                condition={"status": "SCHEDULED"},
+                name="reminder_due",
+            ),
+            PartialIndex(fields=("lease_until",), condition={"status": "SENDING"}, name="reminder_sending"),
+        )
+
+
+class SendAttempt(Model):
+    """One handing over, begun. `correlation` stands in the callback address and nowhere else."""
+
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    reminder: ForeignKeyRelation[Reminder] = fields.ForeignKeyField("dunlin.Reminder", on_delete=OnDelete.RESTRICT)
+    reminder_id: int
+    connection: ForeignKeyRelation[Connection] = fields.ForeignKeyField(
+        "dunlin.Connection", on_delete=OnDelete.RESTRICT
+    )
+    connection_id: int
+    fence = fields.IntField()
+    correlation = fields.CharField(max_length=43, unique=True)
+    began_at = fields.DatetimeField()
+    outcome = fields.CharField(max_length=_NAME, null=True)
+    provider_message_id = fields.CharField(max_length=64, null=True)
+
+    class Meta:
+        table = "send_attempt"
+        indexes = (Index(fields=("reminder_id",)), Index(fields=("connection_id",)))
+
+
+class DeliveryEvent(Model):
+    """One change of a reminder's status. `sequence` has no gaps within its organization and follows commits."""
+
+    id = fields.BigIntField(primary_key=True)
+    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
+    )
+    organization_id: int
+    sequence = fields.BigIntField()
+    reminder: ForeignKeyRelation[Reminder] = fields.ForeignKeyField("dunlin.Reminder", on_delete=OnDelete.RESTRICT)
+    reminder_id: int
+    case_id = fields.BigIntField()
+    status = fields.CharEnumField(ReminderStatus, max_length=_NAME)
+    reason = fields.CharField(max_length=1_000, null=True)
+    error_code = fields.IntField(null=True)
+    occurred_at = fields.DatetimeField()
+
+    class Meta:
+        table = "delivery_event"
+        unique_together = (("organization_id", "sequence"),)
+        indexes = (Index(fields=("reminder_id",)),)
+
+
+class DeliverySequence(Model):
+    """The last sequence given out per organization; the row lock makes sequence order commit order."""
+
+    organization: ForeignKeyRelation[Organization] = fields.OneToOneField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT, primary_key=True
+    )
+    organization_id: int
+    last_sequence = fields.BigIntField(default=0)
+
+    class Meta:
+        table = "delivery_sequence"

@@ -1,0 +1,93 @@
+"""Who is asking, and what they may see. Tokens are kept as keyed hashes."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise.queryset import QuerySet
+
+from dunlin.domain.choices import Permission
+from dunlin.domain.errors import Forbidden, not_found
+from dunlin.domain.tables import Organization, Token
+
+_PREFIX = "dunlin_"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The bearer of a token: of a whole account, or of one organization of it."""
+
+    token_id: int
+    name: str
+    account_id: int
+    organization_id: int | None
+    permissions: frozenset[Permission]
+    expires_at: datetime | None
+
+    def require(self, permission: Permission) -> None:
+        if permission not in self.permissions:
+            raise Forbidden(permission)
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def organizations(self) -> QuerySet[Organization]:
+        """Return the query of all that this viewer may see. Every other query starts from it."""
+        visible = Organization.filter(account_id=self.account_id)
+        return visible if self.organization_id is None else visible.filter(id=self.organization_id)
+
+    async def organization(self, organization_id: int | None, *path: str) -> Organization:
+        """Return the organization, or refuse with NOT_FOUND, alike for a foreign and for an unknown one."""
+        found = None if organization_id is None else await self.organizations().get_or_none(id=organization_id)
+        if found is None:
+            raise not_found("organization", *path)
+        return found
+
+    async def sees(self, organization_id: int) -> bool:
+        return await self.organizations().filter(id=organization_id).exists()
+
+
+def digest(secret: str, key: bytes) -> str:
+    """Return what is stored of a token: its HMAC-SHA256 under `key`, in hexadecimal."""
+    return hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()
+
+
+async def issue_token(
+    *,
+    account_id: int,
+    organization_id: int | None,
+    name: str,
+    permissions: frozenset[Permission],
+    expires_at: datetime | None,
+    key: bytes,
+) -> str:
+    """Store a new token and return its secret, which can be read only now."""
+    secret = _PREFIX + secrets.token_urlsafe(32)
+    await Token.create(
+        account_id=account_id,
+        organization_id=organization_id,
+        name=name,
+        digest=digest(secret, key),
+        permissions=sorted(permissions),
+        expires_at=expires_at,
+    )
+    return secret
+
+
+async def viewer_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Viewer | None:
+    """Return the viewer that a token stands for; None if it is unknown or has expired."""
+    if not secret.startswith(_PREFIX):
+        return None
+    token = await Token.get_or_none(digest__in=[digest(secret, key) for key in keys])
+    if token is None or (token.expires_at is not None and token.expires_at <= now):
+        return None
+    return Viewer(
+        token_id=token.id,
+        name=token.name,
+        account_id=token.account_id,
+        organization_id=token.organization_id,
+        permissions=frozenset(Permission(name) for name in token.permissions),
+        expires_at=token.expires_at,
+    )

@@ -1,0 +1,104 @@
+"""The worker process: arq's jobs, the clock tick, and a sweep that needs no Redis."""
+
+import asyncio
+import random
+import signal
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import structlog
+from arq.connections import RedisSettings
+from arq.cron import cron
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+
+from dunlin.domain.actions.plan_reminders import plan_reminders
+from dunlin.domain.actions.sweep import sweep_sending
+from dunlin.jobs.deliverer import Deliverer
+from dunlin.runtime.bell import DELIVER_JOB, PLAN_JOB, QUEUE, decode_job, encode_job
+from dunlin.runtime.wiring import Services
+
+_PLAN_BATCH = 500
+_SWEEP_S = 5.0
+_REDIS_AWAY_S = 1.0
+
+log = structlog.get_logger()
+
+
+class WorkerProcess:
+    """Plans and delivers. It outlives Redis: then the sweep does what the jobs would have done."""
+
+    def __init__(self, services: Services, redis: RedisSettings) -> None:
+        self._services = services
+        self._redis = redis
+        self._deliverer = Deliverer(services)
+        self._planning = asyncio.Lock()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then finish what is under way and return."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        delivering = asyncio.create_task(self._deliverer.run())
+        others = [asyncio.create_task(self._listen()), asyncio.create_task(self._sweep())]
+        log.info("worker ready")
+        await self._stopping.wait()
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self._deliverer.stop()
+        await delivering
+
+    async def plan(self) -> None:
+        """Plan until nothing is due, and have it delivered."""
+        async with self._planning:
+            while await plan_reminders(self._services.store, datetime.now(UTC), limit=_PLAN_BATCH) == _PLAN_BATCH:
+                pass
+        self._deliverer.wake()
+
+    async def _listen(self) -> None:
+        """Run arq. It ends when Redis goes away, so begin it anew until Redis is back."""
+        while True:
+            worker = self._arq_worker()
+            try:
+                await worker.async_run()
+            except (RedisError, OSError) as error:
+                log.warning("redis is away", error=type(error).__name__)
+            finally:
+                with suppress(RedisError, OSError, asyncio.CancelledError):
+                    await worker.close()
+            await asyncio.sleep(_REDIS_AWAY_S)
+
+    def _arq_worker(self) -> Worker:
+        async def plan(ctx: dict[object, object]) -> None:
+            await self.plan()
+
+        async def deliver(ctx: dict[object, object]) -> None:
+            self._deliverer.wake()
+
+        return Worker(
+            functions=[func(plan, name=PLAN_JOB), func(deliver, name=DELIVER_JOB)],
+            cron_jobs=[cron(plan, name="tick", second=set(range(60)), max_tries=1)],
+            queue_name=QUEUE,
+            redis_settings=self._redis,
+            job_serializer=encode_job,
+            job_deserializer=decode_job,
+            handle_signals=False,
+            max_jobs=10,
+            poll_delay=0.05,
+            keep_result=0,
+            max_tries=1,
+            health_check_interval=3600,
+            timezone=UTC,
+        )
+
+    async def _sweep(self) -> None:
+        """Find by time what a lost ring, a dead worker or an absent Redis left undone."""
+        while True:
+            try:
+                await sweep_sending(self._services.store, datetime.now(UTC))
+                await self.plan()
+            except Exception:  # the database is away: the next round will find everything
+                log.exception("sweep failed")
+            await asyncio.sleep(_SWEEP_S * random.uniform(0.8, 1.2))

@@ -1,0 +1,53 @@
+"""The database of a process: one pool of connections, opened once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tortoise import Tortoise
+from tortoise.migrations.api.migrate import migrate as apply_migrations
+
+
+def database_config(url: str, *, pool: int = 10) -> dict[str, Any]:
+    """Return Tortoise's configuration for `url`; `?host=/folder` names the folder of a Unix socket."""
+    parts = urlsplit(url)
+    options = parse_qs(parts.query)
+    credentials = {
+        "host": options.pop("host", [parts.hostname])[0] or "localhost",
+        "port": parts.port or 5432,
+        "user": unquote(parts.username or "postgres"),
+        "password": unquote(parts.password or ""),
+        "database": parts.path.lstrip("/") or "postgres",
+        "minsize": 1,
+        "maxsize": pool,
+        "application_name": "dunlin",
+        **{name: values[0] for name, values in options.items()},
+    }
+    return {
+        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "apps": {
+            "dunlin": {
+                "models": ["dunlin.domain.tables"],
+                "default_connection": "default",
+                "migrations": "dunlin.migrations",
+            }
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+@asynccontextmanager
+async def open_database(url: str, *, pool: int = 10) -> AsyncIterator[None]:
+    # The fallback is what request tasks see: they do not descend from the task that opened the database.
+    await Tortoise.init(config=database_config(url, pool=pool), _enable_global_fallback=True)
+    try:
+        yield
+    finally:
+        await Tortoise.close_connections()
+
+
+async def migrate(url: str) -> None:
+    """Bring the database at `url` to the newest state. Safe to repeat."""
+    await apply_migrations(config=database_config(url, pool=1))

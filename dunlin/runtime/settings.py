@@ -1,0 +1,91 @@
+"""Settings: environment variables with the prefix DUNLIN_, read once at the start of a process."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class BadSettings(Exception):
+    """The environment cannot be used; the text names each variable and what it should be."""
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("should be an address such as https://dunlin.example.com")
+    return value.rstrip("/")
+
+
+def _database_address(value: str) -> str:
+    if urlsplit(value).scheme not in ("postgres", "postgresql"):
+        raise ValueError("should be an address such as postgresql://user:password@host:5432/database")
+    return value
+
+
+def _redis_address(value: str) -> str:
+    if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("should be an address such as redis://host:6379/0 or unix:///path/to/socket")
+    return value
+
+
+def _secret_keys(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        keys = tuple(base64.b64decode(part.strip(), validate=True) for part in value.split(",") if part.strip())
+    except binascii.Error:
+        keys = (b"",)
+    if any(len(key) != 32 for key in keys):
+        raise ValueError("should be one or more keys of 32 bytes in base64, separated by commas")
+    return keys
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+class Settings(BaseSettings):
+    """What a process was told. `database_url` and `redis_url` are None for the embedded servers."""
+
+    model_config = SettingsConfigDict(env_prefix="DUNLIN_", extra="ignore", frozen=True)
+
+    database_url: Annotated[str, AfterValidator(_database_address)] | None = None
+    redis_url: Annotated[str, AfterValidator(_redis_address)] | None = None
+    public_url: WebAddress | None = None
+    twilio_url: WebAddress | None = None
+    secret_keys: Annotated[tuple[bytes, ...], NoDecode, BeforeValidator(_secret_keys)] = ()
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    var: Path = Path("var")
+    twilio_account_sid: str | None = None
+    twilio_auth_token: str | None = Field(default=None, repr=False)
+    twilio_sender: str | None = None
+    sandbox_account_sid: str | None = None
+    sandbox_auth_token: str | None = Field(default=None, repr=False)
+    sandbox_sender: str | None = None
+    dev_token_file: Path | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def callback_base(self) -> str:
+        """What carriers call back; signatures are checked against it."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+
+def read_settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"DUNLIN_{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_input=False)
+        ]
+        raise BadSettings("\n".join(lines)) from error

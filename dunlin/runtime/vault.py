@@ -1,0 +1,51 @@
+"""Secrets at rest: AES-256-GCM, bound to the organization, with the key's id for rotation.
+
+A sealed value is: version (1 byte), key id (4 bytes), nonce (12 bytes), ciphertext with tag.
+"""
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from dunlin.domain.carrier import Credentials
+from dunlin.domain.vault import BrokenSeal
+
+_VERSION = b"\x01"
+_KEY_ID, _NONCE = 4, 12
+
+
+class AesVault:
+    """The first key encrypts, all decrypt."""
+
+    def __init__(self, keys: tuple[bytes, ...]) -> None:
+        self._keys = {_key_id(key): AESGCM(key) for key in keys}
+        self._newest = _key_id(keys[0])
+
+    def seal(self, credentials: Credentials, *, organization_id: int) -> bytes:
+        nonce = secrets.token_bytes(_NONCE)
+        plain = json.dumps(asdict(credentials)).encode()
+        cipher = self._keys[self._newest].encrypt(nonce, plain, _bound_to(organization_id))
+        return _VERSION + self._newest + nonce + cipher
+
+    def open(self, sealed: bytes, *, organization_id: int) -> Credentials:
+        key_id, rest = sealed[1 : 1 + _KEY_ID], sealed[1 + _KEY_ID :]
+        key = self._keys.get(key_id)
+        if sealed[:1] != _VERSION or key is None:
+            raise BrokenSeal
+        try:
+            plain = key.decrypt(rest[:_NONCE], rest[_NONCE:], _bound_to(organization_id))
+        except InvalidTag as error:
+            raise BrokenSeal from error
+        return Credentials(**json.loads(plain))
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"dunlin key id" + key).digest()[:_KEY_ID]
+
+
+def _bound_to(organization_id: int) -> bytes:
+    return b"dunlin credentials of organization %d" % organization_id

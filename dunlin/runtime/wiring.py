@@ -1,0 +1,81 @@
+"""The composition root: the only place where classes are chosen."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from arq.connections import ArqRedis
+
+from dunlin.channels.twilio import TwilioChannel
+from dunlin.channels.twilio_transport import Transport
+from dunlin.domain.actions.connect_integration import CarrierAccount
+from dunlin.domain.carrier import Channel, Credentials, Sender, SenderKind
+from dunlin.domain.choices import IntegrationProvider
+from dunlin.domain.store import Store
+from dunlin.domain.vault import Vault
+from dunlin.runtime.bell import RedisBell, open_redis
+from dunlin.runtime.database import open_database
+from dunlin.runtime.settings import Settings
+from dunlin.runtime.vault import AesVault
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a process stands on. `default_account` is what one connects with who brings no account."""
+
+    settings: Settings
+    store: Store
+    vault: Vault
+    channels: Mapping[IntegrationProvider, Channel]
+    redis: ArqRedis
+    default_account: CarrierAccount | None
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open everything for settings whose addresses are all set, and close it again."""
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_database(settings.database_url))
+        redis = open_redis(settings.redis_url)
+        stack.push_async_callback(redis.aclose, close_connection_pool=True)
+        transport = await stack.enter_async_context(Transport(settings.twilio_url))
+        twilio = TwilioChannel(settings.callback_base, transport)
+        yield Services(
+            settings=settings,
+            store=Store(RedisBell(redis)),
+            vault=AesVault(settings.secret_keys),
+            channels={IntegrationProvider.TWILIO: twilio, IntegrationProvider.SANDBOX: twilio},
+            redis=redis,
+            default_account=_default_account(settings),
+        )
+
+
+def _default_account(settings: Settings) -> CarrierAccount | None:
+    """Return the operator's own account, or the sandbox's where a test server stands in for Twilio."""
+    if settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_sender:
+        credentials = Credentials(settings.twilio_account_sid, settings.twilio_auth_token)
+        return CarrierAccount(IntegrationProvider.TWILIO, credentials, sender_of(settings.twilio_sender))
+    if not _has_test_server(settings):
+        return None
+    if settings.sandbox_account_sid and settings.sandbox_auth_token and settings.sandbox_sender:
+        credentials = Credentials(settings.sandbox_account_sid, settings.sandbox_auth_token)
+        return CarrierAccount(IntegrationProvider.SANDBOX, credentials, sender_of(settings.sandbox_sender))
+    return None
+
+
+def _has_test_server(settings: Settings) -> bool:
+    if settings.twilio_url is None:
+        return False
+    return not (urlsplit(settings.twilio_url).hostname or "").endswith("twilio.com")
+
+
+def sender_of(text: str) -> Sender:
+    """Read a sender as it stands in a setting: a number, a messaging service's id, or a name."""
+    if text.startswith("+"):
+        return Sender(SenderKind.PHONE_NUMBER, text)
+    if text.startswith("MG") and len(text) == 34:
+        return Sender(SenderKind.MESSAGING_SERVICE, text)
+    return Sender(SenderKind.ALPHANUMERIC, text)

@@ -1,0 +1,116 @@
+"""The outbox as HTML. It loads nothing from anywhere, and every word in it that is not ours is escaped."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from dunlin.sandbox.account import Account
+from dunlin.sandbox.message import Message, Status
+from dunlin.sandbox.segment import is_gsm7
+
+_STYLE = """
+:root { color-scheme: light dark;
+  --line: #d9dee3; --soft: #5c6772; --card: #fff; --back: #f4f6f8; --ink: #16202a }
+@media (prefers-color-scheme: dark) {
+  :root { --line: #33404c; --soft: #9aa7b4; --card: #1c2630; --back: #121920; --ink: #e8edf2 }
+}
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 52rem; padding: 1.5rem 1rem 4rem;
+  background: var(--back); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
+h1 { margin: 0; font-size: 1.4rem }
+.notice { margin: .25rem 0 1.25rem; color: var(--soft) }
+form { display: flex; gap: .5rem; margin-bottom: 1.25rem }
+input, button { padding: .4rem .7rem; border: 1px solid var(--line); border-radius: .4rem; font: inherit;
+  background: var(--card); color: inherit }
+input { flex: 1; min-width: 0 }
+article { margin-bottom: .8rem; padding: .8rem 1rem; border: 1px solid var(--line); border-radius: .6rem;
+  background: var(--card) }
+header { display: flex; flex-wrap: wrap; gap: .25rem .75rem; align-items: baseline }
+header time { margin-left: auto; color: var(--soft); font-size: .85rem }
+a { color: inherit }
+.text { margin: .5rem 0; white-space: pre-wrap; overflow-wrap: anywhere }
+footer { color: var(--soft); font-size: .85rem }
+.status { padding: 0 .5rem; border-radius: 1rem; font-size: .85rem; background: #64748b; color: #fff }
+.status.delivered { background: #15803d } .status.sent { background: #1d4ed8 }
+.status.undelivered, .status.failed { background: #b91c1c }
+"""
+
+# Replaces the list alone, so that a filter being typed survives.
+_SCRIPT = """
+setInterval(async () => {
+  try {
+    const answer = await fetch(location.href)
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+    document.querySelector('main').replaceWith(page.querySelector('main'))
+  } catch { /* the sandbox is down: keep what is shown and try again */ }
+}, 3000)
+"""
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
+    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def outbox_page(messages: Sequence[Message], to: str, accounts: Mapping[str, Account]) -> str:
+    """Return the page that shows `messages` in this order, filtered by `to` already."""
+    cards = "\n".join(_card(message, accounts) for message in messages)
+    nothing = f"<p>No text to a number with {escape(to)} yet.</p>" if to else "<p>No texts yet.</p>"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sandbox outbox</title>
+<link rel="icon" href="data:,">
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>Sandbox outbox</h1>
+<p class="notice">These texts went nowhere. Nobody received them, and nobody paid for them.</p>
+<form action="/" method="get">
+<input name="to" value="{escape(to)}" inputmode="tel" placeholder="Digits of a number" aria-label="To">
+<button>Filter</button>
+</form>
+<main>
+{cards or nothing}
+</main>
+<script>{_SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def _card(message: Message, accounts: Mapping[str, Account]) -> str:
+    to, number = escape(message.to), escape(message.to.lstrip("+"))
+    sender = escape(message.sender or f"service {message.service_sid}")
+    time = f"{message.created_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"""<article>
+<header>
+<a href="/?to={number}"><b>{to}</b></a>
+<span>from {sender}</span>
+<span class="status {message.status.value}">{_status(message)}</span>
+<time datetime="{message.created_at.isoformat()}">{time}</time>
+</header>
+<p class="text">{escape(message.body) or "<i>redacted</i>"}</p>
+<footer>{escape(_footer(message, accounts))}</footer>
+</article>"""
+
+
+def _status(message: Message) -> str:
+    return f"{message.status.value} {message.error_code}" if message.error_code else message.status.value
+
+
+def _footer(message: Message, accounts: Mapping[str, Account]) -> str:
+    segments = f"{message.num_segments} segment{'' if message.num_segments == 1 else 's'}"
+    if message.status in (Status.ACCEPTED, Status.SCHEDULED):
+        segments = "not counted yet"
+    account = accounts.get(message.account_sid)
+    encoding = "GSM-7" if is_gsm7(message.body) else "UCS-2"
+    return f"{segments}, {encoding} · {account.friendly_name if account else 'unknown account'} · {message.sid}"

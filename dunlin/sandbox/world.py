@@ -1,0 +1,41 @@
+"""What the sandbox pretends: its accounts, how it behaves, and the messages it has taken."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+
+from dunlin.sandbox.account import Account
+from dunlin.sandbox.behaviour import USUAL, Behaviour
+from dunlin.sandbox.ledger import Ledger
+from dunlin.sandbox.magic import FATE_OF_TO
+from dunlin.sandbox.message import Fate, Message, Status
+
+
+class World:
+    """The state of one sandbox. It reads the ledger at once; the application closes it at the end."""
+
+    def __init__(self, accounts: Iterable[Account], behaviour: Behaviour = USUAL, ledger: Path | None = None) -> None:
+        self.accounts = {account.sid: account for account in accounts}
+        self.ledger = Ledger(ledger)
+        self.behave(behaviour)
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """Behave like this from now on, with the random numbers of its seed from their beginning."""
+        self.behaviour = behaviour
+        # Repeatable on purpose: nothing here is a secret.
+        self.chance = Random(behaviour.seed)
+
+    def draw_fate(self, message: Message) -> Fate:
+        """Return the end of `message`: as its number says, else by the rate of failures."""
+        if message.to in FATE_OF_TO:
+            return FATE_OF_TO[message.to]
+        if self.chance.random() < self.behaviour.failure_rate:
+            return Fate(Status.UNDELIVERED, 30003)
+        return Fate(Status.DELIVERED, None)
+
+    def chosen_sender(self, message: Message) -> str | None:
+        """Return who sends `message`: its From, or else the first sender of its messaging service."""
+        if message.sender or not message.service_sid:
+            return message.sender
+        service = self.accounts[message.account_sid].service(message.service_sid)
+        return service.senders[0] if service and service.senders else None
