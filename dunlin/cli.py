@@ -1,2 +1,130 @@
+"""The command line: `dunlin dev`, `api`, `worker`, `sandbox`, `migrate`, `schema`, `token`."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dunlin.domain.choices import Permission
+from dunlin.runtime.embedded import with_embedded
+from dunlin.runtime.parent import die_with_parent
+from dunlin.runtime.settings import BadSettings, Settings, read_settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dunlin")
 def main() -> None:
-    pass
+    """Dunlin sends payment reminders by SMS. Settings are environment variables DUNLIN_...; see the README."""
+    die_with_parent()
+
+
+@contextlib.contextmanager
+def _settings() -> Iterator[Settings]:
+    """Yield settings whose addresses are all set; with a clear sentence and exit code 1 where they are bad."""
+    try:
+        with contextlib.ExitStack() as stack:
+            yield with_embedded(read_settings(), stack)
+    except BadSettings as error:
+        raise click.ClickException(f"These settings cannot be used:\n{error}") from error
+
+
+def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(main())
+    else:
+        import uvloop
+
+        uvloop.run(main())
+
+
+@main.command()
+def dev() -> None:
+    """Start everything on this machine: servers, sandbox carrier, API, worker and demo data."""
+    from dunlin.dev import run_everything
+
+    try:
+        sys.exit(run_everything(read_settings()))
+    except BadSettings as error:
+        raise click.ClickException(f"These settings cannot be used:\n{error}") from error
+
+
+@main.command()
+def api() -> None:
+    """Run one API process on DUNLIN_HOST and DUNLIN_PORT."""
+    from dunlin.api.server import serve
+
+    with _settings() as settings:
+        _run(lambda: serve(settings))
+
+
+@main.command()
+def worker() -> None:
+    """Run one worker process: it plans what is due and sends it."""
+    from dunlin.jobs.worker import work
+
+    with _settings() as settings:
+        _run(lambda: work(settings))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8001, show_default=True)
+@click.option("--accounts", type=click.Path(path_type=Path), default=Path("var/sandbox.json"), show_default=True)
+@click.option("--ledger", type=click.Path(path_type=Path), default=None, help="A file to keep the messages in.")
+def sandbox(host: str, port: int, accounts: Path, ledger: Path | None) -> None:
+    """Run the sandbox carrier: Twilio's REST API, whose texts go nowhere."""
+    from dunlin.sandbox.account import AccountsUnreadable
+    from dunlin.sandbox.app import run
+
+    try:
+        run(host, port, accounts, ledger)
+    except AccountsUnreadable as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest state."""
+    from dunlin.runtime.database import migrate as apply
+
+    with _settings() as settings:
+        assert settings.database_url is not None
+        asyncio.run(apply(settings.database_url))
+
+
+@main.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from dunlin.api.schema import schema as built
+
+    click.echo(str(built))
+
+
+@main.command()
+@click.option("--account", help="The account's name; may be left out where there is only one.")
+@click.option("--organization", help="Only this organization of the account, by its name.")
+@click.option(
+    "--permission",
+    "permissions",
+    multiple=True,
+    type=click.Choice([permission.value for permission in Permission]),
+    help="May be given several times. Default: READ.",
+)
+@click.option("--name", default="command line", show_default=True, help="What the token is for.")
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is in force.")
+def token(account: str | None, organization: str | None, permissions: tuple[str, ...], name: str, days: int) -> None:
+    """Make an API token and print it. It cannot be shown again."""
+    from dunlin.runtime.tokens import NoSuchOwner, make_token
+
+    wanted = frozenset(Permission(permission) for permission in permissions or ("READ",))
+    expires_at = datetime.now(UTC) + timedelta(days=days)
+    with _settings() as settings:
+        try:
+            click.echo(asyncio.run(make_token(settings, account, organization, name, wanted, expires_at)))
+        except NoSuchOwner as error:
+            raise click.ClickException(str(error)) from error

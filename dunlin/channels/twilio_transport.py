@@ -145,8 +145,8 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
         data: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109  the SDK's signature; the SDK passes None
-        allow_redirects: bool = False,  # noqa: ARG002  a redirected POST would be a second one
+        timeout: float | None = None,  # noqa: ASYNC109  the SDK's signature; the SDK passes None
+        allow_redirects: bool = False,
     ) -> Response:
         """Return a 2xx answer that holds a JSON object; raise `CallFailed` for everything else.
 

@@ -38,9 +38,9 @@ class Viewer:
         visible = Organization.filter(account_id=self.account_id)
         return visible if self.organization_id is None else visible.filter(id=self.organization_id)
 
-    async def organization(self, organization_id: int | None, *path: str) -> Organization:
+    async def organization(self, organization_id: int, *path: str) -> Organization:
         """Return the organization, or refuse with NOT_FOUND, alike for a foreign and for an unknown one."""
-        found = None if organization_id is None else await self.organizations().get_or_none(id=organization_id)
+        found = await self.organizations().get_or_none(id=organization_id)
         if found is None:
             raise not_found("organization", *path)
         return found

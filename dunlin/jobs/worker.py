@@ -16,7 +16,9 @@ from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.runtime.bell import DELIVER_JOB, PLAN_JOB, QUEUE, decode_job, encode_job
-from dunlin.runtime.wiring import Services
+from dunlin.runtime.logs import set_up_logs
+from dunlin.runtime.settings import Settings
+from dunlin.runtime.wiring import Services, open_services
 
 _PLAN_BATCH = 500
 _SWEEP_S = 5.0
@@ -102,3 +104,11 @@ class WorkerProcess:
             except Exception:  # the database is away: the next round will find everything
                 log.exception("sweep failed")
             await asyncio.sleep(_SWEEP_S * random.uniform(0.8, 1.2))
+
+
+async def work(settings: Settings) -> None:
+    """Run one worker process until SIGTERM or SIGINT."""
+    set_up_logs("worker")
+    assert settings.redis_url is not None
+    async with open_services(settings) as services:
+        await WorkerProcess(services, RedisSettings.from_dsn(settings.redis_url)).run()

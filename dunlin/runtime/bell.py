@@ -4,9 +4,8 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection
 
-
 import structlog
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import ArqRedis
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
@@ -28,10 +27,6 @@ def encode_job(job: dict[str, object]) -> bytes:
 def decode_job(raw: bytes) -> dict[str, object]:
     decoded: dict[str, object] = json.loads(raw)
     return decoded
-
-
-def redis_settings(url: str) -> RedisSettings:
-    return RedisSettings.from_dsn(url)
 
 
 def open_redis(url: str) -> ArqRedis:
@@ -61,5 +56,3 @@ class RedisBell:
                 await ring()
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("ring lost", ring=name, error=type(error).__name__)
-
-

@@ -77,7 +77,8 @@ class Settings(BaseSettings):
     @property
     def callback_base(self) -> str:
         """What carriers call back; signatures are checked against it."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return self.public_url or f"http://{host}:{self.port}"
 
 
 def read_settings() -> Settings:

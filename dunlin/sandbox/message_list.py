@@ -1,7 +1,9 @@
 """The messages of an account that a list request asks for."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Self
 
 from dunlin.sandbox.account import Account
 from dunlin.sandbox.message import Message
@@ -9,8 +11,31 @@ from dunlin.sandbox.refusal import Refusal
 from dunlin.sandbox.world import World
 
 
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """The days of sending that are asked for, in GMT, each end included."""
+
+    on: date | None
+    until: date | None
+    since: date | None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        return cls(_day(query, "DateSent"), _day(query, "DateSent<"), _day(query, "DateSent>"))
+
+    def include(self, sent_at: datetime | None) -> bool:
+        if self.on is self.until is self.since is None:
+            return True
+        # What was not sent yet fits no day.
+        if sent_at is None:
+            return False
+        day = sent_at.date()
+        return (self.on or day) == day and (self.until or day) >= day and (self.since or day) <= day
+
+
 def listed(world: World, account: Account, query: Mapping[str, str], now: datetime) -> list[Message]:
     """Return the messages that fit `query`, newest first, without those that are too new to be listed."""
+    days = _Days.of(query)
     seen_until = now - timedelta(seconds=world.behaviour.list_lag_s)
     return [
         message
@@ -19,19 +44,8 @@ def listed(world: World, account: Account, query: Mapping[str, str], now: dateti
         and message.created_at <= seen_until
         and query.get("To", message.to) == message.to
         and query.get("From", message.sender) == message.sender
-        and _was_sent_in(message, query)
+        and days.include(message.sent_at)
     ]
-
-
-def _was_sent_in(message: Message, query: Mapping[str, str]) -> bool:
-    """Return whether the day of sending, in GMT, fits. A message that was not sent yet fits no day."""
-    on, until, since = (_day(query, name) for name in ("DateSent", "DateSent<", "DateSent>"))
-    if on is until is since is None:
-        return True
-    if message.sent_at is None:
-        return False
-    day = message.sent_at.date()
-    return (on or day) == day and (until or day) >= day and (since or day) <= day
 
 
 def _day(query: Mapping[str, str], name: str) -> date | None:

@@ -36,7 +36,7 @@ async def connect_integration(
     channel: Channel,
     vault: Vault,
     *,
-    organization_id: int | None,
+    organization_id: int,
     kind: IntegrationKind,
     account: CarrierAccount | None,
     now: datetime,

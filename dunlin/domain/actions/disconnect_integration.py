@@ -38,7 +38,7 @@ async def disconnect_integration(
     store: Store,
     viewer: Viewer,
     *,
-    organization_id: int | None,
+    organization_id: int,
     kind: IntegrationKind,
     confirmed: bool,
     impact_token: str | None,

@@ -24,7 +24,7 @@ async def edit_step(
     store: Store,
     viewer: Viewer,
     *,
-    step_id: int | None,
+    step_id: int,
     expected_version: int | None,
     edit: StepEdit,
     apply_to_open_cases: bool,

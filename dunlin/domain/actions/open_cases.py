@@ -18,8 +18,8 @@ async def open_cases(
     store: Store,
     viewer: Viewer,
     *,
-    organization_id: int | None,
-    cycle_id: int | None,
+    organization_id: int,
+    cycle_id: int,
     cases: list[NewCase],
     now: datetime,
 ) -> list[CollectionCase]:

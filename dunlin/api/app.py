@@ -1,0 +1,63 @@
+"""The API process: what is served where."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from dunlin.api.endpoint import Endpoint, error_response
+from dunlin.api.errors import ErrorCode
+from dunlin.api.graphiql import GraphiqlPage, graphiql_routes
+from dunlin.api.health import health_routes
+from dunlin.api.live import EventHub
+from dunlin.api.walkthrough import walkthrough_page
+from dunlin.api.webhooks import webhook_routes
+from dunlin.runtime.wiring import Services
+
+_MAX_DOCUMENT = 2 * 1024 * 1024  # a thousand cases in one call
+
+
+def create_app(services: Services) -> Starlette:
+    """Return the application on services that are open; its lifespan runs the reader of live events."""
+    hub = EventHub(services.redis)
+    endpoint = Endpoint(services, hub)
+
+    async def page(request: Request) -> GraphiqlPage:
+        return await walkthrough_page(services.settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        reading = asyncio.create_task(hub.run())
+        yield
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+
+    return Starlette(
+        routes=[
+            Route("/", _home),
+            Route("/graphql", endpoint, max_body_size=_MAX_DOCUMENT),
+            WebSocketRoute("/graphql", endpoint),
+            *graphiql_routes(page),
+            *webhook_routes(services),
+            *health_routes(),
+        ],
+        exception_handlers={Exception: _broken, 413: _too_large},
+        lifespan=lifespan,
+    )
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse("/graphiql")
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return error_response(500, ErrorCode.INTERNAL, "Something went wrong on our side.")
+
+
+async def _too_large(request: Request, error: Exception) -> Response:
+    return error_response(413, ErrorCode.BAD_USER_INPUT, f"A request has at most {_MAX_DOCUMENT:,} bytes.")

@@ -1,0 +1,128 @@
+"""The GraphQL endpoint: HTTP and graphql-transport-ws, for bearers of a token only."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLRequestData
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.types.unset import UNSET
+
+from dunlin.api.authentication import viewer_of_header, viewer_of_params
+from dunlin.api.context import Context
+from dunlin.api.errors import ErrorCode
+from dunlin.api.live import EventHub
+from dunlin.api.schema import schema
+from dunlin.runtime.wiring import Services
+
+
+def error_response(status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a request error in GraphQL's shape, without `data`."""
+    body = {"errors": [{"message": message, "extensions": {"code": code.value}}]}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    """One WebSocket. What is no message of the protocol closes it with 4400, whatever its shape."""
+
+    async def handle_message(self, message: Message) -> None:
+        if flaw := _flaw(message):
+            await self.handle_invalid_message(flaw)
+            return
+        await super().handle_message(message)
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
+        return None  # a bad document ends its operation, not the socket
+
+
+def _flaw(message: object) -> str | None:
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return "A message is an object with a type"
+    if message["type"] not in ("subscribe", "complete"):
+        return None
+    if not isinstance(message.get("id"), str) or not 1 <= len(message["id"]) <= 128:
+        return "An id is a string of 1 to 128 characters"
+    if message["type"] == "complete":
+        return None
+    payload = message.get("payload")
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+        return "A subscribe message has a payload with a query"
+    if not isinstance(payload.get("variables"), dict | None):
+        return "Variables are an object"
+    if not isinstance(payload.get("operationName"), str | None):
+        return "An operationName is a string"
+    return None
+
+
+class Endpoint(GraphQL[Context, None]):
+    graphql_transport_ws_handler_class = SocketHandler
+
+    def __init__(self, services: Services, hub: EventHub) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
+            connection_init_wait_timeout=timedelta(seconds=10),
+            max_subscriptions_per_connection=50,
+        )
+        self._services = services
+        self._hub = hub
+        self._keys = services.settings.secret_keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        viewer = await viewer_of_header(request.headers.get("authorization"), self._keys)
+        if viewer is None:
+            message = "Send a token of this service in the header: Authorization: Bearer <token>."
+            return error_response(401, ErrorCode.UNAUTHENTICATED, message, {"WWW-Authenticate": "Bearer"})
+        request.state.viewer = viewer
+        try:
+            response: Response = await self.run(request)
+        except HTTPException as error:
+            return error_response(error.status_code, ErrorCode.BAD_USER_INPUT, error.reason)
+        return response
+
+    def should_render_graphql_ide(self, request: object) -> bool:
+        return False  # GraphiQL has a page of its own
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        viewer = request.state.viewer if isinstance(request, Request) else None
+        return Context(self._services, self._hub, viewer)
+
+    async def on_ws_connect(self, context: Context) -> object:
+        context.current_viewer = await viewer_of_params(context.connection_params, self._keys)
+        if context.current_viewer is None:
+            raise ConnectionRejectionError
+        return UNSET  # an acknowledgement without a payload
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
+        if request.method == "POST" and not isinstance(self.parse_json(await request.get_body()), dict):
+            raise HTTPException(400, "The body is a JSON object with a query.")
+        data = await super().parse_http_body(request)
+        if isinstance(data, GraphQLRequestData) and not isinstance(data.operation_name, str | None):
+            raise HTTPException(400, "operationName is a string or null.")
+        return data
+
+    def decode_json(self, data: str | bytes) -> Any:
+        return orjson.loads(data)  # refuses what json lets through: NaN, lone surrogates, endless nesting
+
+    def encode_json(self, data: object) -> str:
+        return orjson.dumps(data).decode()

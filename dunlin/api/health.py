@@ -1,0 +1,25 @@
+"""Whether this process lives, and whether it can work."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from tortoise.exceptions import BaseORMException
+
+from dunlin.domain.store import rows
+
+
+async def _healthz(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _readyz(request: Request) -> Response:
+    """Ready means that the database answers. Redis is only the doorbell: without it we are slower, not down."""
+    try:
+        await rows("SELECT 1")
+    except (BaseORMException, OSError):
+        return JSONResponse({"status": "the database does not answer"}, status_code=503)
+    return JSONResponse({"status": "ok"})
+
+
+def health_routes() -> list[BaseRoute]:
+    return [Route("/healthz", _healthz), Route("/readyz", _readyz)]

@@ -1,0 +1,163 @@
+"""The inputs of mutations, and how each becomes what an action takes."""
+
+from datetime import date
+from decimal import Decimal
+
+import strawberry
+
+from dunlin.api.scalars import CurrencyCode, LanguageCode, PhoneNumber
+from dunlin.domain.actions.connect_integration import CarrierAccount
+from dunlin.domain.actions.edit_step import StepEdit
+from dunlin.domain.carrier import Credentials, Sender, SenderKind
+from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationKind, IntegrationProvider
+from dunlin.domain.rules.case_input import NewCase, NewCustomer
+
+
+@strawberry.input(one_of=True, description="Who the texts come from: exactly one of these.")
+class SmsSenderInput:
+    phone_number: strawberry.Maybe[PhoneNumber] = strawberry.field(description="A number of the account.")
+    messaging_service_sid: strawberry.Maybe[str] = strawberry.field(
+        description="A messaging service of the account: MG and 32 hexadecimal digits."
+    )
+    alphanumeric: strawberry.Maybe[str] = strawberry.field(
+        description="A name of up to 11 characters, where the countries allow it. Customers cannot answer."
+    )
+
+    def sender(self) -> Sender:
+        if self.phone_number is not None:
+            return Sender(SenderKind.PHONE_NUMBER, self.phone_number.value)
+        if self.messaging_service_sid is not None:
+            return Sender(SenderKind.MESSAGING_SERVICE, self.messaging_service_sid.value)
+        assert self.alphanumeric is not None, "the schema lets exactly one through"
+        return Sender(SenderKind.ALPHANUMERIC, self.alphanumeric.value)
+
+
+@strawberry.input(description="A Twilio account of one's own.")
+class TwilioInput:
+    account_sid: str = strawberry.field(description="The account's SID: AC and 32 hexadecimal digits.")
+    auth_token: str = strawberry.field(description="The account's auth token. Stored encrypted, never shown again.")
+    sender: SmsSenderInput = strawberry.field(description="Who the texts come from.")
+    api_key_sid: str | None = strawberry.field(default=None, description="An API key for sending: its SID, SK...")
+    api_key_secret: str | None = strawberry.field(default=None, description="The API key's secret.")
+
+    def account(self) -> CarrierAccount:
+        credentials = Credentials(
+            self.account_sid.strip(),
+            self.auth_token.strip(),
+            self.api_key_sid.strip() if self.api_key_sid else None,
+            self.api_key_secret.strip() if self.api_key_secret else None,
+        )
+        return CarrierAccount(IntegrationProvider.TWILIO, credentials, self.sender.sender())
+
+
+@strawberry.input(
+    description="Without twilio the operator's own account is used, or the sandbox where the operator has none."
+)
+class ConnectIntegrationInput:
+    organization_id: strawberry.ID = strawberry.field(description="The organization to connect it for.")
+    kind: IntegrationKind = strawberry.field(description="Which integration.")
+    twilio: TwilioInput | None = strawberry.field(default=None, description="The account to connect with.")
+
+
+@strawberry.input(description="What to disconnect, and that the consequences have been read.")
+class DisconnectIntegrationInput:
+    organization_id: strawberry.ID = strawberry.field(description="The organization to disconnect it for.")
+    kind: IntegrationKind = strawberry.field(description="Which integration.")
+    confirmed: bool = strawberry.field(description="Must be true: nothing of this can be undone.")
+    impact_token: str | None = strawberry.field(
+        default=None, description="disconnectImpact.token, to be refused if the figures have changed since."
+    )
+
+
+@strawberry.input(description="A text in one language.")
+class LocalizedTextInput:
+    language: LanguageCode = strawberry.field(description="The language it is written in.")
+    text: str = strawberry.field(
+        description="At most 456 characters. Placeholders: {{ customer.name }}, {{ organization.name }}, {{ amount }}, "
+        "{{ due_date }}, {{ reference }}."
+    )
+
+
+@strawberry.input(
+    description="Fields left out stay as they are. With applyToOpenCases the pending copies in open cases follow."
+)
+class EditStepInput:
+    step_id: strawberry.ID = strawberry.field(description="The step to edit.")
+    expected_version: int | None = strawberry.field(
+        default=None, description="The version you have seen, to be refused (STALE_VERSION) if it is not the current."
+    )
+    name: str | None = strawberry.field(default=None, description="Its name, shown to staff.")
+    trigger_days: int | None = strawberry.field(
+        default=None, description="Days after the previous step; for the first step, days after the due date."
+    )
+    communication_method: CommunicationMethod | None = strawberry.field(
+        default=None, description="One of the organization's availableCommunicationMethods."
+    )
+    sms_texts: list[LocalizedTextInput] | None = strawberry.field(
+        default=None, description="All texts of the step, one per language; replaces those it has."
+    )
+    apply_to_open_cases: bool = strawberry.field(
+        default=False, description="Whether the pending copies in open cases follow."
+    )
+
+    def edit(self) -> StepEdit:
+        texts = None if self.sms_texts is None else [(str(text.language), text.text) for text in self.sms_texts]
+        return StepEdit(self.name, self.trigger_days, self.communication_method, texts)
+
+
+@strawberry.input(description="An amount of money.")
+class MoneyInput:
+    amount: Decimal = strawberry.field(description='The exact amount, e.g. "12.50".')
+    currency: CurrencyCode = strawberry.field(description="Its currency.")
+
+
+@strawberry.input(description="Who owes. One external reference is one customer; the newest values are kept.")
+class CustomerInput:
+    external_reference: str = strawberry.field(description="The organization's own reference of the customer.")
+    name: str = strawberry.field(description="The customer's name.")
+    language: LanguageCode | None = strawberry.field(
+        default=None, description="Null: the organization's default language."
+    )
+    phone: str | None = strawberry.field(
+        default=None, description="In E.164, or as it is dialed within the organization's country."
+    )
+    email: str | None = strawberry.field(default=None, description="An e-mail address.")
+
+
+@strawberry.input(description="One case to open.")
+class OpenCaseInput:
+    external_reference: str = strawberry.field(
+        description="The organization's own reference. A case that has it is returned as it is, not opened twice."
+    )
+    customer: CustomerInput = strawberry.field(description="Who owes.")
+    amount_due: MoneyInput = strawberry.field(description="What is to be paid.")
+    due_on: date = strawberry.field(description="The day by which it should have been paid.")
+    origin: CaseOrigin = strawberry.field(default=CaseOrigin.OVERDUE_INVOICE, description="Why it is opened.")
+    return_reason_code: str | None = strawberry.field(
+        default=None, description="With DIRECT_DEBIT_RETURN: the ISO 20022 return reason, e.g. AM04."
+    )
+
+    def case(self) -> NewCase:
+        customer = self.customer
+        return NewCase(
+            external_reference=self.external_reference.strip(),
+            origin=self.origin,
+            return_reason_code=self.return_reason_code,
+            customer=NewCustomer(
+                external_reference=customer.external_reference.strip(),
+                name=customer.name.strip(),
+                language=customer.language,
+                phone=customer.phone,
+                email=customer.email,
+            ),
+            amount=self.amount_due.amount,
+            currency=self.amount_due.currency,
+            due_on=self.due_on,
+        )
+
+
+@strawberry.input(description="Up to 1,000 cases a call: all are opened, or none.")
+class OpenCollectionCasesInput:
+    organization_id: strawberry.ID = strawberry.field(description="Whose cases.")
+    cycle_id: strawberry.ID = strawberry.field(description="The cycle that they go through.")
+    cases: list[OpenCaseInput] = strawberry.field(description="The cases, 1 to 1,000.")

@@ -1,0 +1,48 @@
+"""Batched reads, so that no list asks row by row. A set of loaders lives as long as one operation or one event.
+
+Rows come out of rows that the viewer may see, and every relation stays within one organization.
+"""
+
+from collections import defaultdict
+from typing import TypeVar
+
+from strawberry.dataloader import DataLoader
+from tortoise.models import Model
+
+from dunlin.domain import tables
+
+M = TypeVar("M", bound=Model)
+
+
+def _by_id(model: type[M]) -> DataLoader[int, M | None]:
+    async def load(ids: list[int]) -> list[M | None]:
+        found = {row.pk: row for row in await model.filter(id__in=ids)}
+        return [found.get(row_id) for row_id in ids]
+
+    return DataLoader(load_fn=load)
+
+
+def _by_parent(model: type[M], parent: str, *order: str) -> DataLoader[int, list[M]]:
+    async def load(ids: list[int]) -> list[list[M]]:
+        grouped: defaultdict[int, list[M]] = defaultdict(list)
+        for row in await model.filter(**{f"{parent}__in": ids}).order_by(*order):
+            grouped[getattr(row, parent)].append(row)
+        return [grouped[parent_id] for parent_id in ids]
+
+    return DataLoader(load_fn=load)
+
+
+class Loaders:
+    def __init__(self) -> None:
+        self.organization = _by_id(tables.Organization)
+        self.connection = _by_id(tables.Connection)
+        self.cycle = _by_id(tables.CollectionCycle)
+        self.customer = _by_id(tables.Customer)
+        self.case = _by_id(tables.CollectionCase)
+        self.reminder = _by_id(tables.Reminder)
+        self.step_texts = _by_id(tables.StepTexts)
+        self.integrations = _by_parent(tables.Integration, "organization_id", "id")
+        self.steps = _by_parent(tables.CollectionStep, "cycle_id", "position")
+        self.case_steps = _by_parent(tables.CaseStep, "case_id", "position")
+        self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
+        self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")

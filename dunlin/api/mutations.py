@@ -1,0 +1,174 @@
+"""What can be changed: read the ids, call one action, show what it says."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import strawberry
+
+from dunlin.api.context import Info
+from dunlin.api.errors import settled
+from dunlin.api.ids import MalformedId, decode_id
+from dunlin.api.inputs import (
+    ConnectIntegrationInput,
+    DisconnectIntegrationInput,
+    EditStepInput,
+    OpenCollectionCasesInput,
+)
+from dunlin.api.types.case import CollectionCase
+from dunlin.api.types.cycle import CollectionStep
+from dunlin.api.types.node import UserError, user_errors
+from dunlin.api.types.organization import DisconnectImpact, Integration
+from dunlin.domain import tables
+from dunlin.domain.actions.connect_integration import connect_integration
+from dunlin.domain.actions.disconnect_integration import disconnect_integration
+from dunlin.domain.actions.edit_step import edit_step
+from dunlin.domain.actions.open_cases import open_cases
+from dunlin.domain.choices import IntegrationProvider
+from dunlin.domain.errors import ProblemCode, Refusal, refuse
+from dunlin.domain.rules.impact import Impact
+
+_ERRORS = "What was wrong; empty when it was done. Then nothing else in the payload is null."
+
+
+@strawberry.type(description="What became of connectIntegration.")
+class ConnectIntegrationPayload:
+    integration: Integration | None = strawberry.field(
+        description="The connected integration; also with ALREADY_CONNECTED, as it was."
+    )
+    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+
+
+@strawberry.type(description="What became of disconnectIntegration.")
+class DisconnectIntegrationPayload:
+    integration: Integration | None = strawberry.field(description="The disconnected integration.")
+    impact: DisconnectImpact | None = strawberry.field(description="What has really been changed.")
+    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+
+
+@strawberry.type(description="What became of editStep.")
+class StepPayload:
+    step: CollectionStep | None = strawberry.field(
+        description="The edited step; also with STALE_VERSION, as it is now."
+    )
+    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+
+
+@strawberry.type(description="What became of openCollectionCases.")
+class OpenCollectionCasesPayload:
+    cases: list[CollectionCase] | None = strawberry.field(description="One per entry, in the order of the input.")
+    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+
+
+def _row_id(type_name: str, text: str, field: str) -> int:
+    """Return the row that an id of the input stands for, or refuse with INVALID under the field's path."""
+    try:
+        return decode_id(type_name, text)
+    except MalformedId as error:
+        raise refuse(ProblemCode.INVALID, str(error), field) from error
+
+
+@strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
+class Mutation:
+    @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
+    async def connect_integration(
+        self,
+        info: Info,
+        input: Annotated[ConnectIntegrationInput, strawberry.argument(description="What to connect.")],  # noqa: A002
+    ) -> ConnectIntegrationPayload:
+        outcome = await settled(_connect(info, input))
+        if isinstance(outcome, Refusal):
+            found = outcome.found
+            integration = Integration.of(found) if isinstance(found, tables.Integration) else None
+            return ConnectIntegrationPayload(integration=integration, user_errors=user_errors(outcome))
+        return ConnectIntegrationPayload(integration=Integration.of(outcome), user_errors=[])
+
+    @strawberry.mutation(
+        description="Disconnect an integration: its steps become NONE, what is scheduled is canceled. When this "
+        "answers, nothing more goes out."
+    )
+    async def disconnect_integration(
+        self,
+        info: Info,
+        input: Annotated[DisconnectIntegrationInput, strawberry.argument(description="What to disconnect.")],  # noqa: A002
+    ) -> DisconnectIntegrationPayload:
+        outcome = await settled(_disconnect(info, input))
+        if isinstance(outcome, Refusal):
+            return DisconnectIntegrationPayload(integration=None, impact=None, user_errors=user_errors(outcome))
+        integration, impact = outcome
+        return DisconnectIntegrationPayload(
+            integration=Integration.of(integration), impact=DisconnectImpact.of(impact), user_errors=[]
+        )
+
+    @strawberry.mutation(description="Edit a step of a collection cycle.")
+    async def edit_step(
+        self,
+        info: Info,
+        input: Annotated[EditStepInput, strawberry.argument(description="What to change.")],  # noqa: A002
+    ) -> StepPayload:
+        outcome = await settled(_edit(info, input))
+        if isinstance(outcome, Refusal):
+            found = outcome.found
+            step = CollectionStep.of(found) if isinstance(found, tables.CollectionStep) else None
+            return StepPayload(step=step, user_errors=user_errors(outcome))
+        return StepPayload(step=CollectionStep.of(outcome), user_errors=[])
+
+    @strawberry.mutation(description="Open cases in bulk, each once by its external reference.")
+    async def open_collection_cases(
+        self,
+        info: Info,
+        input: Annotated[OpenCollectionCasesInput, strawberry.argument(description="The cases.")],  # noqa: A002
+    ) -> OpenCollectionCasesPayload:
+        outcome = await settled(_open(info, input))
+        if isinstance(outcome, Refusal):
+            return OpenCollectionCasesPayload(cases=None, user_errors=user_errors(outcome))
+        return OpenCollectionCasesPayload(cases=[CollectionCase.of(row) for row in outcome], user_errors=[])
+
+
+async def _connect(info: Info, given: ConnectIntegrationInput) -> tables.Integration:
+    services = info.context.services
+    account = given.twilio.account() if given.twilio else services.default_account
+    provider = account.provider if account else IntegrationProvider.TWILIO
+    return await connect_integration(
+        services.store,
+        info.context.viewer,
+        services.channels[provider],
+        services.vault,
+        organization_id=_row_id("Organization", given.organization_id, "organizationId"),
+        kind=given.kind,
+        account=account,
+        now=datetime.now(UTC),
+    )
+
+
+async def _disconnect(info: Info, given: DisconnectIntegrationInput) -> tuple[tables.Integration, Impact]:
+    return await disconnect_integration(
+        info.context.services.store,
+        info.context.viewer,
+        organization_id=_row_id("Organization", given.organization_id, "organizationId"),
+        kind=given.kind,
+        confirmed=given.confirmed,
+        impact_token=given.impact_token,
+        now=datetime.now(UTC),
+    )
+
+
+async def _edit(info: Info, given: EditStepInput) -> tables.CollectionStep:
+    return await edit_step(
+        info.context.services.store,
+        info.context.viewer,
+        step_id=_row_id("CollectionStep", given.step_id, "stepId"),
+        expected_version=given.expected_version,
+        edit=given.edit(),
+        apply_to_open_cases=given.apply_to_open_cases,
+    )
+
+
+async def _open(info: Info, given: OpenCollectionCasesInput) -> list[tables.CollectionCase]:
+    return await open_cases(
+        info.context.services.store,
+        info.context.viewer,
+        organization_id=_row_id("Organization", given.organization_id, "organizationId"),
+        cycle_id=_row_id("CollectionCycle", given.cycle_id, "cycleId"),
+        cases=[case.case() for case in given.cases],
+        now=datetime.now(UTC),
+    )

@@ -1,0 +1,128 @@
+"""Relay connections by keyset: a page starts behind a row, not behind a count, so it holds still under inserts."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+import strawberry
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from dunlin.api.errors import bad_input
+
+MAX_PAGE = 100
+DEFAULT_PAGE = 50
+
+M = TypeVar("M", bound=Model)
+N = TypeVar("N")
+
+First = Annotated[int | None, strawberry.argument(description=f"At most so many from the front, 1 to {MAX_PAGE}.")]
+After = Annotated[str | None, strawberry.argument(description="Only what follows this cursor.")]
+Last = Annotated[int | None, strawberry.argument(description=f"At most so many from the end, 1 to {MAX_PAGE}.")]
+Before = Annotated[str | None, strawberry.argument(description="Only what precedes this cursor.")]
+
+_CURSOR = re.compile(r"([a-z-]+):([0-9]{1,19})")
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether more follows this page.")
+    has_previous_page: bool = strawberry.field(description="Whether more precedes this page.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first entry; null if there is none.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last entry; null if there is none.")
+
+
+@strawberry.type(description="One entry of a list, with its place.")
+class Edge(Generic[N]):
+    cursor: str = strawberry.field(description="The place of this entry, to be given back as `after` or `before`.")
+    node: N = strawberry.field(description="The entry.")
+
+
+@strawberry.type(description="One page of a list.")
+class Connection(Generic[N]):
+    edges: list[Edge[N]] = strawberry.field(description="The entries with their cursors.")
+    nodes: list[N] = strawberry.field(description="The entries without their cursors.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The four paging arguments."""
+
+    first: int | None
+    after: str | None
+    last: int | None
+    before: str | None
+
+    @property
+    def size(self) -> int:
+        if self.first is not None and self.last is not None:
+            raise bad_input("Give first or last, not both.")
+        for name, value in (("first", self.first), ("last", self.last)):
+            if value is not None and not 1 <= value <= MAX_PAGE:
+                raise bad_input(f"{name} is 1 to {MAX_PAGE}, not {value}.")
+        return self.first or self.last or DEFAULT_PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a list: by one unique column. Its name is part of every cursor."""
+
+    name: str
+    column: str = "id"
+    newest_first: bool = False
+
+    def cursor(self, key: int) -> str:
+        return base64.urlsafe_b64encode(f"{self.name}:{key}".encode()).decode()
+
+    def key(self, cursor: str) -> int:
+        try:
+            match = _CURSOR.fullmatch(base64.urlsafe_b64decode(cursor.encode()).decode())
+        except (binascii.Error, ValueError):
+            match = None
+        if match is None or match[1] != self.name or int(match[2]) >= 2**63:
+            raise bad_input("This is no cursor of this list. Cursors are given back unchanged.")
+        return int(match[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[M]):
+    rows: Sequence[M]
+    has_next: bool
+    has_previous: bool
+
+
+async def read_page(query: QuerySet[M], order: Order, window: Window) -> Page[M]:
+    """Return one page of `query`: one row more is read, to know whether there is more."""
+    size = window.size
+    follows, precedes = ("lt", "gt") if order.newest_first else ("gt", "lt")
+    if window.after is not None:
+        query = query.filter(**{f"{order.column}__{follows}": order.key(window.after)})
+    if window.before is not None:
+        query = query.filter(**{f"{order.column}__{precedes}": order.key(window.before)})
+    backward = window.last is not None
+    descending = order.newest_first != backward
+    rows = await query.order_by(("-" if descending else "") + order.column).limit(size + 1)
+    more, rows = len(rows) > size, rows[:size]
+    if backward:
+        return Page(rows[::-1], has_next=window.before is not None, has_previous=more)
+    return Page(rows, has_next=more, has_previous=window.after is not None)
+
+
+def edges_of(page: Page[M], order: Order, shape: Callable[[M], N]) -> tuple[list[Edge[N]], PageInfo]:
+    edges = [Edge(cursor=order.cursor(getattr(row, order.column)), node=shape(row)) for row in page.rows]
+    info = PageInfo(
+        has_next_page=page.has_next,
+        has_previous_page=page.has_previous,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+    return edges, info
+
+
+def connection_of(page: Page[M], order: Order, shape: Callable[[M], N]) -> Connection[N]:
+    edges, info = edges_of(page, order, shape)
+    return Connection(edges=edges, nodes=[edge.node for edge in edges], page_info=info)

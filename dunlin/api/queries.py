@@ -1,0 +1,108 @@
+"""What can be read."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Self
+
+import strawberry
+from tortoise.models import Model
+
+from dunlin.api.context import Info
+from dunlin.api.errors import bad_input, not_found
+from dunlin.api.ids import decode_any, decode_id, encode_id
+from dunlin.api.pages import MAX_PAGE, After, Before, Connection, First, Last, Order, Window, connection_of, read_page
+from dunlin.api.types.case import CaseStep, CollectionCase, Customer
+from dunlin.api.types.cycle import CollectionCycle, CollectionStep
+from dunlin.api.types.node import Node
+from dunlin.api.types.organization import Integration, Organization
+from dunlin.api.types.reminder import DeliveryStatusEvent, Reminder
+from dunlin.domain import tables
+from dunlin.domain.choices import Permission
+from dunlin.domain.viewer import Viewer as DomainViewer
+
+_ORDER = Order("organizations")
+
+
+@strawberry.type(description="Who is asking: the bearer of the token.")
+class Viewer:
+    id: strawberry.ID = strawberry.field(description="The token's id.")
+    name: str = strawberry.field(description="The token's name.")
+    permissions: list[Permission] = strawberry.field(description="What it allows.")
+
+    @classmethod
+    def of(cls, viewer: DomainViewer) -> Self:
+        permissions = [permission for permission in Permission if viewer.may(permission)]
+        return cls(id=encode_id("Viewer", viewer.token_id), name=viewer.name, permissions=permissions)
+
+
+def _shapes(may_see: bool) -> dict[str, tuple[type[Model], Callable[[Any], Node]]]:
+    """Every type with an id: its table and how its row is shown."""
+    return {
+        "Organization": (tables.Organization, Organization.of),
+        "Integration": (tables.Integration, Integration.of),
+        "CollectionCycle": (tables.CollectionCycle, CollectionCycle.of),
+        "CollectionStep": (tables.CollectionStep, CollectionStep.of),
+        "Customer": (tables.Customer, lambda row: Customer.of(row, may_see=may_see)),
+        "CollectionCase": (tables.CollectionCase, CollectionCase.of),
+        "CaseStep": (tables.CaseStep, CaseStep.of),
+        "Reminder": (tables.Reminder, lambda row: Reminder.of(row, may_see=may_see)),
+        "DeliveryStatusEvent": (tables.DeliveryEvent, DeliveryStatusEvent.of),
+    }
+
+
+async def _find_nodes(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+    """Return what the viewer may see, in the order of `ids`; one query per type."""
+    viewer = info.context.viewer
+    shapes = _shapes(viewer.may(Permission.COLLECT))
+    decoded = [decode_any(text) for text in ids]
+    found: dict[tuple[str, int], Node] = {}
+    for name, (table, shape) in shapes.items():
+        wanted = {key[1] for key in decoded if key is not None and key[0] == name}
+        if wanted:
+            scope = "id" if name == "Organization" else "organization_id"
+            visible = viewer.organizations().values_list("id", flat=True)
+            for row in await table.filter(id__in=wanted, **{f"{scope}__in": await visible}):
+                found[name, row.pk] = shape(row)
+    return [None if key is None else found.get(key) for key in decoded]
+
+
+@strawberry.type(description="What can be read.")
+class Query:
+    @strawberry.field(description="One object by its global id; null if there is none that the viewer may see.")
+    async def node(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")],  # noqa: A002
+    ) -> Node | None:
+        return (await _find_nodes(info, [id]))[0]
+
+    @strawberry.field(description="Several objects by their global ids, in that order, with null for those not found.")
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description=f"At most {MAX_PAGE} global ids.")],
+    ) -> list[Node | None]:
+        if len(ids) > MAX_PAGE:
+            raise bad_input(f"ids has at most {MAX_PAGE} entries, not {len(ids)}.")
+        return await _find_nodes(info, ids)
+
+    @strawberry.field(description="Who is asking.")
+    def viewer(self, info: Info) -> Viewer:
+        return Viewer.of(info.context.viewer)
+
+    @strawberry.field(description="The organizations that the viewer may see, oldest first.")
+    async def organizations(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Organization]:
+        page = await read_page(info.context.viewer.organizations(), _ORDER, Window(first, after, last, before))
+        return connection_of(page, _ORDER, Organization.of)
+
+    @strawberry.field(description="One organization; NOT_FOUND if there is none that the viewer may see.")
+    async def organization(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],  # noqa: A002
+    ) -> Organization | None:
+        row = await info.context.viewer.organizations().get_or_none(id=decode_id("Organization", id))
+        if row is None:
+            raise not_found("organization")
+        return Organization.of(row)

@@ -1,0 +1,138 @@
+"""The scalars of the schema. What cannot be read is refused with a short sentence, never with Python's words."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import NewType, TypeVar
+from zoneinfo import available_timezones
+
+import strawberry
+from babel.numbers import list_currencies
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+PhoneNumber = NewType("PhoneNumber", str)
+CountryCode = NewType("CountryCode", str)
+CurrencyCode = NewType("CurrencyCode", str)
+LanguageCode = NewType("LanguageCode", str)
+TimeZone = NewType("TimeZone", str)
+
+T = TypeVar("T")
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+_CURRENCIES = frozenset(list_currencies())
+_TIME_ZONES = frozenset(available_timezones())
+
+
+def _bad(what: str) -> GraphQLError:
+    return GraphQLError(what, extensions={"code": "BAD_USER_INPUT"})
+
+
+def _matching(pattern: re.Pattern[str], sentence: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if isinstance(value, str) and pattern.fullmatch(value):
+            return value
+        raise _bad(sentence)
+
+    return parse
+
+
+def _among(allowed: frozenset[str], sentence: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if isinstance(value, str) and value in allowed:
+            return value
+        raise _bad(sentence)
+
+    return parse
+
+
+def _parse_datetime(value: object) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise _bad("A DateTime is written as 2026-11-22T08:30:00+01:00, with its offset.")
+    return parsed
+
+
+def _parse_date(value: object) -> date:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise _bad("A Date is written as 2026-11-22.")
+
+
+def _parse_decimal(value: object) -> Decimal:
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        try:
+            return Decimal(value)
+        except InvalidOperation:
+            pass
+    raise _bad('A Decimal is a number written as a string, such as "12.50".')
+
+
+def _write_decimal(value: Decimal) -> str:
+    """Write plainly, with at least two decimals and no zeros after them: 12.50, 0.0079."""
+    places = max(2, -int(value.normalize().as_tuple().exponent))
+    return f"{value:.{places}f}"
+
+
+SCALARS: Mapping[object, ScalarDefinition] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A moment, in RFC 3339 with its offset, e.g. 2026-11-22T08:30:00+00:00.",
+        specified_by_url="https://scalars.graphql.org/andimarek/date-time",
+        serialize=datetime.isoformat,
+        parse_value=_parse_datetime,
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="A calendar date, YYYY-MM-DD.",
+        serialize=date.isoformat,
+        parse_value=_parse_date,
+    ),
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description='An exact decimal number as a string, e.g. "12.50"; never a float.',
+        serialize=_write_decimal,
+        parse_value=_parse_decimal,
+    ),
+    PhoneNumber: strawberry.scalar(
+        name="PhoneNumber",
+        description="A phone number in E.164, e.g. +32470123456.",
+        serialize=str,
+        parse_value=_matching(_E164, "A PhoneNumber is written in E.164, such as +32470123456."),
+    ),
+    CountryCode: strawberry.scalar(
+        name="CountryCode",
+        description="A country by ISO 3166-1 alpha-2, e.g. BE.",
+        serialize=str,
+        parse_value=_matching(_COUNTRY, "A CountryCode has two capital letters, such as BE."),
+    ),
+    CurrencyCode: strawberry.scalar(
+        name="CurrencyCode",
+        description="A currency by ISO 4217, e.g. EUR.",
+        serialize=str,
+        parse_value=_among(_CURRENCIES, "A CurrencyCode is one of ISO 4217, such as EUR."),
+    ),
+    LanguageCode: strawberry.scalar(
+        name="LanguageCode",
+        description="A language by BCP 47, e.g. nl or fr-BE.",
+        serialize=str,
+        parse_value=_matching(_LANGUAGE, "A LanguageCode is written as nl or fr-BE."),
+    ),
+    TimeZone: strawberry.scalar(
+        name="TimeZone",
+        description="A time zone by its IANA name, e.g. Europe/Brussels.",
+        serialize=str,
+        parse_value=_among(_TIME_ZONES, "A TimeZone is an IANA name, such as Europe/Brussels."),
+    ),
+}

@@ -1,0 +1,47 @@
+"""One API process."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import uvicorn
+
+from dunlin.api.app import create_app
+from dunlin.runtime.logs import set_up_logs
+from dunlin.runtime.settings import Settings
+from dunlin.runtime.wiring import open_services
+
+_LARGEST_FRAME = 256 * 1024
+_LONGEST_GOODBYE_S = 5
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn would raise them again at its end, before anything is closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then end what is open within a few seconds."""
+    set_up_logs("api")
+    async with open_services(settings) as services:
+        server = _Server(
+            uvicorn.Config(
+                create_app(services),
+                host=settings.host,
+                port=settings.port,
+                ws="websockets-sansio",
+                ws_max_size=_LARGEST_FRAME,
+                ws_per_message_deflate=False,
+                timeout_graceful_shutdown=_LONGEST_GOODBYE_S,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+            )
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
+        await server.serve()

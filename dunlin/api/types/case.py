@@ -1,0 +1,189 @@
+"""Customers, collection cases and the steps of a case."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Self
+
+import strawberry
+from tortoise.queryset import QuerySet
+
+from dunlin.api.context import Info
+from dunlin.api.ids import decode_id, encode_id
+from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, edges_of, read_page
+from dunlin.api.scalars import CurrencyCode, LanguageCode
+from dunlin.api.types import cycle, organization, reminder
+from dunlin.api.types.node import Money, Node
+from dunlin.domain import tables
+from dunlin.domain.choices import (
+    CaseClosedReason,
+    CaseOrigin,
+    CaseState,
+    CaseStepState,
+    CommunicationMethod,
+    Permission,
+)
+from dunlin.domain.rules import mail, phone
+
+if TYPE_CHECKING:
+    from dunlin.api.types.cycle import CollectionCycle
+    from dunlin.api.types.organization import Organization
+    from dunlin.api.types.reminder import Reminder, ReminderConnection
+
+
+_ORDER = Order("cases", newest_first=True)
+
+
+@strawberry.type(description="Who owes: the debtor.")
+class Customer(Node):
+    external_reference: str = strawberry.field(description="The organization's own reference of the customer.")
+    name: str = strawberry.field(description="The customer's name.")
+    language: LanguageCode | None = strawberry.field(description="Null: the organization's default language.")
+    phone: str | None = strawberry.field(description="Masked (+32 *** ** 56) unless the viewer holds COLLECT.")
+    email: str | None = strawberry.field(description="Masked (j***@example.com) unless the viewer holds COLLECT.")
+    sms_opted_out_at: datetime | None = strawberry.field(description="Since when the customer refuses SMS.")
+
+    @classmethod
+    def of(cls, row: tables.Customer, *, may_see: bool) -> Self:
+        return cls(
+            id=encode_id("Customer", row.id),
+            external_reference=row.external_reference,
+            name=row.name,
+            language=LanguageCode(row.language) if row.language else None,
+            phone=row.phone if may_see or row.phone is None else phone.mask(row.phone),
+            email=row.email if may_see or row.email is None else mail.mask(row.email),
+            sms_opted_out_at=row.sms_opted_out_at,
+        )
+
+
+@strawberry.type(description="The case's own copy of a step, taken when the case opened.")
+class CaseStep(Node):
+    row: strawberry.Private[tables.CaseStep]
+    position: int = strawberry.field(description="Its place in the case.")
+    name: str = strawberry.field(description="Its name, shown to staff.")
+    communication_method: CommunicationMethod = strawberry.field(description="How it reaches the customer.")
+    due_at: datetime = strawberry.field(description="When it is due.")
+    state: CaseStepState = strawberry.field(description="Where it stands.")
+    skipped_reason: str | None = strawberry.field(description="Why nothing was sent, when nothing was.")
+
+    @classmethod
+    def of(cls, row: tables.CaseStep) -> Self:
+        return cls(
+            id=encode_id("CaseStep", row.id),
+            row=row,
+            position=row.position,
+            name=row.name,
+            communication_method=row.communication_method,
+            due_at=row.due_at,
+            state=row.state,
+            skipped_reason=row.skipped_reason if row.state is CaseStepState.SKIPPED else None,
+        )
+
+    @strawberry.field(description="Its reminder, the newest if it was sent again; null if none was planned.")
+    async def reminder(self, info: Info) -> Annotated["Reminder", strawberry.lazy("dunlin.api.types.reminder")] | None:
+        rows = await info.context.loaders.step_reminders.load(self.row.id)
+        may_see = info.context.viewer.may(Permission.COLLECT)
+        return reminder.Reminder.of(rows[-1], may_see=may_see) if rows else None
+
+
+@strawberry.type(description="One customer's run through a collection cycle.")
+class CollectionCase(Node):
+    row: strawberry.Private[tables.CollectionCase]
+    number: str = strawberry.field(description="Its number within the organization, e.g. DC-1042.")
+    external_reference: str = strawberry.field(description="The organization's own reference; unique there.")
+    origin: CaseOrigin = strawberry.field(description="Why it was opened.")
+    return_reason_code: str | None = strawberry.field(
+        description="ISO 20022 return reason of the direct debit, e.g. AM04."
+    )
+    state: CaseState = strawberry.field(description="Where it stands.")
+    closed_reason: CaseClosedReason | None = strawberry.field(description="Why it ended; null while it is open.")
+    amount_due: Money = strawberry.field(description="What is still to be paid.")
+    due_on: date = strawberry.field(description="The day by which it should have been paid.")
+    opened_at: datetime = strawberry.field(description="When it was opened here.")
+    next_action_at: datetime | None = strawberry.field(description="When its next step is due; null if none is ahead.")
+    attention_reason: str | None = strawberry.field(
+        description="Why a person must look: no usable number, a refused text, a debtor who has died ..."
+    )
+
+    @classmethod
+    def of(cls, row: tables.CollectionCase) -> Self:
+        return cls(
+            id=encode_id("CollectionCase", row.id),
+            row=row,
+            number=row.number,
+            external_reference=row.external_reference,
+            origin=row.origin,
+            return_reason_code=row.return_reason_code,
+            state=row.state,
+            closed_reason=row.closed_reason,
+            amount_due=Money(amount=row.amount_due, currency=CurrencyCode(row.currency)),
+            due_on=row.due_on,
+            opened_at=row.opened_at,
+            next_action_at=row.next_action_at,
+            attention_reason=row.attention_reason,
+        )
+
+    @strawberry.field(description="Whose it is.")
+    async def organization(
+        self, info: Info
+    ) -> Annotated["Organization", strawberry.lazy("dunlin.api.types.organization")]:
+        return await organization.load_organization(info, self.row.organization_id)
+
+    @strawberry.field(description="Who owes.")
+    async def customer(self, info: Info) -> Customer:
+        row = await info.context.loaders.customer.load(self.row.customer_id)
+        assert row is not None, "a case's customer exists"
+        return Customer.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
+
+    @strawberry.field(description="The cycle it goes through.")
+    async def cycle(self, info: Info) -> Annotated["CollectionCycle", strawberry.lazy("dunlin.api.types.cycle")]:
+        row = await info.context.loaders.cycle.load(self.row.cycle_id)
+        assert row is not None, "a case's cycle exists"
+        return cycle.CollectionCycle.of(row)
+
+    @strawberry.field(description="Its steps, in order.")
+    async def steps(self, info: Info) -> list[CaseStep]:
+        return [CaseStep.of(row) for row in await info.context.loaders.case_steps.load(self.row.id)]
+
+    @strawberry.field(description="Its reminders, newest first.")
+    async def reminders(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Annotated["ReminderConnection", strawberry.lazy("dunlin.api.types.reminder")]:
+        query = tables.Reminder.filter(case_id=self.row.id)
+        may_see = info.context.viewer.may(Permission.COLLECT)
+        return await reminder.ReminderConnection.read(query, Window(first, after, last, before), may_see=may_see)
+
+
+@strawberry.input(description="Which cases to list; all conditions hold together.")
+class CollectionCaseFilter:
+    states: list[CaseState] | None = strawberry.field(default=None, description="Only cases in one of these states.")
+    cycle_id: strawberry.ID | None = strawberry.field(default=None, description="Only cases of this cycle.")
+    customer_reference: str | None = strawberry.field(
+        default=None, description="Only cases of the customer with this external reference."
+    )
+    needs_attention: bool | None = strawberry.field(
+        default=None, description="True: only cases that a person must look at. False: only the others."
+    )
+
+    def apply(self, query: QuerySet[tables.CollectionCase]) -> QuerySet[tables.CollectionCase]:
+        if self.states is not None:
+            query = query.filter(state__in=self.states)
+        if self.cycle_id is not None:
+            query = query.filter(cycle_id=decode_id("CollectionCycle", self.cycle_id))
+        if self.customer_reference is not None:
+            query = query.filter(customer__external_reference=self.customer_reference)
+        if self.needs_attention is not None:
+            query = query.filter(attention_reason__isnull=not self.needs_attention)
+        return query
+
+
+@strawberry.type(description="One page of collection cases.")
+class CollectionCaseConnection(Connection[CollectionCase]):
+    query: strawberry.Private[QuerySet[tables.CollectionCase]]
+
+    @classmethod
+    async def read(cls, query: QuerySet[tables.CollectionCase], window: Window) -> Self:
+        edges, info = edges_of(await read_page(query, _ORDER, window), _ORDER, CollectionCase.of)
+        return cls(edges=edges, nodes=[edge.node for edge in edges], page_info=info, query=query)
+
+    @strawberry.field(description="How many there are on all pages. Counted only when asked for.")
+    async def total_count(self) -> int:
+        return await self.query.count()

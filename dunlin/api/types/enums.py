@@ -1,0 +1,148 @@
+"""The domain's choices as the schema shows them: every member described."""
+
+from enum import EnumType, StrEnum
+
+import strawberry
+from strawberry.types.enum import StrawberryEnumDefinition
+
+from dunlin.domain import choices, errors, reminder_status
+
+
+class IntegrationCategory(StrEnum):
+    COMMUNICATION = "COMMUNICATION"
+
+
+def _describe(enum: EnumType, description: str, members: dict[str, str], name: str | None = None) -> None:
+    strawberry.enum(enum, name=name, description=description)
+    definition: StrawberryEnumDefinition = enum.__strawberry_definition__  # type: ignore[attr-defined]
+    for value in definition.values:
+        value.description = members[value.name]
+
+
+_describe(
+    choices.Permission,
+    "What a token allows.",
+    {
+        "READ": "See organizations, cycles, cases and reminders; phone numbers and e-mail addresses are masked.",
+        "CONFIGURE": "Connect and disconnect integrations, and edit collection cycles.",
+        "COLLECT": "Open and handle cases, and see phone numbers and e-mail addresses in full.",
+        "ADMIN": "Manage the account itself.",
+    },
+)
+_describe(
+    choices.Weekday,
+    "A day of the week.",
+    {day.value: day.value.capitalize() + "." for day in choices.Weekday},
+)
+_describe(
+    IntegrationCategory,
+    "The sections of the Integrations page.",
+    {"COMMUNICATION": "Ways to reach customers."},
+)
+_describe(choices.IntegrationKind, "What an integration does.", {"SMS": "Sends reminders by SMS."})
+_describe(
+    choices.IntegrationStatus,
+    "Whether an integration can be used.",
+    {
+        "CONNECTED": "Connected: steps may use it.",
+        "DISCONNECTED": "Not connected: no step uses it and nothing goes out.",
+        "NEEDS_ATTENTION": "The carrier refuses the account: reminders wait until somebody connects again.",
+    },
+)
+_describe(
+    choices.IntegrationProvider,
+    "The carrier behind an integration.",
+    {
+        "TWILIO": "A Twilio account.",
+        "SANDBOX": "The built-in sandbox carrier: texts go nowhere and can be read in its outbox.",
+    },
+)
+_describe(
+    choices.CommunicationMethod,
+    "How a step reaches the customer: exactly one way.",
+    {
+        "NONE": "Not at all: nothing is sent.",
+        "EMAIL": "By e-mail; only while EMAIL is among the organization's availableCommunicationMethods.",
+        "SMS": "By SMS; only while SMS is among the organization's availableCommunicationMethods.",
+    },
+)
+_describe(
+    choices.CaseOrigin,
+    "Why a case was opened.",
+    {
+        "OVERDUE_INVOICE": "An invoice was not paid in time.",
+        "DIRECT_DEBIT_RETURN": "A direct debit came back from the bank.",
+    },
+)
+_describe(
+    choices.CaseState,
+    "Where a case stands.",
+    {
+        "ACTIVE": "Runs by itself through its steps.",
+        "PAUSED": "Keeps its schedule, but nothing goes out.",
+        "CLOSED": "Has ended; see closedReason.",
+    },
+)
+_describe(
+    choices.CaseClosedReason,
+    "Why a case ended.",
+    {
+        "PAID": "Nothing is due any more.",
+        "COMPLETED": "All steps are done and no reminder is under way.",
+        "MANUAL": "A person closed it.",
+    },
+)
+_describe(
+    choices.CaseStepState,
+    "Where a step of a case stands.",
+    {
+        "PENDING": "Not due yet.",
+        "DONE": "Its reminder has been planned.",
+        "SKIPPED": "Nothing was sent; see skippedReason.",
+    },
+)
+_describe(
+    reminder_status.ReminderStatus,
+    "Where a reminder stands. It only moves forward, but for SENDING, which returns to SCHEDULED where the "
+    "carrier certainly did not take the message.",
+    {
+        "SCHEDULED": "Planned; goes out at scheduledFor.",
+        "SENDING": "Being handed to the carrier.",
+        "SENT": "The carrier has it.",
+        "DELIVERED": "The carrier reports that it arrived.",
+        "UNDELIVERED": "The carrier reports that it did not arrive.",
+        "FAILED": "The carrier refused it or could not send it.",
+        "CANCELED": "Not sent, on purpose; see statusReason.",
+        "UNCONFIRMED": "Whether the carrier has it is not known. It is never sent again on a guess.",
+    },
+)
+_describe(
+    choices.SmsEncoding,
+    "How a text is encoded, which decides how many characters fit a segment.",
+    {
+        "GSM_7": "The GSM alphabet: 160 characters alone, 153 per joined segment; some count double.",
+        "UCS_2": "Everything else: 70 UTF-16 units alone, 67 per joined segment.",
+    },
+)
+_describe(
+    errors.ProblemCode,
+    "Why a mutation changed nothing.",
+    {
+        "NOT_FOUND": "There is no such thing, or it belongs to somebody else.",
+        "INVALID": "A value cannot be used; the message says what can.",
+        "REQUIRED": "Something is missing.",
+        "CONFIRMATION_REQUIRED": "The call needs confirmed: true.",
+        "IMPACT_CHANGED": "The figures have changed since impactToken was read.",
+        "ALREADY_CONNECTED": "The integration is connected already.",
+        "NOT_CONNECTED": "The integration is not connected.",
+        "METHOD_UNAVAILABLE": "The method's integration is not connected for this organization.",
+        "CREDENTIALS_REJECTED": "The carrier does not accept the account or its keys.",
+        "SENDER_REJECTED": "The sender does not belong to the account or cannot send texts.",
+        "CARRIER_UNAVAILABLE": "The carrier did not answer, so nothing could be checked.",
+        "STALE_VERSION": "Somebody else has edited it since.",
+        "TEXT_TOO_LONG": "The text has too many characters.",
+        "UNKNOWN_PLACEHOLDER": "The text names a placeholder that does not exist.",
+        "DUPLICATE": "The same thing is given twice.",
+    },
+    name="UserErrorCode",
+)

@@ -1,0 +1,232 @@
+"""Organizations, their integrations and what disconnecting would do."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Self
+
+import strawberry
+
+from dunlin.api.context import Info
+from dunlin.api.ids import encode_id
+from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, connection_of, read_page
+from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
+from dunlin.api.types import case, cycle, reminder
+from dunlin.api.types.enums import IntegrationCategory
+from dunlin.api.types.node import Node
+from dunlin.domain import tables
+from dunlin.domain.actions.disconnect_integration import impact_of
+from dunlin.domain.choices import (
+    CommunicationMethod,
+    IntegrationKind,
+    IntegrationProvider,
+    IntegrationStatus,
+    Permission,
+    Weekday,
+)
+from dunlin.domain.rules.impact import Impact
+
+if TYPE_CHECKING:
+    from dunlin.api.types.case import CollectionCaseConnection, CollectionCaseFilter
+    from dunlin.api.types.cycle import CollectionCycle
+    from dunlin.api.types.reminder import DeliveryStatusEvent, ReminderConnection, ReminderFilter
+
+
+_TEXTS = {
+    IntegrationKind.SMS: (
+        "SMS",
+        "Send payment reminders by SMS. Connected per organization; you pay only for the messages you send.",
+    ),
+}
+
+
+@strawberry.type(description="When reminders may leave, in the organization's local time.")
+class SendingPolicy:
+    window_start: str = strawberry.field(description="First local time of day, HH:MM.")
+    window_end: str = strawberry.field(description="End of the window, HH:MM, exclusive; 24:00 is midnight.")
+    days: list[Weekday] = strawberry.field(description="The days on which reminders may leave.")
+
+
+@strawberry.type(description="What disconnecting an integration does. Nothing of it can be undone.")
+class DisconnectImpact:
+    steps: int = strawberry.field(description="Steps of collection cycles whose method becomes NONE.")
+    cases: int = strawberry.field(description="Open cases whose pending steps lose their method.")
+    reminders: int = strawberry.field(
+        description="Reminders scheduled but not yet sent, which will not be sent. What is with the carrier already "
+        "cannot be called back and is not counted."
+    )
+    consequences: list[str] = strawberry.field(description="Plain sentences for the dialog, one consequence each.")
+    token: str = strawberry.field(
+        description="Give it to disconnectIntegration to be refused (IMPACT_CHANGED) if the figures have changed."
+    )
+
+    @classmethod
+    def of(cls, impact: Impact) -> Self:
+        return cls(
+            steps=impact.steps,
+            cases=impact.cases,
+            reminders=impact.reminders,
+            consequences=impact.consequences,
+            token=impact.token,
+        )
+
+
+@strawberry.type(description="One card of an organization's Integrations page, connected or not.")
+class Integration(Node):
+    row: strawberry.Private[tables.Integration]
+    kind: IntegrationKind = strawberry.field(description="What it does.")
+    category: IntegrationCategory = strawberry.field(description="The section it stands in.")
+    name: str = strawberry.field(description="Its name on the card.")
+    description: str = strawberry.field(description="What it is for, in a sentence.")
+    status: IntegrationStatus = strawberry.field(description="Whether it can be used.")
+    connected_at: datetime | None = strawberry.field(description="When it was connected last.")
+    disconnected_at: datetime | None = strawberry.field(description="When it was disconnected last.")
+    attention_reason: str | None = strawberry.field(description="With NEEDS_ATTENTION: what the carrier refuses.")
+
+    @classmethod
+    def of(cls, row: tables.Integration) -> Self:
+        name, description = _TEXTS[row.kind]
+        return cls(
+            id=encode_id("Integration", row.id),
+            row=row,
+            kind=row.kind,
+            category=IntegrationCategory.COMMUNICATION,
+            name=name,
+            description=description,
+            status=row.status,
+            connected_at=row.connected_at,
+            disconnected_at=row.disconnected_at,
+            attention_reason=row.attention_reason,
+        )
+
+    @strawberry.field(description="Whose it is.")
+    async def organization(self, info: Info) -> "Organization":
+        return await load_organization(info, self.row.organization_id)
+
+    @strawberry.field(description="The carrier behind it; null while disconnected.")
+    async def provider(self, info: Info) -> IntegrationProvider | None:
+        connection = await self._connection(info)
+        return connection.provider if connection else None
+
+    @strawberry.field(description="Who the texts come from; null while disconnected.")
+    async def sender(self, info: Info) -> str | None:
+        connection = await self._connection(info)
+        return connection.sender if connection else None
+
+    @strawberry.field(description="What disconnecting now would do. Read it before asking a person to confirm.")
+    async def disconnect_impact(self) -> DisconnectImpact:
+        return DisconnectImpact.of(await impact_of(self.row))
+
+    async def _connection(self, info: Info) -> tables.Connection | None:
+        if self.row.connection_id is None:
+            return None
+        return await info.context.loaders.connection.load(self.row.connection_id)
+
+
+_CYCLES = Order("cycles")
+
+
+@strawberry.type(description="One that collects money: with integrations, cycles and cases of its own.")
+class Organization(Node):
+    row: strawberry.Private[tables.Organization]
+    name: str = strawberry.field(description="Its name, as customers read it.")
+    country: CountryCode = strawberry.field(description="Its country; national phone numbers are read as of it.")
+    time_zone: TimeZone = strawberry.field(description="The zone of its calendar and its sending window.")
+    default_language: LanguageCode = strawberry.field(description="Used where the customer's language has no text.")
+    sending_policy: SendingPolicy = strawberry.field(description="When reminders may leave.")
+
+    @classmethod
+    def of(cls, row: tables.Organization) -> Self:
+        return cls(
+            id=encode_id("Organization", row.id),
+            row=row,
+            name=row.name,
+            country=CountryCode(row.country),
+            time_zone=TimeZone(row.time_zone),
+            default_language=LanguageCode(row.default_language),
+            sending_policy=SendingPolicy(
+                window_start=row.window_start,
+                window_end=row.window_end,
+                days=[day for day in Weekday if day in row.window_days],
+            ),
+        )
+
+    @strawberry.field(description="Every integration this service knows, connected or not.")
+    async def integrations(
+        self,
+        info: Info,
+        category: Annotated[
+            IntegrationCategory | None, strawberry.argument(description="Only those of this section.")
+        ] = None,
+    ) -> list[Integration]:
+        rows = await info.context.loaders.integrations.load(self.row.id)
+        cards = [Integration.of(row) for row in rows]
+        return [card for card in cards if category in (None, card.category)]
+
+    @strawberry.field(description="One integration, connected or not.")
+    async def integration(
+        self, info: Info, kind: Annotated[IntegrationKind, strawberry.argument(description="Which one.")]
+    ) -> Integration:
+        rows = await info.context.loaders.integrations.load(self.row.id)
+        return next(Integration.of(row) for row in rows if row.kind is kind)
+
+    @strawberry.field(description="The methods a step may use now: NONE always, the others while connected.")
+    async def available_communication_methods(self, info: Info) -> list[CommunicationMethod]:
+        rows = await info.context.loaders.integrations.load(self.row.id)
+        connected = [CommunicationMethod(row.kind) for row in rows if row.connection_id is not None]
+        return [CommunicationMethod.NONE, *connected]
+
+    @strawberry.field(description="Its collection cycles, oldest first.")
+    async def collection_cycles(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Annotated["CollectionCycle", strawberry.lazy("dunlin.api.types.cycle")]]:
+        query = tables.CollectionCycle.filter(organization_id=self.row.id)
+        page = await read_page(query, _CYCLES, Window(first, after, last, before))
+        return connection_of(page, _CYCLES, cycle.CollectionCycle.of)
+
+    @strawberry.field(description="Its collection cases, newest first.")
+    async def collection_cases(
+        self,
+        info: Info,
+        filter: Annotated[  # noqa: A002
+            Annotated["CollectionCaseFilter", strawberry.lazy("dunlin.api.types.case")] | None,
+            strawberry.argument(description="Which ones."),
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Annotated["CollectionCaseConnection", strawberry.lazy("dunlin.api.types.case")]:
+        query = tables.CollectionCase.filter(organization_id=self.row.id)
+        if filter is not None:
+            query = filter.apply(query)
+        return await case.CollectionCaseConnection.read(query, Window(first, after, last, before))
+
+    @strawberry.field(description="Its reminders, newest first.")
+    async def reminders(
+        self,
+        info: Info,
+        filter: Annotated[  # noqa: A002
+            Annotated["ReminderFilter", strawberry.lazy("dunlin.api.types.reminder")] | None,
+            strawberry.argument(description="Which ones."),
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Annotated["ReminderConnection", strawberry.lazy("dunlin.api.types.reminder")]:
+        query = tables.Reminder.filter(organization_id=self.row.id)
+        if filter is not None:
+            query = filter.apply(query)
+        may_see = info.context.viewer.may(Permission.COLLECT)
+        return await reminder.ReminderConnection.read(query, Window(first, after, last, before), may_see=may_see)
+
+    @strawberry.field(description="The same events, and the same cursors, as Subscription.deliveryStatus.")
+    async def delivery_events(
+        self, first: First = None, after: After = None
+    ) -> Connection[Annotated["DeliveryStatusEvent", strawberry.lazy("dunlin.api.types.reminder")]]:
+        return await reminder.read_event_page(self.row.id, Window(first, after, None, None))
+
+
+async def load_organization(info: Info, organization_id: int) -> Organization:
+    row = await info.context.loaders.organization.load(organization_id)
+    assert row is not None, "a row's organization exists"
+    return Organization.of(row)

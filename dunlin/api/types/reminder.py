@@ -1,0 +1,176 @@
+"""Reminders and their delivery events."""
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Self
+
+import strawberry
+from tortoise.queryset import QuerySet
+
+from dunlin.api.context import Info
+from dunlin.api.errors import bad_input
+from dunlin.api.ids import decode_id, encode_id
+from dunlin.api.live import read_events
+from dunlin.api.pages import Connection, Edge, Order, PageInfo, Window, edges_of, read_page
+from dunlin.api.scalars import LanguageCode
+from dunlin.api.types import case, organization
+from dunlin.api.types.node import Node
+from dunlin.domain import tables
+from dunlin.domain.choices import CommunicationMethod, Permission, SmsEncoding
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules import phone
+
+if TYPE_CHECKING:
+    from dunlin.api.types.case import CollectionCase
+    from dunlin.api.types.organization import Organization
+
+
+_ORDER = Order("reminders", newest_first=True)
+_EVENT_CURSOR = re.compile(r"event:([0-9]{1,19}):([0-9]{1,18})")
+
+
+def event_cursor(organization_id: int, sequence: int) -> str:
+    return base64.urlsafe_b64encode(f"event:{organization_id}:{sequence}".encode()).decode()
+
+
+def sequence_of(cursor: str, organization_id: int) -> int:
+    """Return the place that an event cursor of this organization stands for, or raise BAD_USER_INPUT."""
+    try:
+        match = _EVENT_CURSOR.fullmatch(base64.urlsafe_b64decode(cursor.encode()).decode())
+    except (binascii.Error, ValueError):
+        match = None
+    if match is None or int(match[1]) != organization_id:
+        raise bad_input("This is no cursor of this organization's delivery events.")
+    return int(match[2])
+
+
+@strawberry.type(description="One change of a reminder's status, as it happened.")
+class DeliveryStatusEvent(Node):
+    row: strawberry.Private[tables.DeliveryEvent]
+    cursor: str = strawberry.field(description="Its place among the organization's events; see deliveryStatus(after:).")
+    occurred_at: datetime = strawberry.field(description="When it happened.")
+    status: ReminderStatus = strawberry.field(description="What the reminder's status became.")
+    reason: str | None = strawberry.field(description="Why, in plain words, where there is something to explain.")
+    error_code: int | None = strawberry.field(description="The carrier's own code, e.g. 30003.")
+
+    @classmethod
+    def of(cls, row: tables.DeliveryEvent) -> Self:
+        return cls(
+            id=encode_id("DeliveryStatusEvent", row.id),
+            row=row,
+            cursor=event_cursor(row.organization_id, row.sequence),
+            occurred_at=row.occurred_at,
+            status=row.status,
+            reason=row.reason,
+            error_code=row.error_code,
+        )
+
+    @strawberry.field(description="The reminder, as it is now.")
+    async def reminder(self, info: Info) -> "Reminder":
+        row = await info.context.loaders.reminder.load(self.row.reminder_id)
+        assert row is not None, "an event's reminder exists"
+        return Reminder.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
+
+
+@strawberry.type(description="One message for one step of a case.")
+class Reminder(Node):
+    row: strawberry.Private[tables.Reminder]
+    method: CommunicationMethod = strawberry.field(description="How it goes out.")
+    to: str = strawberry.field(description="Where it goes. Masked unless the viewer holds COLLECT.")
+    text: str = strawberry.field(description="What it says, filled in.")
+    language: LanguageCode = strawberry.field(description="The language it is written in.")
+    status: ReminderStatus = strawberry.field(description="Where it stands.")
+    status_reason: str | None = strawberry.field(description="Why it failed, was canceled or is unconfirmed.")
+    error_code: int | None = strawberry.field(description="The carrier's own code, e.g. 30003.")
+    provider_message_id: str | None = strawberry.field(description="The carrier's id of the message.")
+    encoding: SmsEncoding | None = strawberry.field(description="How an SMS is encoded.")
+    segments: int | None = strawberry.field(description="Into how many billed parts an SMS is cut.")
+    scheduled_for: datetime = strawberry.field(description="When it goes out, at the earliest.")
+    sent_at: datetime | None = strawberry.field(description="When the carrier had it.")
+    delivered_at: datetime | None = strawberry.field(description="When it arrived.")
+    created_at: datetime = strawberry.field(description="When it was planned.")
+
+    @classmethod
+    def of(cls, row: tables.Reminder, *, may_see: bool) -> Self:
+        return cls(
+            id=encode_id("Reminder", row.id),
+            row=row,
+            method=row.method,
+            to=row.to if may_see else phone.mask(row.to),
+            text=row.text,
+            language=LanguageCode(row.language),
+            status=row.status,
+            status_reason=row.status_reason,
+            error_code=row.error_code,
+            provider_message_id=row.provider_message_id,
+            encoding=row.encoding,
+            segments=row.segments,
+            scheduled_for=row.scheduled_for,
+            sent_at=row.sent_at,
+            delivered_at=row.delivered_at,
+            created_at=row.created_at,
+        )
+
+    @strawberry.field(description="Whose it is.")
+    async def organization(
+        self, info: Info
+    ) -> Annotated["Organization", strawberry.lazy("dunlin.api.types.organization")]:
+        return await organization.load_organization(info, self.row.organization_id)
+
+    @strawberry.field(description="The case it belongs to.")
+    async def case(self, info: Info) -> Annotated["CollectionCase", strawberry.lazy("dunlin.api.types.case")]:
+        row = await info.context.loaders.case.load(self.row.case_id)
+        assert row is not None, "a reminder's case exists"
+        return case.CollectionCase.of(row)
+
+    @strawberry.field(description="Every change of its status, in order.")
+    async def events(self, info: Info) -> list[DeliveryStatusEvent]:
+        return [DeliveryStatusEvent.of(row) for row in await info.context.loaders.events.load(self.row.id)]
+
+
+@strawberry.input(description="Which reminders to list; all conditions hold together.")
+class ReminderFilter:
+    statuses: list[ReminderStatus] | None = strawberry.field(default=None, description="Only these statuses.")
+    case_id: strawberry.ID | None = strawberry.field(default=None, description="Only reminders of this case.")
+
+    def apply(self, query: QuerySet[tables.Reminder]) -> QuerySet[tables.Reminder]:
+        if self.statuses is not None:
+            query = query.filter(status__in=self.statuses)
+        if self.case_id is not None:
+            query = query.filter(case_id=decode_id("CollectionCase", self.case_id))
+        return query
+
+
+@strawberry.type(description="One page of reminders.")
+class ReminderConnection(Connection[Reminder]):
+    query: strawberry.Private[QuerySet[tables.Reminder]]
+
+    @classmethod
+    async def read(cls, query: QuerySet[tables.Reminder], window: Window, *, may_see: bool) -> Self:
+        page = await read_page(query, _ORDER, window)
+        edges, info = edges_of(page, _ORDER, lambda row: Reminder.of(row, may_see=may_see))
+        return cls(edges=edges, nodes=[edge.node for edge in edges], page_info=info, query=query)
+
+    @strawberry.field(description="How many there are on all pages. Counted only when asked for.")
+    async def total_count(self) -> int:
+        return await self.query.count()
+
+
+async def read_event_page(organization_id: int, window: Window) -> Connection[DeliveryStatusEvent]:
+    """Return delivery events in the order and with the cursors of the subscription."""
+    size = window.size
+    position = 0 if window.after is None else sequence_of(window.after, organization_id)
+    rows = await read_events(organization_id, position, size + 1)
+    events = [DeliveryStatusEvent.of(row) for row in rows[:size]]
+    return Connection(
+        edges=[Edge(cursor=event.cursor, node=event) for event in events],
+        nodes=events,
+        page_info=PageInfo(
+            has_next_page=len(rows) > size,
+            has_previous_page=position > 0,
+            start_cursor=events[0].cursor if events else None,
+            end_cursor=events[-1].cursor if events else None,
+        ),
+    )

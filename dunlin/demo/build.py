@@ -1,0 +1,270 @@
+"""Turn the content into rows, as if the organizations had been at work for months."""
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from dunlin.demo.cases import QUIET, DemoCase, think_up_cases
+from dunlin.demo.content import ACCOUNTS, DemoCycle, DemoOrganization
+from dunlin.demo.customers import DemoCustomer, make_customers
+from dunlin.demo.history import History, Scene, SmsEra, reset_reason
+from dunlin.demo.rows import Rows
+from dunlin.domain.carrier import SenderKind
+from dunlin.domain.choices import (
+    CaseClosedReason,
+    CaseState,
+    CaseStepState,
+    CommunicationMethod,
+    IntegrationKind,
+    IntegrationProvider,
+    IntegrationStatus,
+)
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.schedule import starts_at
+from dunlin.domain.tables import (
+    Account,
+    CaseStep,
+    CollectionCase,
+    CollectionCycle,
+    CollectionStep,
+    Connection,
+    Customer,
+    DeliveryEvent,
+    DeliverySequence,
+    Integration,
+    Organization,
+    Reminder,
+    StepTexts,
+)
+
+_SEED = "dunlin"
+_FOUNDED = timedelta(days=400)
+_OPTED_OUT = timedelta(days=200)
+_ERA = timedelta(days=70)
+_CASE_CLOSED = "The case is closed."
+
+
+def build_demo(now: datetime) -> Rows:
+    """Return everything there is in the demo at `now`. The same each time, but for the secret correlations."""
+    rows = Rows()
+    for content in ACCOUNTS:
+        account = rows.add(Account(id=rows.next_id(Account), name=content.name, created_at=now - _FOUNDED))
+        for organization in content.organizations:
+            _Builder(rows, account, organization, now).build()
+    return rows
+
+
+class _Builder:
+    """Builds one organization."""
+
+    def __init__(self, rows: Rows, account: Account, content: DemoOrganization, now: datetime) -> None:
+        self._rows = rows
+        self._content = content
+        self._now = now
+        self._zone = ZoneInfo(content.time_zone)
+        self._random = Random(f"{_SEED}/{content.name}")
+        self._organization = rows.add(
+            Organization(
+                id=rows.next_id(Organization),
+                account_id=account.id,
+                name=content.name,
+                country=content.country,
+                time_zone=content.time_zone,
+                default_language=content.default_language,
+                window_start=content.window.start,
+                window_end=content.window.end,
+                window_days=sorted(content.window.days),
+                created_at=now - _FOUNDED,
+                last_case_number=content.cases,
+            )
+        )
+
+    def build(self) -> None:
+        era = self._integrate()
+        steps = {cycle.name: self._store_cycle(cycle, era) for cycle in self._content.cycles}
+        made = make_customers(self._content, self._random)
+        customers = [self._store_customer(customer) for customer in made]
+        interrupted_on = era.end.astimezone(self._zone).date() if era else None
+        cases = think_up_cases(self._content, made, interrupted_on, self._now, self._random)
+        opened = [
+            self._open(case, number, customers, steps[case.cycle.name]) for number, case in enumerate(cases, start=1)
+        ]
+        history = History(self._rows, self._organization, era, self._random)
+        due = [
+            scene
+            for case, scenes in zip(cases, opened, strict=True)
+            for scene in scenes[: case.reached + 1]
+            if scene.step.due_at <= self._now
+        ]
+        for scene in sorted(due, key=lambda scene: scene.step.due_at):
+            history.play(scene)
+        for case, scenes in zip(cases, opened, strict=True):
+            self._settle(case, scenes[0].case, [scene.step for scene in scenes], era)
+        self._store_events(history)
+
+    def _integrate(self) -> SmsEra | None:
+        """Store the SMS card, disconnected; with a former sender, return the time when it was connected."""
+        integration = Integration(
+            id=self._rows.next_id(Integration), organization_id=self._organization.id, kind=IntegrationKind.SMS
+        )
+        integration.status = IntegrationStatus.DISCONNECTED
+        if self._content.former_sender is None:
+            self._rows.add(integration)
+            return None
+        end = self._last_sunday_noon()
+        begin = end - _ERA
+        connection = self._rows.add(
+            Connection(
+                id=self._rows.next_id(Connection),
+                organization_id=self._organization.id,
+                provider=IntegrationProvider.SANDBOX,
+                sender_kind=SenderKind.ALPHANUMERIC,
+                sender=self._content.former_sender,
+                created_at=begin,
+                retired_at=end,
+            )
+        )
+        integration.connected_at = begin
+        integration.disconnected_at = end
+        return SmsEra(connection, self._rows.add(integration), begin, end)
+
+    def _last_sunday_noon(self) -> datetime:
+        """Return noon of a Sunday 7 to 13 days ago: then texts wait for Monday, and a disconnect stops them.
+
+        Nearer than the gap to any next step, so that no interrupted case is due today.
+        """
+        today = (self._now + QUIET).astimezone(self._zone).date()
+        sunday = today - timedelta(days=7 + today.isoweekday() % 7)
+        return datetime.combine(sunday, time(12), self._zone).astimezone(ZoneInfo("UTC"))
+
+    def _store_cycle(self, content: DemoCycle, era: SmsEra | None) -> list[CollectionStep]:
+        cycle = self._rows.add(
+            CollectionCycle(
+                id=self._rows.next_id(CollectionCycle),
+                organization_id=self._organization.id,
+                name=content.name,
+                created_at=self._now - _FOUNDED,
+            )
+        )
+        stored = []
+        for position, step in enumerate(content.steps, start=1):
+            texts = self._rows.add(
+                StepTexts(id=self._rows.next_id(StepTexts), organization_id=self._organization.id, sms=dict(step.sms))
+            )
+            stored.append(
+                self._rows.add(
+                    CollectionStep(
+                        id=self._rows.next_id(CollectionStep),
+                        organization_id=self._organization.id,
+                        cycle_id=cycle.id,
+                        position=position,
+                        name=step.name,
+                        trigger_days=step.trigger_days,
+                        communication_method=CommunicationMethod.NONE,
+                        texts_id=texts.id,
+                        version=3 if era else 1,  # set to SMS, and reset by the disconnect
+                    )
+                )
+            )
+        return stored
+
+    def _store_customer(self, customer: DemoCustomer) -> Customer:
+        return self._rows.add(
+            Customer(
+                id=self._rows.next_id(Customer),
+                organization_id=self._organization.id,
+                external_reference=customer.external_reference,
+                name=customer.name,
+                language=customer.language,
+                phone=customer.phone,
+                email=customer.email,
+                sms_opted_out_at=self._now - _OPTED_OUT if customer.is_opted_out else None,
+                created_at=self._now - _FOUNDED,
+            )
+        )
+
+    def _open(
+        self, content: DemoCase, number: int, customers: Sequence[Customer], steps: Sequence[CollectionStep]
+    ) -> list[Scene]:
+        """Store a case with its steps, all of them pending; return them in order."""
+        customer = customers[content.customer]
+        case = self._rows.add(
+            CollectionCase(
+                id=self._rows.next_id(CollectionCase),
+                organization_id=self._organization.id,
+                number=f"DC-{number}",
+                external_reference=content.external_reference,
+                customer_id=customer.id,
+                cycle_id=steps[0].cycle_id,
+                origin=content.cycle.origin,
+                return_reason_code=content.return_reason_code,
+                amount_due=content.amount,
+                currency=self._content.currency,
+                due_on=content.due_on,
+                opened_at=content.opened_at,
+            )
+        )
+        return [
+            Scene(
+                case,
+                customer,
+                self._rows.add(
+                    CaseStep(
+                        id=self._rows.next_id(CaseStep),
+                        organization_id=self._organization.id,
+                        case_id=case.id,
+                        step_id=step.id,
+                        position=step.position,
+                        name=step.name,
+                        trigger_days=step.trigger_days,
+                        communication_method=CommunicationMethod.NONE,
+                        texts_id=step.texts_id,
+                        due_at=starts_at(day, self._content.window, self._zone),
+                    )
+                ),
+                texts.sms,
+            )
+            for step, day, texts in zip(steps, content.step_days, content.cycle.steps, strict=True)
+        ]
+
+    def _settle(self, content: DemoCase, case: CollectionCase, steps: Sequence[CaseStep], era: SmsEra | None) -> None:
+        """Give the case its state of today."""
+        pending = [step for step in steps if step.state is CaseStepState.PENDING]
+        for step in pending:
+            step.skipped_reason = reset_reason(case, self._now, era)
+        if content.closed_reason is not None:
+            case.state, case.closed_reason = CaseState.CLOSED, content.closed_reason
+            case.attention_reason = None
+            for step in pending:
+                step.state, step.skipped_reason = CaseStepState.SKIPPED, _CASE_CLOSED
+        elif content.is_paused:
+            case.state = CaseState.PAUSED
+        elif pending:
+            case.next_action_at = pending[0].due_at
+        elif not self._awaits_answer(case):
+            case.state, case.closed_reason = CaseState.CLOSED, CaseClosedReason.COMPLETED
+
+    def _awaits_answer(self, case: CollectionCase) -> bool:
+        return any(
+            reminder.case_id == case.id and reminder.status is ReminderStatus.UNCONFIRMED
+            for reminder in self._rows.of(Reminder)
+        )
+
+    def _store_events(self, history: History) -> None:
+        events = sorted(history.events, key=lambda event: event.occurred_at)
+        for sequence, event in enumerate(events, start=1):
+            self._rows.add(
+                DeliveryEvent(
+                    id=self._rows.next_id(DeliveryEvent),
+                    organization_id=self._organization.id,
+                    sequence=sequence,
+                    reminder_id=event.reminder.id,
+                    case_id=event.reminder.case_id,
+                    status=event.status,
+                    reason=event.reason,
+                    error_code=event.error_code,
+                    occurred_at=event.occurred_at,
+                )
+            )
+        self._rows.add(DeliverySequence(organization_id=self._organization.id, last_sequence=len(events)))

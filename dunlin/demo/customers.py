@@ -1,0 +1,76 @@
+"""Make up the customers of an organization, the same ones each time."""
+
+import unicodedata
+from dataclasses import dataclass
+from random import Random
+
+from dunlin.demo.content import DemoOrganization
+from dunlin.demo.numbers import TEST_NUMBERS, draw_numbers
+from dunlin.demo.people import COUNTRY_LANGUAGE, NAMES, Names
+
+SCRIPTED = len(TEST_NUMBERS)  # the first customers have the test numbers
+_MAIL_DOMAINS = ("example.com", "example.org", "example.net")
+_FIRST_REFERENCE = 10_001
+_PRIMES = (11, 13, 17)  # every so many a firm, one without phone, one opted out: seldom the same one
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCustomer:
+    external_reference: str
+    name: str
+    language: str | None
+    phone: str | None
+    email: str | None
+    is_opted_out: bool
+
+    @property
+    def can_be_texted(self) -> bool:
+        return self.phone is not None and self.phone not in TEST_NUMBERS and not self.is_opted_out
+
+
+def make_customers(organization: DemoOrganization, random: Random) -> list[DemoCustomer]:
+    shares = {country: -(-organization.customers * share // 10) for country, share in organization.phones.items()}
+    numbers = [*TEST_NUMBERS, *draw_numbers(shares, random)]
+    languages = random.choices(
+        list(organization.languages), list(organization.languages.values()), k=organization.customers
+    )
+    names = _different_names(languages, organization.country, random)
+    return [
+        _make(place, name, language, number, organization.country)
+        for place, (name, language, number) in enumerate(zip(names, languages, numbers, strict=False))
+    ]
+
+
+def _different_names(languages: list[str | None], country: str, random: Random) -> list[str]:
+    names: list[str] = []
+    for place, language in enumerate(languages):
+        pool = NAMES[(language or COUNTRY_LANGUAGE[country]).split("-")[0]]
+        name = _draw(pool, place, random)
+        while name in names:
+            name = _draw(pool, place, random)
+        names.append(name)
+    return names
+
+
+def _draw(pool: Names, place: int, random: Random) -> str:
+    family = random.choice(pool.family)
+    if place % _PRIMES[0] == _PRIMES[0] - 1:
+        return random.choice(pool.firms).format(family)
+    return f"{random.choice(pool.given)} {family}"
+
+
+def _make(place: int, name: str, language: str | None, number: str, country: str) -> DemoCustomer:
+    return DemoCustomer(
+        external_reference=f"{country}{_FIRST_REFERENCE + place}",
+        name=name,
+        language=language,
+        phone=None if place % _PRIMES[1] == _PRIMES[1] - 1 else number,
+        email=None if place % 7 == 6 else f"{_mailbox(name)}@{_MAIL_DOMAINS[place % len(_MAIL_DOMAINS)]}",
+        is_opted_out=place % _PRIMES[2] == _PRIMES[2] - 1,
+    )
+
+
+def _mailbox(name: str) -> str:
+    folded = unicodedata.normalize("NFD", name.lower().replace("ß", "ss"))
+    words = "".join(c if c.isascii() and c.isalnum() else " " if c.isspace() else "" for c in folded).split()
+    return ".".join(words)
