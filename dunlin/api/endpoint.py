@@ -17,7 +17,7 @@ from strawberry.http import GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
-from strawberry.types.unset import UNSET
+from strawberry.types.unset import UNSET, UnsetType
 
 from dunlin.api.authentication import viewer_of_header, viewer_of_params
 from dunlin.api.context import Context
@@ -107,11 +107,12 @@ class Endpoint(GraphQL[Context, None]):
         viewer = request.state.viewer if isinstance(request, Request) else None
         return Context(self._services, self._hub, viewer)
 
-    async def on_ws_connect(self, context: Context) -> object:
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         context.current_viewer = await viewer_of_params(context.connection_params, self._keys)
         if context.current_viewer is None:
             raise ConnectionRejectionError
-        return UNSET  # an acknowledgement without a payload
+        acknowledgement: UnsetType = UNSET
+        return acknowledgement  # an acknowledgement without a payload
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         if request.method == "POST" and not isinstance(self.parse_json(await request.get_body()), dict):

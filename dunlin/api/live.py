@@ -19,6 +19,7 @@ from dunlin.domain.tables import DeliveryEvent, DeliverySequence
 from dunlin.runtime.bell import EVENTS
 
 _LOOK_ANYWAY_S = 1.0  # how late an event may be when its ring is lost
+_QUIET_S = 30.0
 _RING_SIZE = 1_000
 _BATCH = 500
 
@@ -114,8 +115,9 @@ class EventHub:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(EVENTS)
-                    async for message in channel.listen():
-                        if not self._feeds.keys().isdisjoint(json.loads(message["data"])):
+                    while True:
+                        message = await channel.get_message(timeout=_QUIET_S)
+                        if message and not self._feeds.keys().isdisjoint(json.loads(message["data"])):
                             self._ring.set()
             except (RedisError, OSError, ValueError) as error:
                 log.warning("redis is away", error=type(error).__name__)

@@ -58,9 +58,8 @@ async def _find_nodes(info: Info, ids: list[strawberry.ID]) -> list[Node | None]
     for name, (table, shape) in shapes.items():
         wanted = {key[1] for key in decoded if key is not None and key[0] == name}
         if wanted:
-            scope = "id" if name == "Organization" else "organization_id"
-            visible = viewer.organizations().values_list("id", flat=True)
-            for row in await table.filter(id__in=wanted, **{f"{scope}__in": await visible}):
+            scope = viewer.organizations() if table is tables.Organization else viewer.visible(table.all())
+            for row in await scope.filter(id__in=wanted):
                 found[name, row.pk] = shape(row)
     return [None if key is None else found.get(key) for key in decoded]
 

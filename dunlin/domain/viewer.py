@@ -5,12 +5,16 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
+from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from dunlin.domain.choices import Permission
 from dunlin.domain.errors import Forbidden, not_found
 from dunlin.domain.tables import Organization, Token
+
+M = TypeVar("M", bound=Model)
 
 _PREFIX = "dunlin_"
 
@@ -34,9 +38,14 @@ class Viewer:
         return permission in self.permissions
 
     def organizations(self) -> QuerySet[Organization]:
-        """Return the query of all that this viewer may see. Every other query starts from it."""
+        """Return the query of all organizations that this viewer may see."""
         visible = Organization.filter(account_id=self.account_id)
         return visible if self.organization_id is None else visible.filter(id=self.organization_id)
+
+    def visible(self, query: QuerySet[M]) -> QuerySet[M]:
+        """Narrow a query of any organization's rows to those that this viewer may see."""
+        query = query.filter(organization__account_id=self.account_id)
+        return query if self.organization_id is None else query.filter(organization_id=self.organization_id)
 
     async def organization(self, organization_id: int, *path: str) -> Organization:
         """Return the organization, or refuse with NOT_FOUND, alike for a foreign and for an unknown one."""

