@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test check format bench schema lock clean
+.PHONY: run test check format bench schema migration lock clean
 
 run: .venv/.ready-run
-	$(BIN)/dunlin dev
+	$(if $(PORT),DUNLIN_PORT=$(PORT)) $(BIN)/dunlin dev
 
 test: .venv/.ready-dev
 	$(BIN)/python -m pytest
@@ -26,6 +26,9 @@ bench: .venv/.ready-dev
 
 schema: .venv/.ready-dev
 	$(BIN)/dunlin schema > schema.graphql
+
+migration: .venv/.ready-dev
+	$(BIN)/tortoise -c dunlin.runtime.database.OFFLINE makemigrations -n $(NAME)
 
 lock: .venv/.ready-dev
 	$(BIN)/uv pip compile pyproject.toml --extra embedded --group build --universal --python-version 3.11 \

@@ -9,7 +9,7 @@ from dunlin.api.scalars import CurrencyCode, LanguageCode, PhoneNumber
 from dunlin.domain.actions.connect_integration import CarrierAccount
 from dunlin.domain.actions.edit_step import StepEdit
 from dunlin.domain.carrier import Credentials, Sender, SenderKind
-from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationKind, IntegrationProvider
+from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationKind, IntegrationProvider, Weekday
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
 
 
@@ -161,3 +161,11 @@ class OpenCollectionCasesInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose cases.")
     cycle_id: strawberry.ID = strawberry.field(description="The cycle that they go through.")
     cases: list[OpenCaseInput] = strawberry.field(description="The cases, 1 to 1,000.")
+
+
+@strawberry.input(description="When reminders may leave. What is scheduled moves to the next moment this allows.")
+class UpdateSendingPolicyInput:
+    organization_id: strawberry.ID = strawberry.field(description="Whose reminders.")
+    window_start: str = strawberry.field(description="First local time of day, 00:00 to 23:59.")
+    window_end: str = strawberry.field(description="End of the window, exclusive, 00:01 to 24:00; 24:00 is midnight.")
+    days: list[Weekday] = strawberry.field(description="The days on which reminders may leave, at least one.")

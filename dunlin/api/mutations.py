@@ -13,16 +13,18 @@ from dunlin.api.inputs import (
     DisconnectIntegrationInput,
     EditStepInput,
     OpenCollectionCasesInput,
+    UpdateSendingPolicyInput,
 )
 from dunlin.api.types.case import CollectionCase
 from dunlin.api.types.cycle import CollectionStep
 from dunlin.api.types.node import UserError, user_errors
-from dunlin.api.types.organization import DisconnectImpact, Integration
+from dunlin.api.types.organization import DisconnectImpact, Integration, Organization
 from dunlin.domain import tables
 from dunlin.domain.actions.connect_integration import connect_integration
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.edit_step import edit_step
 from dunlin.domain.actions.open_cases import open_cases
+from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.errors import ProblemCode, Refusal, refuse
 from dunlin.domain.rules.impact import Impact
@@ -56,6 +58,12 @@ class StepPayload:
 @strawberry.type(description="What became of openCollectionCases.")
 class OpenCollectionCasesPayload:
     cases: list[CollectionCase] | None = strawberry.field(description="One per entry, in the order of the input.")
+    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+
+
+@strawberry.type(description="What became of a change of the organization itself.")
+class OrganizationPayload:
+    organization: Organization | None = strawberry.field(description="The organization as it is now.")
     user_errors: list[UserError] = strawberry.field(description=_ERRORS)
 
 
@@ -123,6 +131,17 @@ class Mutation:
             return OpenCollectionCasesPayload(cases=None, user_errors=user_errors(outcome))
         return OpenCollectionCasesPayload(cases=[CollectionCase.of(row) for row in outcome], user_errors=[])
 
+    @strawberry.mutation(description="Change when an organization's reminders may leave.")
+    async def update_sending_policy(
+        self,
+        info: Info,
+        input: Annotated[UpdateSendingPolicyInput, strawberry.argument(description="The new window.")],  # noqa: A002
+    ) -> OrganizationPayload:
+        outcome = await settled(_update_policy(info, input))
+        if isinstance(outcome, Refusal):
+            return OrganizationPayload(organization=None, user_errors=user_errors(outcome))
+        return OrganizationPayload(organization=Organization.of(outcome), user_errors=[])
+
 
 async def _connect(info: Info, given: ConnectIntegrationInput) -> tables.Integration:
     services = info.context.services
@@ -170,5 +189,17 @@ async def _open(info: Info, given: OpenCollectionCasesInput) -> list[tables.Coll
         organization_id=_row_id("Organization", given.organization_id, "organizationId"),
         cycle_id=_row_id("CollectionCycle", given.cycle_id, "cycleId"),
         cases=[case.case() for case in given.cases],
+        now=datetime.now(UTC),
+    )
+
+
+async def _update_policy(info: Info, given: UpdateSendingPolicyInput) -> tables.Organization:
+    return await update_sending_policy(
+        info.context.services.store,
+        info.context.viewer,
+        organization_id=_row_id("Organization", given.organization_id, "organizationId"),
+        start=given.window_start,
+        end=given.window_end,
+        days=given.days,
         now=datetime.now(UTC),
     )

@@ -1,24 +1,21 @@
 """Turn the content into rows, as if the organizations had been at work for months."""
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from dunlin.demo.cases import QUIET, DemoCase, think_up_cases
+from dunlin.demo.cases import DemoCase, think_up_cases
 from dunlin.demo.content import ACCOUNTS, DemoCycle, DemoOrganization
 from dunlin.demo.customers import DemoCustomer, make_customers
-from dunlin.demo.history import History, Scene, SmsEra, reset_reason
+from dunlin.demo.era import SmsEra, reset_reason, store_sms_card
+from dunlin.demo.history import History, Scene
 from dunlin.demo.rows import Rows
-from dunlin.domain.carrier import SenderKind
 from dunlin.domain.choices import (
     CaseClosedReason,
     CaseState,
     CaseStepState,
     CommunicationMethod,
-    IntegrationKind,
-    IntegrationProvider,
-    IntegrationStatus,
 )
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.schedule import starts_at
@@ -28,11 +25,9 @@ from dunlin.domain.tables import (
     CollectionCase,
     CollectionCycle,
     CollectionStep,
-    Connection,
     Customer,
     DeliveryEvent,
     DeliverySequence,
-    Integration,
     Organization,
     Reminder,
     StepTexts,
@@ -41,7 +36,6 @@ from dunlin.domain.tables import (
 _SEED = "dunlin"
 _FOUNDED = timedelta(days=400)
 _OPTED_OUT = timedelta(days=200)
-_ERA = timedelta(days=70)
 _CASE_CLOSED = "The case is closed."
 
 
@@ -81,7 +75,7 @@ class _Builder:
         )
 
     def build(self) -> None:
-        era = self._integrate()
+        era = store_sms_card(self._rows, self._organization, self._content.former_sender, self._now)
         steps = {cycle.name: self._store_cycle(cycle, era) for cycle in self._content.cycles}
         made = make_customers(self._content, self._random)
         customers = [self._store_customer(customer) for customer in made]
@@ -102,41 +96,6 @@ class _Builder:
         for case, scenes in zip(cases, opened, strict=True):
             self._settle(case, scenes[0].case, [scene.step for scene in scenes], era)
         self._store_events(history)
-
-    def _integrate(self) -> SmsEra | None:
-        """Store the SMS card, disconnected; with a former sender, return the time when it was connected."""
-        integration = Integration(
-            id=self._rows.next_id(Integration), organization_id=self._organization.id, kind=IntegrationKind.SMS
-        )
-        integration.status = IntegrationStatus.DISCONNECTED
-        if self._content.former_sender is None:
-            self._rows.add(integration)
-            return None
-        end = self._last_sunday_noon()
-        begin = end - _ERA
-        connection = self._rows.add(
-            Connection(
-                id=self._rows.next_id(Connection),
-                organization_id=self._organization.id,
-                provider=IntegrationProvider.SANDBOX,
-                sender_kind=SenderKind.ALPHANUMERIC,
-                sender=self._content.former_sender,
-                created_at=begin,
-                retired_at=end,
-            )
-        )
-        integration.connected_at = begin
-        integration.disconnected_at = end
-        return SmsEra(connection, self._rows.add(integration), begin, end)
-
-    def _last_sunday_noon(self) -> datetime:
-        """Return noon of a Sunday 7 to 13 days ago: then texts wait for Monday, and a disconnect stops them.
-
-        Nearer than the gap to any next step, so that no interrupted case is due today.
-        """
-        today = (self._now + QUIET).astimezone(self._zone).date()
-        sunday = today - timedelta(days=7 + today.isoweekday() % 7)
-        return datetime.combine(sunday, time(12), self._zone).astimezone(ZoneInfo("UTC"))
 
     def _store_cycle(self, content: DemoCycle, era: SmsEra | None) -> list[CollectionStep]:
         cycle = self._rows.add(

@@ -167,9 +167,7 @@ def _case(place: _Place, number: int, organization: DemoOrganization, random: Ra
 
 def _reference(organization: DemoOrganization, due_on: date, number: int) -> str:
     serial = int(f"{due_on:%y%m}{41_000 + number}")
-    if organization.country == "BE":
-        return structured_communication(serial)
-    return organization.reference.format(number=serial)
+    return organization.reference.format(number=serial, structured=structured_communication(serial))
 
 
 def structured_communication(serial: int) -> str:

@@ -29,6 +29,7 @@ class DemoCycle:
 class DemoOrganization:
     """`languages`: how many of ten customers speak what. `phones`: how many of ten have a number of which country.
 
+    `reference`: a pattern for {number} or, in Belgium, the {structured} communication of banks.
     `former_sender`: the sender of the time when SMS was connected; None if it never was.
     """
 
@@ -38,7 +39,7 @@ class DemoOrganization:
     default_language: str
     currency: str
     window: SendWindow
-    reference: str  # how a customer knows a case; see cases.py
+    reference: str  # how a customer knows a case
     languages: Mapping[str | None, int]
     phones: Mapping[str, int]
     customers: int
@@ -117,7 +118,7 @@ ACCOUNTS = (
                 default_language="nl",
                 currency="EUR",
                 window=AROUND_THE_CLOCK,
-                reference="BE",
+                reference="{structured}",
                 languages={"nl": 5, "nl-BE": 1, "fr": 2, "de": 1, None: 1},
                 phones={"FR": 6, "DE": 2, "GB": 2},
                 customers=72,

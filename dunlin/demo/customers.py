@@ -11,7 +11,8 @@ from dunlin.demo.people import COUNTRY_LANGUAGE, NAMES, Names
 SCRIPTED = len(TEST_NUMBERS)  # the first customers have the test numbers
 _MAIL_DOMAINS = ("example.com", "example.org", "example.net")
 _FIRST_REFERENCE = 10_001
-_PRIMES = (11, 13, 17)  # every so many a firm, one without phone, one opted out: seldom the same one
+# Every so many customers one; without common factors, so that it is seldom the same one.
+_WITHOUT_MAIL, _FIRMS, _WITHOUT_PHONE, _OPTED_OUT = 7, 11, 13, 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def _different_names(languages: list[str | None], country: str, random: Random) 
 
 def _draw(pool: Names, place: int, random: Random) -> str:
     family = random.choice(pool.family)
-    if place % _PRIMES[0] == _PRIMES[0] - 1:
+    if _is_one_of(place, _FIRMS):
         return random.choice(pool.firms).format(family)
     return f"{random.choice(pool.given)} {family}"
 
@@ -64,10 +65,16 @@ def _make(place: int, name: str, language: str | None, number: str, country: str
         external_reference=f"{country}{_FIRST_REFERENCE + place}",
         name=name,
         language=language,
-        phone=None if place % _PRIMES[1] == _PRIMES[1] - 1 else number,
-        email=None if place % 7 == 6 else f"{_mailbox(name)}@{_MAIL_DOMAINS[place % len(_MAIL_DOMAINS)]}",
-        is_opted_out=place % _PRIMES[2] == _PRIMES[2] - 1,
+        phone=None if _is_one_of(place, _WITHOUT_PHONE) else number,
+        email=None
+        if _is_one_of(place, _WITHOUT_MAIL)
+        else f"{_mailbox(name)}@{_MAIL_DOMAINS[place % len(_MAIL_DOMAINS)]}",
+        is_opted_out=_is_one_of(place, _OPTED_OUT),
     )
+
+
+def _is_one_of(place: int, every: int) -> bool:
+    return place % every == every - 1
 
 
 def _mailbox(name: str) -> str:

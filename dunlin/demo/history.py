@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from dunlin.channels.twilio_errors import explain
 from dunlin.channels.twilio_transport import OutcomeUnknown
 from dunlin.demo.content import DAYTIME
+from dunlin.demo.era import DISCONNECTED, SmsEra, reset_reason
 from dunlin.demo.numbers import NOT_A_NUMBER, NOT_IN_USE, OPTED_OUT, OUT_OF_REACH
 from dunlin.demo.rows import Rows
 from dunlin.domain.carrier import Accepted, Answer, Refused, Unknown
@@ -20,28 +21,15 @@ from dunlin.domain.rules.texts import Filling
 from dunlin.domain.tables import (
     CaseStep,
     CollectionCase,
-    Connection,
     Customer,
-    Integration,
     Organization,
     Reminder,
     SendAttempt,
 )
 
-DISCONNECTED = "SMS was disconnected."
 _UNDELIVERED = {OUT_OF_REACH: 30003, NOT_IN_USE: 30005}
 _REFUSED = {NOT_A_NUMBER: 21211, OPTED_OUT: 21610}
 _LOST_ANSWERS = (9, 33)  # which reminders, counted from 0, got no clear answer
-
-
-@dataclass(frozen=True, slots=True)
-class SmsEra:
-    """The time in which SMS was connected. Reminders left by day then, whatever the send window is today."""
-
-    connection: Connection
-    integration: Integration
-    begin: datetime
-    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +99,7 @@ class History:
                 due_on=case.due_on,
                 reference=case.external_reference,
             ),
-            window=DAYTIME,
+            window=DAYTIME,  # whatever the window is today: nobody was texted at night
             zone=ZoneInfo(self._organization.time_zone),
             reset_reason=reset_reason(case, planned_at, self._era),
         )
@@ -215,11 +203,6 @@ class History:
 
     def _seconds(self, least: float, most: float) -> timedelta:
         return timedelta(microseconds=round(self._random.uniform(least, most) * 1_000_000))
-
-
-def reset_reason(case: CollectionCase, moment: datetime, era: SmsEra | None) -> str | None:
-    """Return what a step of `case` that is pending at `moment` says of its lost method."""
-    return DISCONNECTED if era is not None and case.opened_at < era.end <= moment else None
 
 
 def _ask_for_attention(case: CollectionCase, reason: str) -> None:

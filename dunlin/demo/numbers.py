@@ -1,7 +1,7 @@
-"""The telephone numbers of the demo: only numbers that ring nowhere, whatever carrier is connected.
+"""The telephone numbers of the demo: those that countries keep for fiction, and a carrier's test numbers.
 
-Belgium, the Netherlands and Finland publish no range for fiction (looked for at BIPT, ACM and Traficom and in
-the lists of such ranges). Their customers therefore have numbers of a neighbor: border and expat customers.
+No such range was found for Belgium (BIPT) and Finland (Traficom). Their customers therefore have numbers of a
+neighbor: border and expat customers. Do not invent numbers instead: somebody answers them.
 """
 
 from dataclasses import dataclass
@@ -72,8 +72,8 @@ RESERVED = {
     ),
 }
 
-# What the sandbox carrier does with these is told in dunlin/sandbox/magic.py; the first two are Twilio's own
-# (https://www.twilio.com/docs/iam/test-credentials). So a visitor sees failures too, and the same ones each time.
+# With these a visitor sees failures too, and the same ones each time: dunlin/sandbox/magic.py. The first two are
+# Twilio's own (https://www.twilio.com/docs/iam/test-credentials); the others mean something to our sandbox only.
 NOT_A_NUMBER = "+15005550001"
 OPTED_OUT = "+15005550004"
 OUT_OF_REACH = "+15005550030"

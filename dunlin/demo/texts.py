@@ -16,8 +16,8 @@ INVOICE_FRIENDLY: Texts = {
         " {{ organization.name }}"
     ),
     "fr": (
-        "Bonjour {{ customer.name }}, sauf erreur de notre part, la facture {{ reference }} de {{ amount }} reste"
-        " ouverte. Merci de la régler avec cette référence. Déjà payée ? Ne tenez pas compte de ce message."
+        "Bonjour {{ customer.name }}, sauf erreur de notre part, la facture {{ reference }} de {{ amount }} n'est"
+        " pas encore réglée. Merci de la payer avec cette référence. C'est fait ? Ne tenez pas compte de ce message."
         " {{ organization.name }}"
     ),
     "en": (
@@ -96,7 +96,7 @@ INVOICE_DEFAULT: Texts = {
     ),
     "de": (
         "{{ customer.name }}, förmliche Mahnung: Rechnung {{ reference }} über {{ amount }}, fällig am"
-        " {{ due_date }}. Ohne Zahlung binnen 14 Tagen geben wir den Vorgang zum Inkasso. Widersprechen Sie der"
+        " {{ due_date }}. Ohne Zahlung binnen 14 Tagen übergeben wir sie einem Inkassobüro. Widersprechen Sie der"
         " Forderung? Bitte melden Sie sich. {{ organization.name }}"
     ),
 }
@@ -163,7 +163,7 @@ DEBIT_DEFAULT: Texts = {
     ),
     "de": (
         "{{ customer.name }}, förmliche Mahnung: {{ amount }} zu {{ reference }} sind nicht bezahlt. Ohne Zahlung"
-        " binnen 14 Tagen geben wir den Vorgang zum Inkasso. Hilft eine Ratenzahlung? Sprechen Sie uns an."
+        " binnen 14 Tagen folgt das Inkasso. Hilft eine Ratenzahlung? Sprechen Sie uns an."
         " {{ organization.name }}"
     ),
 }
@@ -171,19 +171,19 @@ DEBIT_DEFAULT: Texts = {
 RENT_FRIENDLY: Texts = {
     "nl": (
         "Beste {{ customer.name }}, de huur van {{ amount }} ({{ reference }}) kon niet worden afgeschreven. Wilt u"
-        " het bedrag zelf overmaken onder vermelding van dit nummer? Alvast bedankt. {{ organization.name }}"
+        " het bedrag zelf overmaken? Alvast bedankt. {{ organization.name }}"
     ),
     "fr": (
-        "Bonjour {{ customer.name }}, le loyer de {{ amount }} ({{ reference }}) n'a pas pu faire l'objet du"
-        " prélèvement. Merci de le virer en indiquant ce numéro. {{ organization.name }}"
+        "Bonjour {{ customer.name }}, le prélèvement du loyer de {{ amount }} ({{ reference }}) n'a pas abouti."
+        " Merci de le virer. {{ organization.name }}"
     ),
     "en": (
         "Dear {{ customer.name }}, the rent of {{ amount }} ({{ reference }}) could not be collected by direct"
-        " debit. Please transfer it quoting this number. Thank you. {{ organization.name }}"
+        " debit. Please transfer it. Thank you. {{ organization.name }}"
     ),
     "de": (
         "Guten Tag {{ customer.name }}, die Miete von {{ amount }} ({{ reference }}) konnte nicht abgebucht werden."
-        " Bitte überweisen Sie den Betrag unter Angabe dieser Nummer. Vielen Dank. {{ organization.name }}"
+        " Bitte überweisen Sie sie. Danke. {{ organization.name }}"
     ),
 }
 
@@ -211,20 +211,20 @@ RENT_SECOND: Texts = {
 
 MEMBERSHIP_FRIENDLY: Texts = {
     "nl": (
-        "Dag {{ customer.name }}, uw lidgeld van {{ amount }} ({{ reference }}) staat nog open sinds {{ due_date }}."
-        " Wilt u het overschrijven met deze referentie? Sportieve groeten, {{ organization.name }}"
+        "Dag {{ customer.name }}, uw lidgeld van {{ amount }} staat nog open. Wilt u het overschrijven met"
+        " referentie {{ reference }}? Sportieve groeten, {{ organization.name }}"
     ),
     "fr": (
-        "Bonjour {{ customer.name }}, votre cotisation de {{ amount }} ({{ reference }}) reste ouverte. Merci de la"
-        " régler avec cette référence. Sportivement, {{ organization.name }}"
+        "Bonjour {{ customer.name }}, votre cotisation de {{ amount }} n'est pas encore réglée. Merci de la virer"
+        " avec la référence {{ reference }}. Sportivement, {{ organization.name }}"
     ),
     "en": (
-        "Hello {{ customer.name }}, your membership fee of {{ amount }} ({{ reference }}) has been open since"
-        " {{ due_date }}. Please transfer it quoting this reference. See you soon, {{ organization.name }}"
+        "Hello {{ customer.name }}, your membership fee of {{ amount }} is still open. Please transfer it quoting"
+        " {{ reference }}. See you soon, {{ organization.name }}"
     ),
     "de": (
-        "Hallo {{ customer.name }}, Ihr Mitgliedsbeitrag von {{ amount }} ({{ reference }}) ist seit {{ due_date }}"
-        " offen. Bitte überweisen Sie ihn unter Angabe dieser Nummer. Sportliche Grüße, {{ organization.name }}"
+        "Hallo {{ customer.name }}, Ihr Mitgliedsbeitrag von {{ amount }} ist noch offen. Bitte überweisen Sie ihn"
+        " mit der Nummer {{ reference }}. Sportliche Grüße, {{ organization.name }}"
     ),
 }
 

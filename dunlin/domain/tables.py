@@ -379,8 +379,9 @@ class DeliveryEvent(Model):
 class DeliverySequence(Model):
     """The last sequence given out per organization; the row lock makes sequence order commit order."""
 
+    id = fields.BigIntField(primary_key=True)
     organization: ForeignKeyRelation[Organization] = fields.OneToOneField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT, primary_key=True
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT
     )
     organization_id: int
     last_sequence = fields.BigIntField(default=0)

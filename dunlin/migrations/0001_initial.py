@@ -109,10 +109,11 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name='DeliverySequence',
             fields=[
-                ('organization', fields.OneToOneField('dunlin.Organization', source_field='organization_id', primary_key=True, db_index=True, db_constraint=True, to_field='id', on_delete=OnDelete.RESTRICT)),
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization', fields.OneToOneField('dunlin.Organization', source_field='organization_id', db_constraint=True, to_field='id', on_delete=OnDelete.RESTRICT)),
                 ('last_sequence', fields.BigIntField(default=0)),
             ],
-            options={'table': 'delivery_sequence', 'app': 'dunlin', 'pk_attr': 'organization_id', 'table_description': 'The last sequence given out per organization; the row lock makes sequence order commit order.'},
+            options={'table': 'delivery_sequence', 'app': 'dunlin', 'pk_attr': 'id', 'table_description': 'The last sequence given out per organization; the row lock makes sequence order commit order.'},
             bases=['Model'],
         ),
         ops.CreateModel(

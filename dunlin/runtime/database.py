@@ -38,6 +38,10 @@ def database_config(url: str, *, pool: int = 10) -> dict[str, Any]:
     }
 
 
+# For `tortoise -c dunlin.runtime.database.OFFLINE makemigrations`, which compares tables and migrations only.
+OFFLINE = database_config("postgresql://localhost/none")
+
+
 @asynccontextmanager
 async def open_database(url: str, *, pool: int = 10) -> AsyncIterator[None]:
     # The fallback is what request tasks see: they do not descend from the task that opened the database.

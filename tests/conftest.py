@@ -1,0 +1,121 @@
+"""What the tests stand on: a PostgreSQL, a Valkey and a sandbox carrier of their own, started once."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import pytest_asyncio
+import uvicorn
+
+from dunlin.api.app import create_app
+from dunlin.domain.store import rows
+from dunlin.runtime.database import migrate
+from dunlin.runtime.embedded import with_embedded
+from dunlin.runtime.settings import Settings
+from dunlin.runtime.wiring import Services, open_services
+from dunlin.sandbox.account import Account
+from dunlin.sandbox.app import serving
+from dunlin.sandbox.behaviour import Behaviour
+from dunlin.sandbox.world import World
+
+SANDBOX_ACCOUNT = Account(
+    sid="AC" + "5a" * 16, auth_token="5e" * 16, friendly_name="Tests", phone_numbers=("+15005550006", "+447700900123")
+)
+QUICK = Behaviour(sent_delay_s=0.01, delivered_delay_s=0.02)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings with an embedded PostgreSQL and an embedded Valkey behind them."""
+    with ExitStack() as stack:
+        yield with_embedded(Settings(var=tmp_path_factory.mktemp("var")), stack)
+
+
+@pytest.fixture(scope="session")
+def listener() -> Iterator[socket.socket]:
+    """The socket that the API listens on; its port must be known before the carrier can call back."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxCarrier:
+    """A sandbox carrier that is running; `world.behave(...)` changes how it answers."""
+
+    world: World
+    address: str
+
+    @property
+    def texts(self) -> list[str]:
+        """What it has taken, newest first."""
+        return [message.body for message in self.world.ledger.newest_first()]
+
+
+@pytest_asyncio.fixture(scope="session")
+async def sandbox() -> AsyncIterator[SandboxCarrier]:
+    world = World([SANDBOX_ACCOUNT], QUICK)
+    async with serving(world) as address:
+        yield SandboxCarrier(world, address)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def opened(settings: Settings, listener: socket.socket, sandbox: SandboxCarrier) -> AsyncIterator[Services]:
+    assert settings.database_url is not None
+    await migrate(settings.database_url)
+    wired = settings.model_copy(
+        update={
+            "twilio_url": sandbox.address,
+            "public_url": _address(listener),
+            "sandbox_account_sid": SANDBOX_ACCOUNT.sid,
+            "sandbox_auth_token": SANDBOX_ACCOUNT.auth_token,
+            "sandbox_sender": SANDBOX_ACCOUNT.phone_numbers[0],
+        }
+    )
+    async with open_services(wired) as services:
+        yield services
+
+
+@pytest_asyncio.fixture
+async def services(opened: Services, sandbox: SandboxCarrier) -> Services:
+    """Everything a process stands on, over an empty database."""
+    tables = await rows(
+        "SELECT string_agg(quote_ident(tablename), ', ') AS names FROM pg_tables"
+        " WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"
+    )
+    await rows(f"TRUNCATE {tables[0]['names']} RESTART IDENTITY")
+    await opened.redis.flushall()
+    sandbox.world.behave(QUICK)
+    return opened
+
+
+@pytest_asyncio.fixture(scope="session")
+async def api_address(opened: Services, listener: socket.socket) -> AsyncIterator[str]:
+    """The API, served over HTTP and WebSocket inside this process."""
+    server = _Server(uvicorn.Config(create_app(opened), log_config=None, ws="websockets-sansio", lifespan="on"))
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    yield _address(listener)
+    server.should_exit = True
+    await running
+
+
+@pytest_asyncio.fixture
+async def http(services: Services, api_address: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API without a token, over an empty database."""
+    async with httpx.AsyncClient(base_url=api_address, timeout=10) as client:
+        yield client
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _address(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"

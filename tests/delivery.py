@@ -1,0 +1,47 @@
+"""The worker's way, step by step, for tests that look between the steps."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from dunlin.domain.actions.deliver import Handover, claim_reminders, mark_sending
+from dunlin.domain.actions.plan_reminders import plan_reminders
+from dunlin.domain.actions.record import record_answers
+from dunlin.domain.carrier import Accepted, Answer
+from dunlin.domain.tables import DeliveryEvent, Reminder
+from dunlin.runtime.wiring import Services
+
+SID = "SM" + "0" * 32
+
+
+async def plan(services: Services, now: datetime | None = None) -> int:
+    return await plan_reminders(services.store, now or datetime.now(UTC))
+
+
+async def begin(services: Services, now: datetime | None = None) -> list[Handover]:
+    """Claim and mark what is due: from here on, each is SENDING."""
+    claims = await claim_reminders(services.store, limit=50)
+    return await mark_sending(services.store, claims, now or datetime.now(UTC))
+
+
+async def answer(services: Services, handovers: list[Handover], answer: Answer | Callable[[int], Answer]) -> None:
+    """Record the same answer for every handover, or one made from its place."""
+    answers = [(handover, answer(place) if callable(answer) else answer) for place, handover in enumerate(handovers)]
+    await record_answers(services.store, answers, datetime.now(UTC))
+
+
+async def send(services: Services) -> list[Handover]:
+    """Plan and hand over everything that is due; the carrier accepts it."""
+    await plan(services)
+    handovers = await begin(services)
+    await answer(services, handovers, lambda place: Accepted(f"SM{place:032x}"))
+    return handovers
+
+
+async def the_reminder() -> Reminder:
+    return await Reminder.get()
+
+
+async def statuses(reminder: Reminder | None = None) -> list[str]:
+    """The way of the only reminder, or of the one given, as subscribers saw it."""
+    events = DeliveryEvent.all() if reminder is None else DeliveryEvent.filter(reminder_id=reminder.id)
+    return [event.status.value for event in await events.order_by("sequence")]
