@@ -4,7 +4,7 @@ Expected ones are `userErrors` of a mutation. The rest are top-level errors whos
 `ErrorCode`; what is ours to mend is INTERNAL, with nothing but the request's id.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from enum import StrEnum
 from typing import TypeVar
 
@@ -56,6 +56,12 @@ async def settled(work: Awaitable[T]) -> T | Refusal:
 class CodeErrors(MaskErrors):
     """Give every top-level error its code, and keep to ourselves what is ours."""
 
+    _is_executing = False
+
+    def on_execute(self) -> Iterator[None]:
+        self._is_executing = True
+        yield
+
     def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
         return [self._coded(error) for error in errors]
 
@@ -72,7 +78,9 @@ class CodeErrors(MaskErrors):
         if isinstance(error, GraphQLSyntaxError):
             return _with_code(error, error.message, {"code": ErrorCode.GRAPHQL_PARSE_FAILED.value})
         if original is None or isinstance(original, GraphQLError):
-            return _with_code(error, error.message, {"code": _static_code(error)})
+            # What the document is not to blame for, the variables are.
+            code = ErrorCode.BAD_USER_INPUT if self._is_executing else ErrorCode.GRAPHQL_VALIDATION_FAILED
+            return _with_code(error, error.message, {"code": code.value})
         return self._internal(error, original)
 
     def _internal(self, error: GraphQLError, original: Exception) -> GraphQLError:
@@ -80,13 +88,6 @@ class CodeErrors(MaskErrors):
         log.error("operation failed", request_id=request_id, exc_info=original)
         message = "Something went wrong on our side. Nothing is known to be wrong with the request."
         return _with_code(error, message, {"code": ErrorCode.INTERNAL.value, "requestId": request_id})
-
-
-def _static_code(error: GraphQLError) -> str:
-    """Without an original error, one with a path came from resolving, one with places from the document."""
-    if error.message.startswith("Variable "):
-        return ErrorCode.BAD_USER_INPUT.value
-    return ErrorCode.GRAPHQL_VALIDATION_FAILED.value
 
 
 def _with_code(error: GraphQLError, message: str, extensions: dict[str, object] | None) -> GraphQLError:

@@ -16,6 +16,15 @@ from dunlin.api.subscription import Subscription
 _CACHED_DOCUMENTS = 1_024
 
 
+class _ParserCache(ParserCache):
+    def on_parse(self) -> Iterator[None]:
+        # An error out of this hook would pass by the extensions, and so by its code: leave it to the parser proper.
+        with suppress(GraphQLError):
+            yield from super().on_parse()
+            return
+        yield
+
+
 class Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log nothing here: a client's mistake is no event, and `CodeErrors` logs what is ours."""
@@ -27,7 +36,7 @@ schema = Schema(
     subscription=Subscription,
     extensions=[
         OperationScope,
-        lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
+        lambda: _ParserCache(maxsize=_CACHED_DOCUMENTS),
         lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
         CodeErrors,
     ],

@@ -1,0 +1,101 @@
+"""`dunlin dev` as a person runs it: a process of its own, with its data in a folder of its own."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_READY = "Dunlin is ready."
+_READY_WITHIN_S = 60
+_GONE_WITHIN_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedRun:
+    process: asyncio.subprocess.Process
+    var: Path
+    port: int
+    said: str
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def outbox(self) -> str:
+        return f"http://127.0.0.1:{self.port + 1}/outbox.json"
+
+    @property
+    def token(self) -> str:
+        return (self.var / "dev-token").read_text().strip()
+
+    @property
+    def redis_url(self) -> str:
+        return f"unix://{self.var / 'valkey' / 'valkey.sock'}"
+
+    def descendants(self) -> list[psutil.Process]:
+        """Every process of the run, servers included."""
+        children: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return children
+
+    async def stop(self) -> int:
+        """Press Ctrl-C, wait for the end, and return the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(_GONE_WITHIN_S):
+            return await self.process.wait()
+
+
+async def begin(var: Path, port: int, **environment: str) -> asyncio.subprocess.Process:
+    """Start the run and return at once."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DUNLIN_")}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "dunlin",
+        "dev",
+        env={**inherited, "DUNLIN_VAR": str(var), "DUNLIN_PORT": str(port), "PYTHONUNBUFFERED": "1", **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+@asynccontextmanager
+async def embedded_run(var: Path, **environment: str) -> AsyncIterator[EmbeddedRun]:
+    """Start the run, wait until it says that it is ready, and stop it at the end."""
+    port = two_free_ports()
+    process = await begin(var, port, **environment)
+    assert process.stdout is not None
+    said = ""
+    async with asyncio.timeout(_READY_WITHIN_S):
+        while _READY not in said or "Ctrl-C" not in said:
+            line = await process.stdout.readline()
+            assert line, f"the run ended by itself:\n{said}"
+            said += line.decode()
+    reading = asyncio.create_task(process.stdout.read())  # so that the pipe never fills up
+    run = EmbeddedRun(process, var, port, said)
+    try:
+        yield run
+    finally:
+        if process.returncode is None:
+            await run.stop()
+        await reading
+
+
+def two_free_ports() -> int:
+    """Return a port that is free together with the next one."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
