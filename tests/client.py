@@ -35,6 +35,23 @@ def error_codes(body: JSON) -> list[str]:
     return [error["extensions"]["code"] for error in body.get("errors", [])]
 
 
+async def mutate(http: httpx.AsyncClient, token: str, field: str, selection: str, given: JSON) -> JSON:
+    """Run one mutation and return its payload: what is selected, and the userErrors."""
+    input_type = f"{field[0].upper()}{field[1:]}Input"
+    document = (
+        f"mutation ($input: {input_type}!) {{"
+        f" {field}(input: $input) {{ {selection} userErrors {{ code message path }} }} }}"
+    )
+    data = await ask(http, token, document, input=given)
+    payload: JSON = data[field]
+    return payload
+
+
+def problems(payload: JSON) -> list[tuple[str, str]]:
+    """Return the userErrors as (code, path), such as ("INVALID", "cases.2.dueOn")."""
+    return [(error["code"], ".".join(error["path"] or [])) for error in payload["userErrors"]]
+
+
 class Socket:
     """One WebSocket. Nothing is waited for longer than some seconds."""
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -28,11 +30,33 @@ SANDBOX_ACCOUNT = Account(
 QUICK = Behaviour(sent_delay_s=0.01, delivered_delay_s=0.02)
 
 
+@contextmanager
+def _folder() -> Iterator[Path]:
+    # Not pytest's: it takes the rights to its folders back from everybody else whenever it starts, and the
+    # embedded PostgreSQL runs as a user of its own. Short, too: sockets lie in it.
+    with tempfile.TemporaryDirectory(prefix="dunlin-test-", ignore_cleanup_errors=True) as name:
+        yield Path(name) / "var"
+
+
+@pytest.fixture
+def var() -> Iterator[Path]:
+    """A place for the state of one embedded run; nothing is there yet."""
+    with _folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def shared_var() -> Iterator[Path]:
+    """The same for the runs of a whole file."""
+    with _folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def settings() -> Iterator[Settings]:
     """Settings with an embedded PostgreSQL and an embedded Valkey behind them."""
-    with ExitStack() as stack:
-        yield with_embedded(Settings(var=tmp_path_factory.mktemp("var")), stack)
+    with _folder() as folder, ExitStack() as stack:
+        yield with_embedded(Settings(var=folder), stack)
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from dunlin.api.body_limit import BodyLimit
 from dunlin.api.endpoint import Endpoint, error_response
 from dunlin.api.errors import ErrorCode
 from dunlin.api.graphiql import GraphiqlPage, graphiql_routes
@@ -40,7 +43,7 @@ def create_app(services: Services) -> Starlette:
     return Starlette(
         routes=[
             Route("/", _home),
-            Route("/graphql", endpoint, max_body_size=_MAX_DOCUMENT),
+            Route("/graphql", endpoint, middleware=[Middleware(BodyLimit, largest=_MAX_DOCUMENT)]),
             WebSocketRoute("/graphql", endpoint),
             *graphiql_routes(page),
             *webhook_routes(services),
@@ -60,4 +63,5 @@ async def _broken(request: Request, error: Exception) -> Response:
 
 
 async def _too_large(request: Request, error: Exception) -> Response:
-    return error_response(413, ErrorCode.BAD_USER_INPUT, f"A request has at most {_MAX_DOCUMENT:,} bytes.")
+    assert isinstance(error, HTTPException)
+    return error_response(413, ErrorCode.BAD_USER_INPUT, error.detail)

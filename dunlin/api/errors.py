@@ -10,7 +10,9 @@ from typing import TypeVar
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import MaskErrors
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from dunlin.api.ids import MalformedId
 from dunlin.domain.errors import Forbidden, Refusal
@@ -75,6 +77,8 @@ class CodeErrors(MaskErrors):
             return _with_code(error, str(original), {"code": ErrorCode.FORBIDDEN.value})
         if isinstance(original, MalformedId):
             return _with_code(error, str(original), {"code": ErrorCode.BAD_USER_INPUT.value})
+        if isinstance(original, MissingQueryError | CannotGetOperationTypeError):
+            return _with_code(error, error.message, {"code": ErrorCode.BAD_USER_INPUT.value})
         if isinstance(error, GraphQLSyntaxError):
             return _with_code(error, error.message, {"code": ErrorCode.GRAPHQL_PARSE_FAILED.value})
         if original is None or isinstance(original, GraphQLError):

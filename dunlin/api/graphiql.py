@@ -44,10 +44,15 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class GraphiqlPage:
-    """What the page opens with. A token is shown to whoever opens the page on this machine."""
+    """What the page opens with. A token is shown to whoever opens the page on this machine.
+
+    `session` changes when what a visitor keeps from an earlier visit does not fit any more; without it every
+    change of the tabs is such a change.
+    """
 
     token: str | None = field(repr=False)
     tabs: Sequence[Tab]
+    session: str | None = None
 
 
 def graphiql_routes(page: Callable[[Request], Awaitable[GraphiqlPage]]) -> list[BaseRoute]:
@@ -102,7 +107,7 @@ def _settings(page: GraphiqlPage, host: str) -> dict[str, object]:
         "endpoint": GRAPHQL_PATH,
         "token": page.token if _is_loopback(host) else None,
         "tabs": tabs,
-        "session": sha256(orjson.dumps(tabs)).hexdigest()[:16],
+        "session": sha256(page.session.encode() if page.session else orjson.dumps(tabs)).hexdigest()[:16],
     }
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from dunlin.api.graphiql import GraphiqlPage, Tab
 from dunlin.api.ids import encode_id
+from dunlin.api.live import newest_sequence
+from dunlin.api.types.reminder import event_cursor
 from dunlin.domain.tables import CollectionCycle, CollectionStep
 from dunlin.domain.viewer import Viewer, viewer_of
 from dunlin.runtime.settings import Settings
@@ -19,8 +21,9 @@ _TITLES = {
     "1-organizations": "Whom you collect for. SMS is connected for none of them.",
     "2-connect": "Connect SMS for one organization; the others stay as they are.",
     "3-edit-step": "Choose SMS for the first step of its cycle.",
-    "4-watch": "Run this and leave it running: every change of a reminder's status appears here.",
-    "5-open-case": "Open a case that is due: its reminder leaves at once. Change the reference to open another.",
+    "4-watch": "Every change of a reminder's status since this page was loaded, and from now on, newest first.",
+    "5-open-case": "Open a case that is due: its reminder leaves at once. Then go back to Watch; run again, it misses\n"
+    "# nothing. Change the reference to open another case.",
     "6-reminders": "What became of it. The text can be read in the sandbox's outbox, too.",
     "7-impact": "What disconnecting would do.",
     "8-disconnect": "Disconnect: steps become NONE, what is scheduled is canceled.",
@@ -32,7 +35,8 @@ async def walkthrough_page(settings: Settings) -> GraphiqlPage:
     token = settings.dev_token_file.read_text().strip() if settings.dev_token_file else None
     viewer = await viewer_of(token, settings.secret_keys, datetime.now(UTC)) if token else None
     values = await _values(viewer)
-    return GraphiqlPage(token=token, tabs=[_tab(name, title, values) for name, title in _TITLES.items()])
+    kept = json.dumps({**values, "after": None})  # an older place to watch from is as good
+    return GraphiqlPage(token, [_tab(name, title, values) for name, title in _TITLES.items()], session=kept)
 
 
 def _tab(name: str, title: str, values: dict[str, object]) -> Tab:
@@ -50,6 +54,7 @@ async def _values(viewer: Viewer | None) -> dict[str, object]:
         "organizationId": encode_id("Organization", organization.id) if organization else "",
         "cycleId": encode_id("CollectionCycle", cycle.id) if cycle else "",
         "stepId": encode_id("CollectionStep", step.id) if step else "",
+        "after": event_cursor(organization.id, await newest_sequence(organization.id)) if organization else None,
         "texts": [
             {"language": "en", "text": "Dear {{ customer.name }}, {{ amount }} was due on {{ due_date }}."},
             {"language": "nl", "text": "Beste {{ customer.name }}, {{ amount }} verviel op {{ due_date }}."},

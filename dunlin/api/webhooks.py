@@ -1,13 +1,16 @@
 """Where carriers report: `POST /webhooks/twilio/{correlation}`."""
 
+import re
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 import structlog
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from dunlin.api.body_limit import BodyLimit
 from dunlin.api.endpoint import error_response
 from dunlin.api.errors import ErrorCode
 from dunlin.domain.actions.record import find_attempt, record_report
@@ -16,6 +19,7 @@ from dunlin.domain.choices import IntegrationProvider
 from dunlin.runtime.wiring import Services
 
 _MAX_BODY = 16 * 1024
+_CORRELATION = re.compile(r"[A-Za-z0-9_-]{43}")
 _FORM = "application/x-www-form-urlencoded"
 
 log = structlog.get_logger()
@@ -27,7 +31,7 @@ def webhook_routes(services: Services) -> list[BaseRoute]:
         correlation: str = request.path_params["correlation"]
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
             return error_response(400, ErrorCode.BAD_USER_INPUT, f"A status callback is sent as {_FORM}.")
-        attempt = await find_attempt(correlation)
+        attempt = await find_attempt(correlation) if _CORRELATION.fullmatch(correlation) else None
         if attempt is None:
             return _forged()
         credentials = services.vault.open(attempt.sealed_credentials, organization_id=attempt.organization_id)
@@ -46,7 +50,8 @@ def webhook_routes(services: Services) -> list[BaseRoute]:
         await record_report(services.store, correlation, report, datetime.now(UTC))
         return Response(status_code=204)
 
-    return [Route("/webhooks/twilio/{correlation}", twilio_status, methods=["POST"], max_body_size=_MAX_BODY)]
+    limit = Middleware(BodyLimit, largest=_MAX_BODY)
+    return [Route("/webhooks/twilio/{correlation}", twilio_status, methods=["POST"], middleware=[limit])]
 
 
 def _path_and_query(request: Request) -> str:

@@ -63,8 +63,8 @@ class Deliverer:
     async def _take(self) -> int:
         """Claim, mark and begin as many as there is room for; return how many were claimed."""
         room = self._concurrency - len(self._under_way)
-        if room <= 0:
-            return 0  # whoever finishes wakes us
+        if room < self._concurrency // 4:
+            return 0  # whoever finishes wakes us; few transactions for many are cheaper than many for few
         claims = await claim_reminders(self._services.store, limit=room)
         marked_at = time.clock_gettime(_BOOT_CLOCK)
         for handover in await mark_sending(self._services.store, claims, datetime.now(UTC)):

@@ -18,8 +18,8 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
     return process.returncode, said.decode()
 
 
-async def test_ctrl_c_stops_everything_and_a_second_run_finds_its_data(tmp_path: Path) -> None:
-    async with embedded_run(tmp_path / "var") as run:
+async def test_ctrl_c_stops_everything_and_a_second_run_finds_its_data(var: Path) -> None:
+    async with embedded_run(var) as run:
         async with httpx.AsyncClient(base_url=run.address) as http:
             walker = await a_walker(http, run.token)
             await walker.open_cases("Kept Over Night")
@@ -31,7 +31,7 @@ async def test_ctrl_c_stops_everything_and_a_second_run_finds_its_data(tmp_path:
     assert psutil.wait_procs(processes, timeout=5)[1] == []
     assert not [process for process in processes if psutil.pid_exists(process.pid)]
 
-    async with embedded_run(tmp_path / "var") as again, httpx.AsyncClient(base_url=again.address) as http:
+    async with embedded_run(var) as again, httpx.AsyncClient(base_url=again.address) as http:
         assert again.token == token
         assert "Demo data" not in again.said
         body = await graphql(
@@ -43,8 +43,8 @@ async def test_ctrl_c_stops_everything_and_a_second_run_finds_its_data(tmp_path:
     assert body["data"]["organization"]["collectionCases"]["nodes"] == [{"externalReference": "Kept Over Night"}]
 
 
-async def test_the_start_names_every_address_and_where_the_token_lies(tmp_path: Path) -> None:
-    async with embedded_run(tmp_path / "var") as run, httpx.AsyncClient() as http:
+async def test_the_start_names_every_address_and_where_the_token_lies(var: Path) -> None:
+    async with embedded_run(var) as run, httpx.AsyncClient() as http:
         for address in (f"{run.address}/graphiql", f"{run.address}/graphql", f"http://127.0.0.1:{run.port + 1}/"):
             assert address in run.said
         assert str(run.var / "dev-token") in run.said
@@ -55,12 +55,12 @@ async def test_the_start_names_every_address_and_where_the_token_lies(tmp_path: 
 
 
 @pytest.mark.parametrize("offset", [0, 1], ids=["its own port", "the sandbox's port"])
-async def test_a_port_that_is_taken_is_named_with_the_way_to_choose_another(tmp_path: Path, offset: int) -> None:
+async def test_a_port_that_is_taken_is_named_with_the_way_to_choose_another(var: Path, offset: int) -> None:
     port = two_free_ports()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port + offset))
         taken.listen()
-        code, said = await ended(await begin(tmp_path / "var", port))
+        code, said = await ended(await begin(var, port))
 
     assert code == 1
     assert f"port {port + offset}" in said
@@ -68,8 +68,8 @@ async def test_a_port_that_is_taken_is_named_with_the_way_to_choose_another(tmp_
     assert "Traceback" not in said
 
 
-async def test_a_malformed_setting_stops_the_start_with_its_name_and_what_it_should_be(tmp_path: Path) -> None:
-    code, said = await ended(await begin(tmp_path / "var", two_free_ports(), DUNLIN_SECRET_KEYS="short"))
+async def test_a_malformed_setting_stops_the_start_with_its_name_and_what_it_should_be(var: Path) -> None:
+    code, said = await ended(await begin(var, two_free_ports(), DUNLIN_SECRET_KEYS="short"))
 
     assert code == 1
     assert "DUNLIN_SECRET_KEYS: should be one or more keys of 32 bytes in base64" in said

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
-import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
@@ -19,8 +19,8 @@ SOON_S = 10
 
 
 @pytest_asyncio.fixture(scope="module")
-async def run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedRun]:
-    async with embedded_run(tmp_path_factory.mktemp("flow") / "var") as running:
+async def run(shared_var: Path) -> AsyncIterator[EmbeddedRun]:
+    async with embedded_run(shared_var) as running:
         yield running
 
 

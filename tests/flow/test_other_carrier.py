@@ -24,10 +24,10 @@ async def until_delivered(walker: Walker) -> None:
             pass
 
 
-async def test_reminders_go_to_the_carrier_that_dunlin_twilio_url_names(tmp_path: Path) -> None:
+async def test_reminders_go_to_the_carrier_that_dunlin_twilio_url_names(var: Path) -> None:
     async with (
         OtherCarrier().serving() as carrier,
-        embedded_run(tmp_path / "var", DUNLIN_TWILIO_URL=carrier.address) as run,
+        embedded_run(var, DUNLIN_TWILIO_URL=carrier.address) as run,
         httpx.AsyncClient(base_url=run.address, timeout=30) as http,
     ):
         walker = await a_walker(http, run.token)
@@ -52,7 +52,7 @@ async def test_reminders_go_to_the_carrier_that_dunlin_twilio_url_names(tmp_path
         ]
 
 
-async def test_the_operators_own_account_is_used_by_who_brings_none(tmp_path: Path) -> None:
+async def test_the_operators_own_account_is_used_by_who_brings_none(var: Path) -> None:
     operator = {
         "DUNLIN_TWILIO_ACCOUNT_SID": SID,
         "DUNLIN_TWILIO_AUTH_TOKEN": TOKEN,
@@ -60,7 +60,7 @@ async def test_the_operators_own_account_is_used_by_who_brings_none(tmp_path: Pa
     }
     async with (
         OtherCarrier().serving() as carrier,
-        embedded_run(tmp_path / "var", DUNLIN_TWILIO_URL=carrier.address, **operator) as run,
+        embedded_run(var, DUNLIN_TWILIO_URL=carrier.address, **operator) as run,
         httpx.AsyncClient(base_url=run.address, timeout=30) as http,
     ):
         walker = await a_walker(http, run.token)

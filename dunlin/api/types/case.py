@@ -7,6 +7,7 @@ import strawberry
 from tortoise.queryset import QuerySet
 
 from dunlin.api.context import Info
+from dunlin.api.errors import bad_input
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, edges_of, read_page
 from dunlin.api.scalars import CurrencyCode, LanguageCode
@@ -169,6 +170,8 @@ class CollectionCaseFilter:
         if self.cycle_id is not None:
             query = query.filter(cycle_id=decode_id("CollectionCycle", self.cycle_id))
         if self.customer_reference is not None:
+            if "\0" in self.customer_reference:  # PostgreSQL would refuse the whole statement
+                raise bad_input("A customer reference has no NUL character.")
             query = query.filter(customer__external_reference=self.customer_reference)
         if self.needs_attention is not None:
             query = query.filter(attention_reason__isnull=not self.needs_attention)

@@ -83,7 +83,7 @@ def _check_line(value: str, *path: str) -> Iterator[Problem]:
 
 
 def _check_phone(number: str | None, country: str) -> Iterator[Problem]:
-    if number and phone.normalize(number, country) is None:
+    if number and (not number.isprintable() or phone.normalize(number, country) is None):
         message = f"This is no phone number. Write it as +32470123456, or as it is dialed within {country}."
         yield Problem(ProblemCode.INVALID, message, ("customer", "phone"))
 

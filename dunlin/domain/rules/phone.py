@@ -6,8 +6,9 @@ import phonenumbers
 def normalize(number: str, country: str) -> str | None:
     """Return `number` in E.164, reading a national one as of `country` (ISO 3166-1 alpha-2).
 
-    None if it cannot be a number, or lacks its area code. Only the length and the country code are checked, not whether the
-    range is in use: a carrier knows better, and numbers reserved for testing must pass.
+    None if it cannot be a number, or lacks its area code. Only the length and the country code are
+    checked, not whether the range is in use: a carrier knows better, and numbers reserved for testing
+    must pass.
     """
     try:
         parsed = phonenumbers.parse(number, country)

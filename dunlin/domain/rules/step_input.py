@@ -1,5 +1,6 @@
 """What may be set on a step. Each check returns problems; an empty list means good."""
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -44,7 +45,7 @@ def _check_sms_text(text: str) -> list[Problem]:
     if len(text) > template.MAX_LENGTH:
         message = f"A text has at most {template.MAX_LENGTH} characters; this one has {len(text)}."
         return [Problem(ProblemCode.TEXT_TOO_LONG, message, path)]
-    if any(ord(character) < 32 and character not in "\n\r" for character in text):
+    if any(unicodedata.category(character) == "Cc" and character not in "\n\r" for character in text):
         return [Problem(ProblemCode.INVALID, "A text may not hold control characters.", path)]
     try:
         unknown = template.unknown_placeholders(text)

@@ -2,6 +2,7 @@
 
 const SETTINGS = "/graphiql/settings.json";
 const SESSIONS = "dunlin-graphiql-";
+const SHOWN_EVENTS = 50;
 
 /**
  * Return the visitor's own copy of these tabs, kept under a prefix that changes with them:
@@ -43,6 +44,38 @@ function withoutStoredHeaders(storage, headers) {
   });
 }
 
+/** GraphiQL shows the last result only; of a subscription show what came before it too, newest first. */
+function listingEvents(fetcher) {
+  return async (parameters, options) => {
+    const result = await fetcher(parameters, options);
+    return isSubscription(parameters, options) ? newestFirst(result[Symbol.asyncIterator]()) : result;
+  };
+}
+
+function isSubscription({ operationName }, options) {
+  return (options?.documentAST?.definitions ?? []).some(
+    (definition) =>
+      definition.operation === "subscription" && (!operationName || definition.name?.value === operationName),
+  );
+}
+
+function newestFirst(source) {
+  const events = [];
+  // Not a generator: its return() would wait for the next event, and stopping must end the subscription at once.
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      const step = await source.next();
+      if (step.done) return step;
+      events.unshift(step.value);
+      return { done: false, value: { newestFirst: events.slice(0, SHOWN_EVENTS) } };
+    },
+    return: (value) => source.return(value),
+  };
+}
+
 function editorText(tab) {
   return `# ${tab.title}\n${tab.query}`;
 }
@@ -63,10 +96,12 @@ async function openPage(container) {
   ReactDOM.createRoot(container).render(
     React.createElement(GraphiQL, {
       // The headers editor reaches subscriptions as the payload of connection_init.
-      fetcher: GraphiQL.createFetcher({
-        url: settings.endpoint,
-        subscriptionUrl: webSocketUrl(settings.endpoint),
-      }),
+      fetcher: listingEvents(
+        GraphiQL.createFetcher({
+          url: settings.endpoint,
+          subscriptionUrl: webSocketUrl(settings.endpoint),
+        }),
+      ),
       storage: openSession(settings, headers),
       plugins: [GraphiQLPluginExplorer.explorerPlugin()],
       defaultTabs: tabs.length ? tabs : undefined,

@@ -1,0 +1,236 @@
+"""What every mutation refuses: a missing permission, an id that is not the viewer's, and texts with NUL."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from dunlin.api.ids import encode_id
+from dunlin.domain.choices import Permission
+from dunlin.domain.tables import Account, CollectionStep
+from dunlin.runtime.wiring import Services
+from tests.build import (
+    ALL_PERMISSIONS,
+    a_collecting_organization,
+    a_cycle,
+    a_token,
+    an_account,
+    an_organization,
+    everything_stored,
+)
+from tests.client import JSON, error_codes, graphql, mutate, problems
+from tests.conftest import SANDBOX_ACCOUNT
+
+# What every mutation does gladly. $names stand for the ids of `Ids`.
+GOOD: dict[str, JSON] = {
+    "connectIntegration": {
+        "organizationId": "$bare",
+        "kind": "SMS",
+        "twilio": {
+            "accountSid": SANDBOX_ACCOUNT.sid,
+            "authToken": SANDBOX_ACCOUNT.auth_token,
+            "sender": {"phoneNumber": SANDBOX_ACCOUNT.phone_numbers[0]},
+        },
+    },
+    "disconnectIntegration": {"organizationId": "$organization", "kind": "SMS", "confirmed": True},
+    "editStep": {"stepId": "$step", "name": "First text", "smsTexts": [{"language": "en", "text": "Please pay."}]},
+    "openCollectionCases": {
+        "organizationId": "$organization",
+        "cycleId": "$cycle",
+        "cases": [
+            {
+                "externalReference": "INV-1",
+                "origin": "DIRECT_DEBIT_RETURN",
+                "returnReasonCode": "AM04",
+                "customer": {
+                    "externalReference": "C-1",
+                    "name": "Ada",
+                    "language": "en",
+                    "phone": "+447700900001",
+                    "email": "ada@example.com",
+                },
+                "amountDue": {"amount": "84.50", "currency": "EUR"},
+                "dueOn": "2026-01-15",
+            }
+        ],
+    },
+    "updateSendingPolicy": {
+        "organizationId": "$organization",
+        "windowStart": "09:00",
+        "windowEnd": "17:00",
+        "days": ["MONDAY"],
+    },
+}
+NEEDS = dict.fromkeys(GOOD, Permission.CONFIGURE) | {"openCollectionCases": Permission.COLLECT}
+Ids = dict[str, str]
+
+
+@pytest_asyncio.fixture
+async def ids(services: Services) -> Ids:
+    """An organization with SMS, a bare one beside it, and one of another account."""
+    account = await an_account()
+    organization, cycle = await a_collecting_organization(services, account)
+    bare = await an_organization(account, name="Bare")
+    beside = await a_cycle(bare)
+    foreign, foreign_cycle = await a_collecting_organization(services, await an_account("Other"), name="Foreign")
+    return {
+        "$token": await a_token(services, account),
+        "$account": str(account.id),
+        "$organization": encode_id("Organization", organization.id),
+        "$bare": encode_id("Organization", bare.id),
+        "$cycle": encode_id("CollectionCycle", cycle.id),
+        "$cycle beside": encode_id("CollectionCycle", beside.id),
+        "$step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=cycle.id)).id),
+        "$foreign organization": encode_id("Organization", foreign.id),
+        "$foreign cycle": encode_id("CollectionCycle", foreign_cycle.id),
+        "$foreign step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=foreign_cycle.id)).id),
+        "$unknown organization": encode_id("Organization", 999_999),
+        "$unknown cycle": encode_id("CollectionCycle", 999_999),
+        "$unknown step": encode_id("CollectionStep", 999_999),
+    }
+
+
+def filled(mutation: str, ids: Ids, **changed: object) -> JSON:
+    given: JSON = {
+        field: ids.get(value, value) if isinstance(value, str) else value
+        for field, value in {**GOOD[mutation], **changed}.items()
+    }
+    return given
+
+
+def document_of(mutation: str) -> str:
+    input_type = f"{mutation[0].upper()}{mutation[1:]}Input"
+    return f"mutation ($input: {input_type}!) {{ {mutation}(input: $input) {{ userErrors {{ code }} }} }}"
+
+
+@pytest.mark.parametrize("mutation", GOOD)
+async def test_the_inputs_that_these_tests_spoil_are_good(http: httpx.AsyncClient, ids: Ids, mutation: str) -> None:
+    before = await everything_stored()
+
+    payload = await mutate(http, ids["$token"], mutation, "", filled(mutation, ids))
+
+    assert problems(payload) == []
+    assert await everything_stored() != before
+
+
+@pytest.mark.parametrize("mutation", GOOD)
+async def test_a_token_without_the_permission_changes_nothing(
+    http: httpx.AsyncClient, services: Services, ids: Ids, mutation: str
+) -> None:
+    account = await Account.get(id=int(ids["$account"]))
+    token = await a_token(services, account, ALL_PERMISSIONS - {NEEDS[mutation]})
+    before = await everything_stored()
+
+    body = await graphql(http, token, document_of(mutation), input=filled(mutation, ids))
+
+    assert error_codes(body) == ["FORBIDDEN"]
+    assert body["data"] is None
+    assert await everything_stored() == before
+
+
+ID_FIELDS = [
+    (mutation, field, field.removesuffix("Id"))
+    for mutation, given in GOOD.items()
+    for field in given
+    if field.endswith("Id")
+]
+
+
+@pytest.mark.parametrize(("mutation", "field", "kind"), ID_FIELDS)
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        pytest.param("$unknown {kind}", "NOT_FOUND", id="unknown"),
+        pytest.param("$foreign {kind}", "NOT_FOUND", id="another-account's"),
+        pytest.param("nonsense", "INVALID", id="malformed"),
+        pytest.param("", "INVALID", id="empty"),
+        pytest.param("1", "INVALID", id="number"),
+        pytest.param("é", "INVALID", id="beyond-ascii"),
+        pytest.param(encode_id("Customer", 1), "INVALID", id="of-another-type"),
+        pytest.param(encode_id("Organization", 2**63), "INVALID", id="too-large"),
+    ],
+)
+async def test_an_id_that_is_not_the_viewers_is_refused_and_nothing_changes(
+    http: httpx.AsyncClient, ids: Ids, mutation: str, field: str, kind: str, wrong: str, code: str
+) -> None:
+    before = await everything_stored()
+
+    payload = await mutate(http, ids["$token"], mutation, "", filled(mutation, ids, **{field: wrong.format(kind=kind)}))
+
+    assert problems(payload) == [(code, field)]
+    assert await everything_stored() == before
+
+
+async def test_a_cycle_of_another_organization_of_the_account_is_refused(http: httpx.AsyncClient, ids: Ids) -> None:
+    given = filled("openCollectionCases", ids, cycleId="$cycle beside")
+
+    payload = await mutate(http, ids["$token"], "openCollectionCases", "cases { id }", given)
+
+    assert problems(payload) == [("NOT_FOUND", "cycleId")]
+    assert payload["cases"] is None
+
+
+def texts_in(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from texts_in(part, *path, key)
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from texts_in(part, *path, place)
+    elif isinstance(value, str):
+        yield path
+
+
+@pytest.mark.parametrize(
+    ("mutation", "path"),
+    [
+        pytest.param(mutation, path, id=".".join(map(str, (mutation, *path))))
+        for mutation, given in GOOD.items()
+        for path in texts_in(given)
+    ],
+)
+async def test_a_text_with_nul_is_refused_wherever_it_stands(
+    http: httpx.AsyncClient, ids: Ids, mutation: str, path: tuple[str | int, ...]
+) -> None:
+    given = deepcopy(filled(mutation, ids))
+    part = given
+    for key in path[:-1]:
+        part = part[key]  # type: ignore[index]
+    part[path[-1]] += "\0"  # type: ignore[index]
+    before = await everything_stored()
+
+    body = await graphql(http, ids["$token"], document_of(mutation), input=given)
+
+    assert error_codes(body) == ["BAD_USER_INPUT"] or body["data"][mutation]["userErrors"]
+    assert await everything_stored() == before
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "node(id: $text) { id }",
+        "nodes(ids: [$text]) { id }",
+        "organization(id: $text) { id }",
+        "organizations(after: $text) { nodes { id } }",
+        "organizations(before: $text) { nodes { id } }",
+        "organizations { nodes { collectionCycles(after: $text) { nodes { id } } } }",
+        "organizations { nodes { collectionCases(after: $text) { nodes { id } } } }",
+        "organizations { nodes { collectionCases(filter: {customerReference: $text}) { totalCount nodes { id } } } }",
+        "organizations { nodes { collectionCases(filter: {cycleId: $text}) { nodes { id } } } }",
+        "organizations { nodes { reminders(filter: {caseId: $text}) { nodes { id } } } }",
+        "organizations { nodes { reminders(before: $text) { nodes { id } } } }",
+        "organizations { nodes { deliveryEvents(after: $text) { nodes { id } } } }",
+    ],
+)
+async def test_a_query_for_a_text_with_nul_finds_nothing_and_breaks_nothing(
+    http: httpx.AsyncClient, ids: Ids, field: str
+) -> None:
+    kind = "String" if "after" in field or "before" in field or "Reference" in field else "ID"
+
+    body = await graphql(http, ids["$token"], f"query ($text: {kind}!) {{ {field} }}", text="a\0")
+
+    assert set(error_codes(body)) <= {"BAD_USER_INPUT"}
+    assert "asyncpg" not in json.dumps(body)

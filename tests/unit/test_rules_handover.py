@@ -1,0 +1,58 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dunlin.domain.choices import CaseState, Weekday
+from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
+from dunlin.domain.rules.schedule import SendWindow
+
+NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # in Brussels
+EVENING = datetime(2026, 3, 4, 19, 0, tzinfo=UTC)
+MORNING = datetime(2026, 3, 5, 7, 0, tzinfo=UTC)
+GOOD = Situation(
+    connected=True,
+    needs_attention=False,
+    case_state=CaseState.ACTIVE,
+    opted_out=False,
+    window=SendWindow("08:00", "20:00", frozenset(Weekday)),
+    zone=ZoneInfo("Europe/Brussels"),
+)
+DISCONNECTED = replace(GOOD, connected=False)
+CLOSED = replace(GOOD, case_state=CaseState.CLOSED)
+PAUSED = replace(GOOD, case_state=CaseState.PAUSED)
+OPTED_OUT = replace(GOOD, opted_out=True)
+NEEDS_ATTENTION = replace(GOOD, needs_attention=True)
+BY_DISCONNECT = Cancel("SMS was disconnected.")
+BY_CLOSING = Cancel("The case is closed.")
+BY_OPT_OUT = Cancel("The customer has opted out of SMS.")
+
+TABLE = {
+    "it goes when nothing stands in the way": (GOOD, NOON, Go()),
+    "it goes at the window's start": (GOOD, MORNING, Go()),
+    "it waits for the window to open": (GOOD, EVENING, Wait(MORNING)),
+    "it is canceled after a disconnect": (DISCONNECTED, NOON, BY_DISCONNECT),
+    "it is canceled when the case is closed": (CLOSED, NOON, BY_CLOSING),
+    "it is canceled after an opt-out": (OPTED_OUT, NOON, BY_OPT_OUT),
+    "it waits, nobody knows how long, while the case is paused": (PAUSED, NOON, Wait(None)),
+    "it waits, nobody knows how long, while SMS needs attention": (NEEDS_ATTENTION, NOON, Wait(None)),
+    "a pause is not over when the window opens": (PAUSED, EVENING, Wait(None)),
+    "a disconnect cancels at night too": (DISCONNECTED, EVENING, BY_DISCONNECT),
+    "a closed case cancels at night too": (CLOSED, EVENING, BY_CLOSING),
+    "an opt-out cancels in a pause too": (replace(PAUSED, opted_out=True), NOON, BY_OPT_OUT),
+    "a closed case cancels although SMS needs attention": (replace(CLOSED, needs_attention=True), NOON, BY_CLOSING),
+    "a disconnect is the reason before all others": (
+        replace(CLOSED, connected=False, opted_out=True),
+        NOON,
+        BY_DISCONNECT,
+    ),
+    "a closed case is the reason before an opt-out": (replace(CLOSED, opted_out=True), NOON, BY_CLOSING),
+}
+
+
+@pytest.mark.parametrize(("situation", "now", "expected"), TABLE.values(), ids=TABLE.keys())
+def test_a_reminder_is_judged_again_at_the_last_moment(
+    situation: Situation, now: datetime, expected: Go | Cancel | Wait
+) -> None:
+    assert may_hand_over(situation, now) == expected

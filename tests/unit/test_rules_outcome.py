@@ -1,0 +1,91 @@
+from datetime import timedelta
+
+import pytest
+
+from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, Throttled, Unknown, Unreached
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.backoff import backoff
+from dunlin.domain.rules.outcome import Outcome, outcome_of
+
+SCHEDULED, SENT = ReminderStatus.SCHEDULED, ReminderStatus.SENT
+FAILED, UNCONFIRMED = ReminderStatus.FAILED, ReminderStatus.UNCONFIRMED
+ASKED_TO_WAIT = "The carrier asked to wait."
+
+TABLE: dict[str, tuple[Answer, Outcome]] = {
+    "accepted: it is sent": (Accepted("SM1"), Outcome(SENT)),
+    "the number is refused: it failed": (
+        Refused(21211, Fault.RECIPIENT, "No such number."),
+        Outcome(FAILED, "No such number.", 21211),
+    ),
+    "the recipient opted out at the carrier: it failed": (
+        Refused(21610, Fault.OPTED_OUT, "Opted out."),
+        Outcome(FAILED, "Opted out.", 21610),
+    ),
+    "the text is refused: it failed": (
+        Refused(21617, Fault.CONTENT, "Too long."),
+        Outcome(FAILED, "Too long.", 21617),
+    ),
+    "the sender is refused: it failed": (
+        Refused(21606, Fault.SENDER, "Not yours."),
+        Outcome(FAILED, "Not yours.", 21606),
+    ),
+    "refused for another reason: it failed": (Refused(99999, Fault.OTHER, "Why?"), Outcome(FAILED, "Why?", 99999)),
+    "the account is refused: it waits until a person has mended that, and no try is lost": (
+        Refused(20003, Fault.CREDENTIALS, "Wrong key."),
+        Outcome(SCHEDULED, "Wrong key.", 20003, wait=timedelta(0), flags_integration=True),
+    ),
+    "throttled: it goes again in a second, and no try is lost": (
+        Throttled(None),
+        Outcome(SCHEDULED, ASKED_TO_WAIT, wait=timedelta(seconds=1)),
+    ),
+    "throttled for long: it goes again when the carrier said": (
+        Throttled(timedelta(seconds=30)),
+        Outcome(SCHEDULED, ASKED_TO_WAIT, wait=timedelta(seconds=30)),
+    ),
+    "throttled for no time: it waits all the same": (
+        Throttled(timedelta(0)),
+        Outcome(SCHEDULED, ASKED_TO_WAIT, wait=timedelta(seconds=1)),
+    ),
+    "never connected: it goes again, one try poorer": (
+        Unreached("No route."),
+        Outcome(SCHEDULED, "No route.", wait=timedelta(seconds=4), burns_try=True),
+    ),
+    "perhaps taken: it is never sent again on a guess": (
+        Unknown("No answer."),
+        Outcome(UNCONFIRMED, "No answer."),
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "expected"), TABLE.values(), ids=TABLE.keys())
+def test_an_answer_of_the_carrier_decides_what_becomes_of_a_reminder(answer: Answer, expected: Outcome) -> None:
+    assert outcome_of(answer, tries=2, jitter=1.0) == expected
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.CREDENTIALS])
+def test_only_a_refused_account_makes_the_whole_integration_wait(fault: Fault) -> None:
+    outcome = outcome_of(Refused(1, fault, "Why?"), tries=0, jitter=0.5)
+
+    assert not outcome.flags_integration
+    assert outcome.wait is None
+
+
+@pytest.mark.parametrize("answer", [row[0] for row in TABLE.values()], ids=TABLE.keys())
+def test_a_reminder_that_goes_again_always_knows_when(answer: Answer) -> None:
+    outcome = outcome_of(answer, tries=0, jitter=0.0)
+
+    assert (outcome.status is SCHEDULED) == (outcome.wait is not None)
+
+
+def test_the_first_failed_try_waits_up_to_a_second() -> None:
+    assert outcome_of(Unreached("No route."), tries=0, jitter=1.0).wait == timedelta(seconds=1)
+
+
+WAITS = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 10: 512, 11: 600, 12: 600, 1_000_000: 600}
+
+
+@pytest.mark.parametrize(("tries", "seconds"), WAITS.items(), ids=[f"after-{tries}" for tries in WAITS])
+def test_the_wait_doubles_up_to_ten_minutes_and_chance_takes_at_most_half(tries: int, seconds: int) -> None:
+    assert backoff(tries, 1.0) == timedelta(seconds=seconds)
+    assert backoff(tries, 0.0) == timedelta(seconds=seconds) / 2
+    assert timedelta(seconds=seconds) / 2 < backoff(tries, 0.3) < timedelta(seconds=seconds)

@@ -1,0 +1,153 @@
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from dunlin.runtime.settings import BadSettings, Settings, read_settings
+
+OLD, NEW = b"o" * 32, b"n" * 32
+OLD_TEXT, NEW_TEXT = (base64.b64encode(key).decode() for key in (OLD, NEW))
+SHORT_KEY = base64.b64encode(b"k" * 31).decode()
+
+DATABASE = "should be an address such as postgresql://user:password@host:5432/database"
+REDIS = "should be an address such as redis://host:6379/0 or unix:///path/to/socket"
+WEB = "should be an address such as https://dunlin.example.com"
+KEYS = "should be one or more keys of 32 bytes in base64, separated by commas"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.upper().startswith("DUNLIN_")]:
+        monkeypatch.delenv(name)
+
+
+MALFORMED = {
+    "a database of another kind": ("DATABASE_URL", "mysql://host/dunlin", DATABASE),
+    "a database without a kind": ("DATABASE_URL", "localhost/dunlin", DATABASE),
+    "a Redis by HTTP": ("REDIS_URL", "http://host:6379", REDIS),
+    "a bare Redis host": ("REDIS_URL", "localhost", REDIS),
+    "a public address without a scheme": ("PUBLIC_URL", "dunlin.example.com", WEB),
+    "a public address that is no web address": ("PUBLIC_URL", "ftp://dunlin.example.com", WEB),
+    "a public address without a host": ("PUBLIC_URL", "https://", WEB),
+    "a public address with a query": ("PUBLIC_URL", "https://dunlin.example.com/?a=b", WEB),
+    "a public address with a fragment": ("PUBLIC_URL", "https://dunlin.example.com/#top", WEB),
+    "a carrier's address without a scheme": ("TWILIO_URL", "localhost:8010", WEB),
+    "a secret key that is too short": ("SECRET_KEYS", SHORT_KEY, KEYS),
+    "a secret key that is no base64": ("SECRET_KEYS", "secret!", KEYS),
+    "a secret key with letters that base64 does not have": ("SECRET_KEYS", "clé", KEYS),
+    "a bad key after a good one": ("SECRET_KEYS", f"{NEW_TEXT},{SHORT_KEY}", KEYS),
+    "keys separated by spaces": ("SECRET_KEYS", f"{NEW_TEXT} {OLD_TEXT}", KEYS),
+    "a port in words": ("PORT", "http", "should be a valid integer"),
+    "a port below the first": ("PORT", "0", "should be greater than or equal to 1"),
+    "a port above the last": ("PORT", "65536", "should be less than or equal to 65535"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "wanted"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_variable_is_named_with_what_it_should_be(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, wanted: str
+) -> None:
+    monkeypatch.setenv(f"DUNLIN_{name}", value)
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(f"DUNLIN_{name}: ")
+    assert wanted in line
+
+
+def test_a_malformed_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUNLIN_SECRET_KEYS", SHORT_KEY)
+    monkeypatch.setenv("DUNLIN_DATABASE_URL", "mysql://user:hidden@host/dunlin")
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert SHORT_KEY not in str(refused.value)
+    assert "hidden" not in str(refused.value)
+
+
+def test_all_malformed_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUNLIN_DATABASE_URL", "here")
+    monkeypatch.setenv("DUNLIN_PORT", "high")
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert [line.split(":")[0] for line in str(refused.value).splitlines()] == ["DUNLIN_DATABASE_URL", "DUNLIN_PORT"]
+
+
+GOOD = {
+    "postgresql": ("DATABASE_URL", "postgresql://user:pw@host:5432/dunlin", "postgresql://user:pw@host:5432/dunlin"),
+    "postgres": ("DATABASE_URL", "postgres://host/dunlin", "postgres://host/dunlin"),
+    "Redis": ("REDIS_URL", "redis://host:6379/0", "redis://host:6379/0"),
+    "Redis over TLS": ("REDIS_URL", "rediss://host:6379/0", "rediss://host:6379/0"),
+    "Redis by a socket": ("REDIS_URL", "unix:///run/redis.sock", "unix:///run/redis.sock"),
+    "a public address": ("PUBLIC_URL", "https://dunlin.example.com", "https://dunlin.example.com"),
+    "a public address with a slash": ("PUBLIC_URL", "https://dunlin.example.com/", "https://dunlin.example.com"),
+    "a public address below a path": ("PUBLIC_URL", "https://example.com/dunlin/", "https://example.com/dunlin"),
+    "a port": ("PORT", "65535", 65535),
+    "one key": ("SECRET_KEYS", NEW_TEXT, (NEW,)),
+    "two keys, the newest first": ("SECRET_KEYS", f" {NEW_TEXT} , {OLD_TEXT} ", (NEW, OLD)),
+    "a folder": ("VAR", "/srv/dunlin", Path("/srv/dunlin")),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "read"), GOOD.values(), ids=GOOD.keys())
+def test_a_variable_is_read(monkeypatch: pytest.MonkeyPatch, name: str, value: str, read: object) -> None:
+    monkeypatch.setenv(f"DUNLIN_{name}", value)
+
+    assert getattr(read_settings(), name.lower()) == read
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    without = read_settings()
+    monkeypatch.setenv(f"DUNLIN_{name.upper()}", "")
+
+    assert read_settings() == without
+
+
+def test_no_variable_is_needed() -> None:
+    settings = read_settings()
+
+    assert (settings.database_url, settings.redis_url, settings.public_url) == (None, None, None)
+    assert (settings.secret_keys, settings.twilio_account_sid) == ((), None)
+
+
+CALLBACKS = {
+    "the public address": ({"PUBLIC_URL": "https://dunlin.example.com/", "PORT": "9000"}, "https://dunlin.example.com"),
+    "this machine": ({}, "http://127.0.0.1:8000"),
+    "this machine at another port": ({"PORT": "9000"}, "http://127.0.0.1:9000"),
+    "this machine where every address is served": ({"HOST": "0.0.0.0"}, "http://127.0.0.1:8000"),  # noqa: S104
+    "this machine where every IPv6 address is served": ({"HOST": "::"}, "http://127.0.0.1:8000"),
+    "the host that is served": ({"HOST": "10.0.0.5"}, "http://10.0.0.5:8000"),
+    "the IPv6 host that is served": ({"HOST": "::1"}, "http://[::1]:8000"),
+}
+
+
+@pytest.mark.parametrize(("variables", "base"), CALLBACKS.values(), ids=CALLBACKS.keys())
+def test_carriers_call_back(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], base: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"DUNLIN_{name}", value)
+
+    assert read_settings().callback_base == base
+
+
+SECRETS = {
+    "DATABASE_URL": "postgresql://user:hidden@host/dunlin",
+    "REDIS_URL": "redis://:hidden@host:6379/0",
+    "SECRET_KEYS": base64.b64encode(b"hidden" + b"k" * 26).decode(),
+    "TWILIO_AUTH_TOKEN": "hidden",
+    "SANDBOX_AUTH_TOKEN": "hidden",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), SECRETS.items(), ids=SECRETS.keys())
+def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"DUNLIN_{name}", value)
+
+    assert "hidden" not in repr(read_settings())
+    assert value not in str(read_settings())
