@@ -96,6 +96,7 @@ async def _connected_organization(services: Services) -> tuple[int, int, int]:
     )
     connection = await Connection.create(
         organization_id=organization.id,
+        integration_id=(await Integration.get(organization_id=organization.id)).id,
         provider="SANDBOX",
         sender_kind="PHONE_NUMBER",
         sender=SENDER,

@@ -10,6 +10,7 @@ from strawberry.extensions import SchemaExtension
 
 from dunlin.api.live import EventHub
 from dunlin.api.loaders import Loaders
+from dunlin.domain.choices import Permission
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.wiring import Services
 
@@ -29,6 +30,12 @@ class Context:
     def viewer(self) -> Viewer:
         assert self.current_viewer is not None, "the transport lets nobody in without a viewer"
         return self.current_viewer
+
+    @property
+    def reader(self) -> Viewer:
+        """The viewer, who must hold READ."""
+        self.viewer.require(Permission.READ)
+        return self.viewer
 
     def for_operation(self) -> "Context":
         return Context(self.services, self.hub, self.current_viewer)

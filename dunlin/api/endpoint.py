@@ -1,5 +1,6 @@
 """The GraphQL endpoint: HTTP and graphql-transport-ws, for bearers of a token only."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -16,15 +17,19 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 from strawberry.types.unset import UNSET, UnsetType
+from tortoise.exceptions import BaseORMException
 
 from dunlin.api.authentication import viewer_of_header, viewer_of_params
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
 from dunlin.api.live import EventHub
 from dunlin.api.schema import schema
+from dunlin.domain.viewer import Viewer
 from dunlin.runtime.wiring import Services
+
+_TOKEN_CHECKED_EVERY_S = 15.0
 
 
 def error_response(status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -34,7 +39,34 @@ def error_response(status: int, code: ErrorCode, message: str, headers: Mapping[
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """One WebSocket. What is no message of the protocol closes it with 4400, whatever its shape."""
+    """One WebSocket. What is no message of the protocol closes it with 4400, whatever its shape.
+
+    It lasts as long as its token: a token that has expired or is gone closes it with 4403.
+    """
+
+    _guarding: asyncio.Task[None] | None = None
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged and self._guarding is None:
+            self._guarding = asyncio.create_task(self._guard())
+
+    async def shutdown(self) -> None:
+        if self._guarding is not None:
+            self._guarding.cancel()
+        await super().shutdown()
+
+    async def _guard(self) -> None:
+        while await self._may_stay():  # noqa: ASYNC110
+            await asyncio.sleep(_TOKEN_CHECKED_EVERY_S)
+        await self.websocket.close(code=4403, reason="Forbidden")
+
+    async def _may_stay(self) -> bool:
+        assert isinstance(self.view, Endpoint)
+        try:
+            return await self.view.viewer_of(self.context) is not None
+        except (OSError, BaseORMException):
+            return True  # the database is away: nobody is sent off for that
 
     async def handle_message(self, message: Message) -> None:
         if flaw := _flaw(message):
@@ -107,8 +139,12 @@ class Endpoint(GraphQL[Context, None]):
         viewer = request.state.viewer if isinstance(request, Request) else None
         return Context(self._services, self._hub, viewer)
 
+    async def viewer_of(self, context: Context) -> Viewer | None:
+        """Return the viewer of a socket's connection_init, as long as the token is in force."""
+        return await viewer_of_params(context.connection_params, self._keys)
+
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
-        context.current_viewer = await viewer_of_params(context.connection_params, self._keys)
+        context.current_viewer = await self.viewer_of(context)
         if context.current_viewer is None:
             raise ConnectionRejectionError
         acknowledgement: UnsetType = UNSET

@@ -66,7 +66,9 @@ def graphiql_routes(page: Callable[[Request], Awaitable[GraphiqlPage]]) -> list[
         return HTMLResponse(html, headers=_page_headers(host))
 
     async def read_settings(request: Request) -> Response:
-        settings = _settings(await page(request), request.headers.get("host", ""))
+        from_here = request.client is None or is_loopback(request.client.host)
+        may_see = from_here and is_loopback(request.headers.get("host", ""))
+        settings = _settings(await page(request), may_see_token=may_see)
         return Response(orjson.dumps(settings), media_type="application/json", headers=PRIVATE)
 
     return [
@@ -101,21 +103,21 @@ def _connect_sources(host: str) -> str:
     return f"'self' ws://{host} wss://{host}"
 
 
-def _settings(page: GraphiqlPage, host: str) -> dict[str, object]:
+def _settings(page: GraphiqlPage, *, may_see_token: bool) -> dict[str, object]:
     tabs = [asdict(tab) for tab in page.tabs]
     return {
         "endpoint": GRAPHQL_PATH,
-        "token": page.token if _is_loopback(host) else None,
+        "token": page.token if may_see_token else None,
         "tabs": tabs,
         "session": sha256(page.session.encode() if page.session else orjson.dumps(tabs)).hexdigest()[:16],
     }
 
 
-def _is_loopback(host: str) -> bool:
-    """Tell whether a Host header names this machine.
+def is_loopback(host: str) -> bool:
+    """Tell whether a Host header, or a client's address, names this machine.
 
-    Any site may point its own name at 127.0.0.1 and then read our answers as its own (DNS rebinding).
-    The browser still sends that name as Host, so only names that no site can own may see the token.
+    Asked of both. Any site may point its own name at 127.0.0.1 and then read our answers as its own (DNS
+    rebinding): the browser still sends that name as Host. And who comes from elsewhere may send any Host.
     """
     match = HOST.fullmatch(host)
     if match is None:

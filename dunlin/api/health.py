@@ -3,9 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from tortoise.exceptions import BaseORMException
 
-from dunlin.domain.store import rows
+from dunlin.domain.store import is_reachable
 
 
 async def _healthz(request: Request) -> Response:
@@ -14,9 +13,7 @@ async def _healthz(request: Request) -> Response:
 
 async def _readyz(request: Request) -> Response:
     """Ready means that the database answers. Redis is only the doorbell: without it we are slower, not down."""
-    try:
-        await rows("SELECT 1")
-    except (BaseORMException, OSError):
+    if not await is_reachable():
         return JSONResponse({"status": "the database does not answer"}, status_code=503)
     return JSONResponse({"status": "ok"})
 

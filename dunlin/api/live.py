@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from dunlin.domain.store import rows
 from dunlin.domain.tables import DeliveryEvent, DeliverySequence
 from dunlin.runtime.bell import EVENTS
 
@@ -106,9 +106,22 @@ class EventHub:
                 del self._feeds[organization_id]
 
     async def _read(self) -> None:
-        for feed in list(self._feeds.values()):
-            while events := await read_events(feed.organization_id, feed.head, _BATCH):
+        for organization_id in await self._ahead():
+            feed = self._feeds.get(organization_id)
+            while feed and (events := await read_events(organization_id, feed.head, _BATCH)):
                 feed.add(events)
+
+    async def _ahead(self) -> list[int]:
+        """Return the organizations listened to whose newest event we have not read, by one query for all."""
+        if not self._feeds:
+            return []
+        ahead = await rows(
+            "SELECT s.organization_id FROM delivery_sequence s JOIN unnest($1::bigint[], $2::bigint[]) AS f(id, head)"
+            " ON f.id = s.organization_id WHERE s.last_sequence > f.head",
+            list(self._feeds),
+            [feed.head for feed in self._feeds.values()],
+        )
+        return [row["organization_id"] for row in ahead]
 
     async def _listen(self) -> None:
         while True:
@@ -119,7 +132,7 @@ class EventHub:
                         message = await channel.get_message(timeout=_QUIET_S)
                         if message and not self._feeds.keys().isdisjoint(json.loads(message["data"])):
                             self._ring.set()
-            except (RedisError, OSError, ValueError) as error:
+            except Exception as error:  # we listen again whatever happened, and look anyway meanwhile
                 log.warning("redis is away", error=type(error).__name__)
                 await asyncio.sleep(_LOOK_ANYWAY_S)
 

@@ -1,7 +1,8 @@
 """What can be changed: read the ids, call one action, show what it says."""
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import strawberry
 
@@ -15,6 +16,7 @@ from dunlin.api.inputs import (
     OpenCollectionCasesInput,
     UpdateSendingPolicyInput,
 )
+from dunlin.api.loaders import Loaders
 from dunlin.api.types.case import CollectionCase
 from dunlin.api.types.cycle import CollectionStep
 from dunlin.api.types.node import UserError, user_errors
@@ -28,6 +30,8 @@ from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.errors import ProblemCode, Refusal, refuse
 from dunlin.domain.rules.impact import Impact
+
+T = TypeVar("T")
 
 _ERRORS = "What was wrong; empty when it was done. Then nothing else in the payload is null."
 
@@ -75,6 +79,13 @@ def _row_id(type_name: str, text: str, field: str) -> int:
         raise refuse(ProblemCode.INVALID, str(error), field) from error
 
 
+async def _settled(info: Info, work: Awaitable[T]) -> T | Refusal:
+    """Return what an action returns, or its refusal; what is shown of it afterwards is read anew."""
+    outcome = await settled(work)
+    info.context.loaders = Loaders()
+    return outcome
+
+
 @strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
 class Mutation:
     @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
@@ -83,7 +94,7 @@ class Mutation:
         info: Info,
         input: Annotated[ConnectIntegrationInput, strawberry.argument(description="What to connect.")],  # noqa: A002
     ) -> ConnectIntegrationPayload:
-        outcome = await settled(_connect(info, input))
+        outcome = await _settled(info, _connect(info, input))
         if isinstance(outcome, Refusal):
             found = outcome.found
             integration = Integration.of(found) if isinstance(found, tables.Integration) else None
@@ -99,7 +110,7 @@ class Mutation:
         info: Info,
         input: Annotated[DisconnectIntegrationInput, strawberry.argument(description="What to disconnect.")],  # noqa: A002
     ) -> DisconnectIntegrationPayload:
-        outcome = await settled(_disconnect(info, input))
+        outcome = await _settled(info, _disconnect(info, input))
         if isinstance(outcome, Refusal):
             return DisconnectIntegrationPayload(integration=None, impact=None, user_errors=user_errors(outcome))
         integration, impact = outcome
@@ -113,7 +124,7 @@ class Mutation:
         info: Info,
         input: Annotated[EditStepInput, strawberry.argument(description="What to change.")],  # noqa: A002
     ) -> StepPayload:
-        outcome = await settled(_edit(info, input))
+        outcome = await _settled(info, _edit(info, input))
         if isinstance(outcome, Refusal):
             found = outcome.found
             step = CollectionStep.of(found) if isinstance(found, tables.CollectionStep) else None
@@ -126,7 +137,7 @@ class Mutation:
         info: Info,
         input: Annotated[OpenCollectionCasesInput, strawberry.argument(description="The cases.")],  # noqa: A002
     ) -> OpenCollectionCasesPayload:
-        outcome = await settled(_open(info, input))
+        outcome = await _settled(info, _open(info, input))
         if isinstance(outcome, Refusal):
             return OpenCollectionCasesPayload(cases=None, user_errors=user_errors(outcome))
         return OpenCollectionCasesPayload(cases=[CollectionCase.of(row) for row in outcome], user_errors=[])
@@ -137,7 +148,7 @@ class Mutation:
         info: Info,
         input: Annotated[UpdateSendingPolicyInput, strawberry.argument(description="The new window.")],  # noqa: A002
     ) -> OrganizationPayload:
-        outcome = await settled(_update_policy(info, input))
+        outcome = await _settled(info, _update_policy(info, input))
         if isinstance(outcome, Refusal):
             return OrganizationPayload(organization=None, user_errors=user_errors(outcome))
         return OrganizationPayload(organization=Organization.of(outcome), user_errors=[])

@@ -51,7 +51,7 @@ def _shapes(may_see: bool) -> dict[str, tuple[type[Model], Callable[[Any], Node]
 
 async def _find_nodes(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
     """Return what the viewer may see, in the order of `ids`; one query per type."""
-    viewer = info.context.viewer
+    viewer = info.context.reader
     shapes = _shapes(viewer.may(Permission.COLLECT))
     decoded = [decode_any(text) for text in ids]
     found: dict[tuple[str, int], Node] = {}
@@ -92,7 +92,7 @@ class Query:
     async def organizations(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Organization]:
-        page = await read_page(info.context.viewer.organizations(), _ORDER, Window(first, after, last, before))
+        page = await read_page(info.context.reader.organizations(), _ORDER, Window(first, after, last, before))
         return connection_of(page, _ORDER, Organization.of)
 
     @strawberry.field(description="One organization; NOT_FOUND if there is none that the viewer may see.")
@@ -101,7 +101,7 @@ class Query:
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],  # noqa: A002
     ) -> Organization | None:
-        row = await info.context.viewer.organizations().get_or_none(id=decode_id("Organization", id))
+        row = await info.context.reader.organizations().get_or_none(id=decode_id("Organization", id))
         if row is None:
             raise not_found("organization")
         return Organization.of(row)

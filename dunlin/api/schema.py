@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
@@ -18,16 +18,42 @@ from dunlin.api.queries import Query
 from dunlin.api.scalars import SCALARS
 from dunlin.api.subscription import Subscription
 
+# What parses and validates in some tenths of a second at most. Values belong into variables, which have no such limit.
+_LONGEST_DOCUMENT = 100_000  # characters
+_MOST_TOKENS = 20_000
+
 _CACHED_DOCUMENTS = 1_024
+_LONGEST_CACHED = 8_000  # characters: a parsed document takes some seventy times its length
+
+
+class _Limits(SchemaExtension):
+    def on_operation(self) -> Iterator[None]:
+        # Strawberry's type of these options lags behind the parser's.
+        options = cast("dict[str, object]", self.execution_context.parse_options)
+        options |= {"max_source_length": _LONGEST_DOCUMENT, "max_lexical_tokens": _MOST_TOKENS, "max_comments": 1_000}
+        yield
+
+
+def _may_be_cached(execution: ExecutionContext) -> bool:
+    return execution.query is not None and len(execution.query) <= _LONGEST_CACHED
 
 
 class _ParserCache(ParserCache):
     def on_parse(self) -> Iterator[None]:
         # An error out of this hook would pass all other extensions by, and so reach clients without its code.
         execution = self.execution_context
-        with suppress(GraphQLError):
-            execution.graphql_document = self.cached_parse_document(execution.query, **execution.parse_options)
+        if _may_be_cached(execution):
+            with suppress(GraphQLError):
+                execution.graphql_document = self.cached_parse_document(execution.query, **execution.parse_options)
         yield
+
+
+class _ValidationCache(ValidationCache):
+    def on_validate(self) -> Iterator[None]:
+        if _may_be_cached(self.execution_context):
+            yield from super().on_validate()
+        else:
+            yield
 
 
 class Schema(strawberry.Schema):
@@ -57,8 +83,9 @@ schema = Schema(
     subscription=Subscription,
     extensions=[
         OperationScope,
+        _Limits,
         lambda: _ParserCache(maxsize=_CACHED_DOCUMENTS),
-        lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
+        lambda: _ValidationCache(maxsize=_CACHED_DOCUMENTS),
         CodeErrors,
     ],
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False),

@@ -43,7 +43,7 @@ class Subscription:
 
 
 async def _require_visible(info: Info, organization: int, case: int | None, reminder: int | None) -> None:
-    if not await info.context.viewer.sees(organization):
+    if not await info.context.reader.sees(organization):
         raise not_found("organization")
     if case is not None and not await CollectionCase.filter(id=case, organization_id=organization).exists():
         raise not_found("collection case")

@@ -16,6 +16,7 @@ from dunlin.api.errors import ErrorCode
 from dunlin.domain.actions.record import find_attempt, record_report
 from dunlin.domain.carrier import ForgedCallback, MalformedCallback
 from dunlin.domain.choices import IntegrationProvider
+from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.wiring import Services
 
 _MAX_BODY = 16 * 1024
@@ -34,14 +35,17 @@ def webhook_routes(services: Services) -> list[BaseRoute]:
         attempt = await find_attempt(correlation) if _CORRELATION.fullmatch(correlation) else None
         if attempt is None:
             return _forged()
-        credentials = services.vault.open(attempt.sealed_credentials, organization_id=attempt.organization_id)
         try:
+            credentials = services.vault.open(attempt.sealed_credentials, organization_id=attempt.organization_id)
             report = services.channels[IntegrationProvider.TWILIO].read_callback(
                 _path_and_query(request),
                 parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=100),
                 request.headers.get("x-twilio-signature", ""),
                 credentials,
             )
+        except BrokenSeal:
+            log.error("cannot open credentials", organization=attempt.organization_id)
+            return error_response(503, ErrorCode.INTERNAL, "This callback cannot be checked now.")
         except ForgedCallback:
             return _forged()
         except (MalformedCallback, ValueError) as error:

@@ -16,6 +16,7 @@ from dunlin.domain.carrier import (
     Accepted,
     Answer,
     Credentials,
+    Fault,
     ForgedCallback,
     MalformedCallback,
     Message,
@@ -73,7 +74,7 @@ class TwilioChannel:
         except Exception as error:
             # A bug, ours or the SDK's, and perhaps after the POST: whoever sends again may send twice.
             return Unknown(f"The text could not be handed over properly ({type(error).__name__}).")
-        if not isinstance(sid, str) or not sid:
+        if not isinstance(sid, str) or not _MESSAGE_SID.fullmatch(sid):
             return Unknown("The carrier answered without a message id.")
         return Accepted(sid)
 
@@ -137,6 +138,7 @@ def _report(given: MultiDict[str]) -> StatusReport:
         status=_STATUS.get(state),
         error_code=code,
         reason=explain(code).sentence if code is not None else reason,
+        opted_out=code is not None and explain(code).fault is Fault.OPTED_OUT,
     )
 
 

@@ -33,7 +33,6 @@ _TABLE: dict[Fault, dict[str, tuple[int, ...]]] = {
         "The account at the carrier was suspended.": (30002,),
         "The account may not send texts.": (30037,),
         "The account has reached its message limit.": (30454, 63038),
-        "A trial account may text confirmed numbers only.": (21608,),
         "A trial account cannot do this.": (10002, 21267),
     },
     Fault.SENDER: {
@@ -53,6 +52,7 @@ _TABLE: dict[Fault, dict[str, tuple[int, ...]]] = {
         "The sender has reached its daily limit.": (30023, 30027),
     },
     Fault.RECIPIENT: {
+        "A trial account may text confirmed numbers only.": (21608,),
         "This is not a valid phone number.": (21211,),
         "This phone number cannot be reached.": (21214,),
         "This phone number cannot be reached from this sender.": (21612,),

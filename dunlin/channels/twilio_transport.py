@@ -210,8 +210,8 @@ def _usable(method: str, status: int, text: str, headers: Mapping[str, str]) -> 
     code = body.get("code") if body is not None and 400 <= status < 500 else None
     # Twilio's codes have five digits. Anything else was said by a machine in between, maybe after Twilio
     # had carried out the call.
-    if not isinstance(code, int) or code < 10_000:
-        request_id = headers.get("Twilio-Request-Id")
+    if not isinstance(code, int) or not 10_000 <= code < 1_000_000:
+        request_id = headers.get("Twilio-Request-Id", "")[:64]
         raise _unclear(method, f"HTTP {status}, request {request_id}" if request_id else f"HTTP {status}")
     if code in THROTTLE_CODES:
         raise Throttled(None)

@@ -30,21 +30,22 @@ def store_sms_card(rows: Rows, organization: Organization, former_sender: str | 
         kind=IntegrationKind.SMS,
         status=IntegrationStatus.DISCONNECTED,
     )
+    rows.add(integration)
     if former_sender is None:
-        rows.add(integration)
         return None
     end = _sunday_noon(organization, now)
     connection = Connection(
         id=rows.next_id(Connection),
         organization_id=organization.id,
+        integration_id=integration.id,
         provider=IntegrationProvider.SANDBOX,
         sender_kind=SenderKind.ALPHANUMERIC,
         sender=former_sender,
         created_at=end - _LASTED,
-        retired_at=end,
+        disconnected_at=end,
     )
     integration.connected_at, integration.disconnected_at = end - _LASTED, end
-    return SmsEra(rows.add(connection), rows.add(integration), end - _LASTED, end)
+    return SmsEra(rows.add(connection), integration, end - _LASTED, end)
 
 
 def reset_reason(case: CollectionCase, moment: datetime, era: SmsEra | None) -> str | None:

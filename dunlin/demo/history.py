@@ -206,4 +206,4 @@ class History:
 
 
 def _ask_for_attention(case: CollectionCase, reason: str) -> None:
-    case.attention_reason = f"A reminder did not arrive: {reason}"
+    case.attention_reason = f"A reminder may not have arrived: {reason}"

@@ -129,7 +129,7 @@ Verdict = None | CredentialsRejected | SenderRejected | CarrierUnavailable
 class StatusReport:
     """What one genuine status callback says.
 
-    `status` is None for carrier states that change nothing here.
+    `status` is None for carrier states that change nothing here. `opted_out`: the recipient refuses texts.
     """
 
     account_sid: str
@@ -137,6 +137,7 @@ class StatusReport:
     status: ReminderStatus | None
     error_code: int | None
     reason: str | None
+    opted_out: bool = False
 
 
 class ForgedCallback(Exception):

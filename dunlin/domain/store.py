@@ -20,6 +20,15 @@ async def rows(sql: str, *parameters: object) -> list[dict[str, Any]]:
     return await get_connection("default").execute_query_dict(sql, list(parameters))
 
 
+async def is_reachable() -> bool:
+    """Return whether the database answers."""
+    try:
+        await rows("SELECT 1")
+    except Exception:  # whatever the driver raises: it does not answer
+        return False
+    return True
+
+
 class Bell(Protocol):
     """Wakes other processes, best effort: never raises, never takes longer than a moment."""
 
@@ -30,6 +39,13 @@ class Bell(Protocol):
     async def announce(self, organization_ids: Collection[int]) -> None:
         """Tell every API process that these organizations have new delivery events."""
         ...
+
+
+async def hold_integrations(transaction: "Transaction", organization_id: int) -> None:
+    """Keep an organization's integrations as they are until commit: the first lock of whoever touches its steps."""
+    await transaction.rows(
+        "SELECT id FROM integration WHERE organization_id = $1 ORDER BY id FOR SHARE", organization_id
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +109,9 @@ def _columns(change: Change) -> tuple[object, ...]:
     )
 
 
+_TRIES = 3
+_TRY_AGAIN = {"40001", "40P01"}  # serialization failure, deadlock detected
+
 _APPEND_EVENTS = """
 WITH new AS (
   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::int[], $7::timestamptz[])
@@ -117,10 +136,22 @@ class Store:
         self._bell = bell
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run `work` in one transaction, commit, then ring for what it changed; return its result."""
+        """Run `work` in one transaction, commit, then ring for what it changed; return its result.
+
+        `work` is run anew where PostgreSQL ended it to resolve a deadlock, so it changes nothing but the database.
+        """
         # A request that is canceled in the middle of BEGIN or COMMIT would leave a pooled connection in a
         # transaction for ever, so the transaction runs in a task of its own and ends either way.
-        return await asyncio.shield(asyncio.create_task(self._run(work)))
+        return await asyncio.shield(asyncio.create_task(self._run_again(work)))
+
+    async def _run_again(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._run(work)
+            except Exception as error:
+                if getattr(error, "sqlstate", None) not in _TRY_AGAIN:
+                    raise
+        return await self._run(work)
 
     async def _run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         async with in_transaction() as connection:

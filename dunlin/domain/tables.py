@@ -85,10 +85,7 @@ class Integration(Model):
     organization_id: int
     kind = fields.CharEnumField(IntegrationKind, max_length=_NAME)
     status = fields.CharEnumField(IntegrationStatus, max_length=_NAME, default=IntegrationStatus.DISCONNECTED)
-    connection: ForeignKeyRelation["Connection"] | None = fields.ForeignKeyField(
-        "dunlin.Connection", related_name="current_of", on_delete=OnDelete.RESTRICT, null=True
-    )
-    connection_id: int | None
+    connection_id = fields.BigIntField(null=True)  # no foreign key: that table's points here already
     connected_at = fields.DatetimeField(null=True)
     disconnected_at = fields.DatetimeField(null=True)
     attention_reason = fields.CharField(max_length=1_000, null=True)
@@ -101,8 +98,7 @@ class Integration(Model):
 class Connection(Model):
     """One act of connecting: account, sender and sealed keys.
 
-    It outlives a disconnect until what it handed over has settled, because the carrier's callbacks are
-    checked with its keys. `sealed_credentials` is empty once they are destroyed.
+    It outlives a disconnect, because the carrier's callbacks about what it handed over are checked with its keys.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -110,16 +106,20 @@ class Connection(Model):
         "dunlin.Organization", on_delete=OnDelete.RESTRICT
     )
     organization_id: int
+    integration: ForeignKeyRelation[Integration] = fields.ForeignKeyField(
+        "dunlin.Integration", related_name="connections", on_delete=OnDelete.RESTRICT
+    )
+    integration_id: int
     provider = fields.CharEnumField(IntegrationProvider, max_length=_NAME)
     sender_kind = fields.CharEnumField(SenderKind, max_length=_NAME)
     sender = fields.CharField(max_length=64)
     sealed_credentials = fields.BinaryField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
-    retired_at = fields.DatetimeField(null=True)
+    disconnected_at = fields.DatetimeField(null=True)  # by a disconnect, not by connecting anew
 
     class Meta:
         table = "connection"
-        indexes = (Index(fields=("organization_id",)),)
+        indexes = (Index(fields=("integration_id",)),)
 
 
 class CollectionCycle(Model):
@@ -345,12 +345,15 @@ class SendAttempt(Model):
     fence = fields.IntField()
     correlation = fields.CharField(max_length=43, unique=True)
     began_at = fields.DatetimeField()
-    outcome = fields.CharField(max_length=_NAME, null=True)
+    outcome = fields.CharField(max_length=_NAME, default="Open")  # then the answer's class
     provider_message_id = fields.CharField(max_length=64, null=True)
 
     class Meta:
         table = "send_attempt"
-        indexes = (Index(fields=("reminder_id",)), Index(fields=("connection_id",)))
+        indexes = (
+            Index(fields=("reminder_id",)),
+            PartialIndex(fields=("connection_id",), condition={"outcome": "Open"}, name="send_attempt_open"),
+        )
 
 
 class DeliveryEvent(Model):

@@ -9,7 +9,8 @@ import structlog
 
 from dunlin.domain.actions.deliver import Handover, claim_reminders, mark_sending
 from dunlin.domain.actions.record import record_answers
-from dunlin.domain.carrier import Answer, Channel, Fault, Message, Refused, Unreached
+from dunlin.domain.carrier import Answer, Fault, Message, Refused, Unreached
+from dunlin.domain.store import is_reachable
 from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.wiring import Services
 
@@ -84,16 +85,16 @@ class Deliverer:
 
     async def _answer(self, handover: Handover, marked_at: float) -> Answer:
         try:
-            message = self._message(handover)
-        except BrokenSeal as error:
+            channel, message = self._services.channels[handover.provider], self._message(handover)
+        except BrokenSeal:
             log.error("cannot open credentials", connection=handover.connection_id)
-            return Refused(0, Fault.CREDENTIALS, f"The stored credentials cannot be opened: {error}.")
+            return Refused(0, Fault.CREDENTIALS, "The stored keys of the account cannot be opened. Connect again.")
+        except Exception:
+            log.exception("cannot begin", reminder=handover.reminder_id)
+            return Unreached("An error on our side came before anything was sent.")
         if time.clock_gettime(_BOOT_CLOCK) - marked_at > START_WINDOW.total_seconds():
             return Unreached("The worker was held up before it could begin.")
-        return await self._channel(handover).send(message)
-
-    def _channel(self, handover: Handover) -> Channel:
-        return self._services.channels[handover.provider]
+        return await channel.send(message)
 
     def _message(self, handover: Handover) -> Message:
         return Message(
@@ -115,9 +116,20 @@ class Deliverer:
             await self._record(batch)
 
     async def _record(self, batch: Sequence[tuple[Handover, Answer]]) -> None:
-        while True:
-            try:
-                return await record_answers(self._services.store, batch, datetime.now(UTC))
-            except Exception:  # an answer is a fact and must be stored: try until the database is back
-                log.exception("cannot record answers", answers=len(batch))
-                await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
+        """Record answers together; where that fails, one by one, so that a bad one holds up no other."""
+        if not await self._recorded(batch):
+            for answered in batch:
+                while not await self._recorded([answered]):
+                    if await is_reachable():
+                        # Not to be stored as it is. Its lease runs out, and it becomes UNCONFIRMED.
+                        log.error("answer given up", reminder=answered[0].reminder_id)
+                        break
+                    await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
+
+    async def _recorded(self, batch: Sequence[tuple[Handover, Answer]]) -> bool:
+        try:
+            await record_answers(self._services.store, batch, datetime.now(UTC))
+        except Exception:
+            log.exception("cannot record answers", answers=len(batch))
+            return False
+        return True

@@ -38,25 +38,33 @@ class WorkerProcess:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Work until SIGTERM or SIGINT; then finish what is under way and return."""
+        """Work until SIGTERM or SIGINT; then take nothing new, finish what is under way and return.
+
+        Raises what ends a part of it by itself: whoever runs the process starts it again.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         delivering = asyncio.create_task(self._deliverer.run())
         others = [asyncio.create_task(self._listen()), asyncio.create_task(self._sweep())]
+        stopping = asyncio.create_task(self._stopping.wait())
         log.info("worker ready")
-        await self._stopping.wait()
+        await asyncio.wait({delivering, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)
+        self._deliverer.stop()
         for task in others:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        self._deliverer.stop()
-        await delivering
+        outcomes = await asyncio.gather(delivering, *others, return_exceptions=True)
+        stopping.cancel()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
 
     async def plan(self) -> None:
-        """Plan until nothing is due, and have it delivered."""
-        async with self._planning:
-            while await plan_reminders(self._services.store, datetime.now(UTC), limit=_PLAN_BATCH) == _PLAN_BATCH:
-                pass
+        """Plan until nothing is due, and have it delivered meanwhile. One at a time; who comes second returns."""
+        if not self._planning.locked():
+            async with self._planning:
+                while await plan_reminders(self._services.store, datetime.now(UTC), limit=_PLAN_BATCH) == _PLAN_BATCH:
+                    self._deliverer.wake()
         self._deliverer.wake()
 
     async def _listen(self) -> None:
@@ -68,9 +76,17 @@ class WorkerProcess:
             except (RedisError, OSError) as error:
                 log.warning("redis is away", error=type(error).__name__)
             finally:
-                with suppress(RedisError, OSError, asyncio.CancelledError):
-                    await worker.close()
+                await self._close(worker)
             await asyncio.sleep(_REDIS_AWAY_S)
+
+    async def _close(self, worker: Worker) -> None:
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(_REDIS_AWAY_S):
+                await worker.close()
+        if worker._pool is not None:  # noqa: SLF001  # arq leaves it open where closing fails halfway
+            with suppress(RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(_REDIS_AWAY_S):
+                    await worker._pool.aclose(close_connection_pool=True)  # noqa: SLF001
 
     def _arq_worker(self) -> Worker:
         async def plan(ctx: dict[object, object]) -> None:

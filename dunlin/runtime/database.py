@@ -22,7 +22,7 @@ def database_config(url: str, *, pool: int = 10) -> dict[str, Any]:
         "minsize": 1,
         "maxsize": pool,
         "application_name": "dunlin",
-        **{name: values[0] for name, values in options.items()},
+        **({"ssl": options["sslmode"][0]} if "sslmode" in options else {}),
     }
     return {
         "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},

@@ -2,9 +2,22 @@
 
 import logging
 import sys
+import traceback
+from collections.abc import MutableMapping
 
 import structlog
 from structlog.typing import Processor
+
+
+def _name_exception(_: object, __: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """Show what an exception is and where it came from, not what it says: drivers quote the values they refuse."""
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        places = traceback.extract_tb(error.__traceback__)
+        event["exception"] = type(error).__qualname__
+        event["places"] = [f"{place.filename}:{place.lineno} {place.name}" for place in places[-12:]]
+    return event
 
 
 def set_up_logs(process: str, *, level: int = logging.INFO) -> None:
@@ -24,7 +37,7 @@ def set_up_logs(process: str, *, level: int = logging.INFO) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                _name_exception,
                 structlog.processors.JSONRenderer(),
             ],
         )

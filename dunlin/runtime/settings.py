@@ -21,7 +21,12 @@ def _web_address(value: str) -> str:
 
 
 def _database_address(value: str) -> str:
-    if urlsplit(value).scheme not in ("postgres", "postgresql"):
+    try:
+        parts = urlsplit(value)
+        is_usable = parts.scheme in ("postgres", "postgresql") and parts.port != 0
+    except ValueError:  # a port that is no number
+        is_usable = False
+    if not is_usable:
         raise ValueError("should be an address such as postgresql://user:password@host:5432/database")
     return value
 

@@ -1,6 +1,9 @@
+import asyncio
+from contextvars import Context
 from datetime import timedelta
 
 import pytest
+from tortoise.transactions import in_transaction
 
 from dunlin.domain.actions.deliver import claim_reminders, mark_sending
 from dunlin.domain.actions.record import record_answers, record_report
@@ -37,7 +40,7 @@ async def test_a_reminder_is_marked_sending_before_it_is_handed_over(planned: Se
 
     assert [handover.to for handover in handovers] == ["+447700900001"]
     assert (await the_reminder()).status is Status.SENDING
-    assert (await SendAttempt.get()).outcome is None
+    assert (await SendAttempt.get()).outcome == "Open"
 
 
 async def test_a_claimed_reminder_cannot_be_claimed_again(planned: Services) -> None:
@@ -143,7 +146,7 @@ async def test_refused_credentials_hold_the_whole_integration_and_fail_nothing(s
 async def test_a_failed_reminder_asks_for_a_person(planned: Services) -> None:
     await answer(planned, await begin(planned), Refused(21211, Fault.RECIPIENT, "Bad number."))
 
-    assert (await CollectionCase.get()).attention_reason == "A reminder did not arrive: Bad number."
+    assert (await CollectionCase.get()).attention_reason == "A reminder may not have arrived: Bad number."
 
 
 async def test_a_paid_case_is_not_reminded_even_if_already_scheduled(planned: Services) -> None:
@@ -289,3 +292,69 @@ async def test_recording_nothing_changes_nothing(planned: Services) -> None:
     await record_answers(planned.store, [], NOW)
 
     assert (await the_reminder()).status is Status.SCHEDULED
+
+
+async def test_who_the_carrier_says_has_opted_out_gets_no_sms_from_then_on(planned: Services) -> None:
+    await answer(planned, await begin(planned), Refused(21610, Fault.OPTED_OUT, "The recipient refuses texts."))
+
+    assert (await Customer.get()).sms_opted_out_at is not None
+
+
+async def test_an_unconfirmed_reminder_asks_for_a_person_until_it_arrives_after_all(planned: Services) -> None:
+    handovers = await begin(planned)
+    await answer(planned, handovers, Unknown("No answer came."))
+    assert (await CollectionCase.get()).attention_reason == "A reminder may not have arrived: No answer came."
+
+    await record_report(planned.store, handovers[0].correlation, report(Status.DELIVERED), NOW)
+
+    assert (await CollectionCase.get()).attention_reason is None
+
+
+async def test_a_callback_and_its_answer_at_the_same_moment_are_both_recorded(services: Services) -> None:
+    organization = await an_organization()
+    await connect_sms(services, organization)
+    cycle = await a_cycle(organization)
+    for place in range(40):
+        await open_one(services, cycle, a_new_case(f"INV-{place}", customer=f"C-{place}"))
+    await plan(services, NOW)
+    handovers = [handover for _ in range(3) for handover in await begin(services)]
+    sids = {handover.correlation: f"SM{place:032x}" for place, handover in enumerate(handovers)}
+
+    await asyncio.gather(
+        record_answers(services.store, [(h, Accepted(sids[h.correlation])) for h in handovers], NOW),
+        *(record_report(services.store, h.correlation, report(Status.DELIVERED, sid=sids[h.correlation]), NOW)
+          for h in handovers),
+    )  # fmt: skip
+
+    assert len(handovers) == 40
+    assert {reminder.status for reminder in await Reminder.all()} == {Status.DELIVERED}
+
+
+async def test_two_last_reports_at_once_complete_the_case(services: Services) -> None:
+    organization = await an_organization()
+    await connect_sms(services, organization)
+    cycle = await a_cycle(organization, [SMS, SMS])
+    await open_one(services, cycle)
+    await plan(services, NOW)
+    await plan(services, NOW + timedelta(days=7))
+    handovers = await begin(services)
+    handovers += await begin(services)
+    await answer(services, handovers, lambda place: Accepted(f"SM{place:032x}"))
+
+    await asyncio.gather(
+        *(record_report(services.store, h.correlation, report(Status.DELIVERED, sid=f"SM{place:032x}"), NOW)
+          for place, h in enumerate(handovers)),
+    )  # fmt: skip
+
+    assert len(handovers) == 2
+    assert (await CollectionCase.get()).closed_reason is CaseClosedReason.COMPLETED
+
+
+async def test_claims_passed_over_while_an_integration_changes_are_let_go_of(planned: Services) -> None:
+    claims = await claim_reminders(planned.store, limit=10)
+    async with in_transaction() as connection:
+        await connection.execute_query("SELECT 1 FROM integration FOR UPDATE")
+        assert await asyncio.create_task(mark_sending(planned.store, claims, NOW), context=Context()) == []
+
+    left = await rows("SELECT lease_until - clock_timestamp() AS lease FROM reminder")
+    assert left[0]["lease"] <= timedelta(seconds=1)

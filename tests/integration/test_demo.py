@@ -112,7 +112,10 @@ async def test_one_organization_of_each_account_had_sms_once_and_its_keys_are_de
     for connection in connections:
         integration = await Integration.get(organization_id=connection.organization_id)
         assert connection.sealed_credentials is None
-        assert (integration.connected_at, integration.disconnected_at) == (connection.created_at, connection.retired_at)
+        assert (integration.connected_at, integration.disconnected_at) == (
+            connection.created_at,
+            connection.disconnected_at,
+        )
 
 
 async def test_there_are_cases_in_every_state() -> None:

@@ -5,7 +5,7 @@ import pytest
 from dunlin.domain.actions.deliver import claim_reminders, mark_sending
 from dunlin.domain.actions.disconnect_integration import disconnect_integration, impact_of
 from dunlin.domain.actions.record import find_attempt, record_report
-from dunlin.domain.carrier import Accepted, StatusReport, Unreached
+from dunlin.domain.carrier import Accepted, StatusReport, Throttled, Unreached
 from dunlin.domain.choices import (
     CaseState,
     CaseStepState,
@@ -197,7 +197,7 @@ async def test_the_keys_outlive_a_disconnect_for_the_callbacks_that_are_still_to
     await disconnect(services, organization)
 
     assert (await find_attempt(handovers[0].correlation)) is not None
-    assert (await Connection.get()).retired_at == NOW
+    assert (await Connection.get()).disconnected_at == NOW
 
 
 async def test_a_claimed_reminder_is_not_sent_after_a_disconnect(services: Services) -> None:
@@ -277,3 +277,48 @@ async def test_planning_and_disconnecting_at_once_leave_nothing_scheduled(servic
 
     assert await Reminder.filter(status=Status.SCHEDULED).count() == 0
     assert await CaseStep.filter(state=CaseStepState.PENDING).count() == 0
+
+
+async def test_a_reminder_in_flight_at_a_disconnect_is_not_sent_by_the_next_connection(services: Services) -> None:
+    organization = await an_organization()
+    await a_busy_organization(services, organization, cases=1)
+    handovers = await begin(services)
+    disconnecting = asyncio.create_task(disconnect(services, organization))
+    await asyncio.wait({disconnecting}, timeout=0.2)
+    await connect_sms(services, organization)
+
+    await answer(services, handovers, Throttled(None))
+    await disconnecting
+
+    assert await statuses() == ["SCHEDULED", "SENDING", "SCHEDULED", "CANCELED"]
+
+
+async def test_who_disconnects_second_is_answered_only_when_nothing_is_under_way_either(services: Services) -> None:
+    organization = await an_organization()
+    await a_busy_organization(services, organization, cases=1)
+    handovers = await begin(services)
+    first = asyncio.create_task(disconnect(services, organization))
+    await asyncio.wait({first}, timeout=0.2)
+
+    second = asyncio.create_task(disconnect(services, organization))
+    done, _ = await asyncio.wait({second}, timeout=0.3)
+    assert not done
+
+    await answer(services, handovers, Accepted(SID))
+    with pytest.raises(Refusal):
+        await second
+    await first
+
+
+async def test_cases_opened_during_a_disconnect_keep_no_sms_step(services: Services) -> None:
+    organization = await an_organization()
+    await connect_sms(services, organization)
+    cycle = await a_cycle(organization)
+
+    await asyncio.gather(
+        *(open_one(services, cycle, a_new_case(f"INV-{n}", customer=f"C-{n}")) for n in range(8)),
+        disconnect(services, organization),
+        *(open_one(services, cycle, a_new_case(f"INV-{n}", customer=f"C-{n}")) for n in range(8, 16)),
+    )
+
+    assert await CaseStep.filter(communication_method=SMS).count() == 0

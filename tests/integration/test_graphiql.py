@@ -14,12 +14,9 @@ from starlette.requests import Request
 
 from dunlin.api.graphiql import ASSETS, FILES, GraphiqlPage, Tab, graphiql_routes
 
-VENDORED_ROW = re.compile(
-    r"^\| `(?P<file>[^`]+)` \| [^|]+ \| [^|]+ \| `(?P<sri>sha384-[^`]+)` \|$", re.MULTILINE
-)
+VENDORED_ROW = re.compile(r"^\| `(?P<file>[^`]+)` \| [^|]+ \| [^|]+ \| `(?P<sri>sha384-[^`]+)` \|$", re.MULTILINE)
 VENDORED = {
-    row["file"]: row["sri"]
-    for row in VENDORED_ROW.finditer((FILES / "VENDORED.md").read_text(encoding="utf-8"))
+    row["file"]: row["sri"] for row in VENDORED_ROW.finditer((FILES / "VENDORED.md").read_text(encoding="utf-8"))
 }
 
 WATCH = Tab("Watch a reminder arrive", "subscription Watch { statuses }", '{"id": "one"}')
@@ -32,9 +29,7 @@ async def walk_through(request: Request) -> GraphiqlPage:
 @pytest_asyncio.fixture
 async def browser() -> AsyncIterator[httpx.AsyncClient]:
     app = Starlette(routes=graphiql_routes(walk_through))
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://localhost:8000"
-    ) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8000") as client:
         yield client
 
 
@@ -60,9 +55,7 @@ def test_a_licence_lies_beside_the_vendored_files(folder: str) -> None:
 
 def test_the_licences_of_the_embedded_fonts_are_shipped() -> None:
     assert "Apache License" in (ASSETS / "graphiql-3.8.3" / "LICENSE-Roboto").read_text(encoding="utf-8")
-    assert "SIL OPEN FONT LICENSE" in (ASSETS / "graphiql-3.8.3" / "LICENSE-FiraCode").read_text(
-        encoding="utf-8"
-    )
+    assert "SIL OPEN FONT LICENSE" in (ASSETS / "graphiql-3.8.3" / "LICENSE-FiraCode").read_text(encoding="utf-8")
 
 
 async def test_the_page_refers_to_nothing_but_its_own_files(browser: httpx.AsyncClient) -> None:

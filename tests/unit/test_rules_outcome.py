@@ -19,7 +19,7 @@ TABLE: dict[str, tuple[Answer, Outcome]] = {
     ),
     "the recipient opted out at the carrier: it failed": (
         Refused(21610, Fault.OPTED_OUT, "Opted out."),
-        Outcome(FAILED, "Opted out.", 21610),
+        Outcome(FAILED, "Opted out.", 21610, opted_out=True),
     ),
     "the text is refused: it failed": (
         Refused(21617, Fault.CONTENT, "Too long."),

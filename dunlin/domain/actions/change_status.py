@@ -14,14 +14,17 @@ _FINAL = {
     ReminderStatus.FAILED,
     ReminderStatus.CANCELED,
 }
-_NEEDS_PERSON = {ReminderStatus.UNDELIVERED, ReminderStatus.FAILED}
+_NEEDS_PERSON = {ReminderStatus.UNDELIVERED, ReminderStatus.FAILED, ReminderStatus.UNCONFIRMED}
+_ARRIVING = {ReminderStatus.SENT, ReminderStatus.DELIVERED}
+_ATTENTION = "A reminder may not have arrived: "
 
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
     """A reminder's next status. The caller holds the reminder's row locked and has checked the way.
 
-    `scheduled_for` moves a reminder that goes again; `lease` is how long the holder of a SENDING one has.
+    `scheduled_for` moves a reminder that goes again; `lease` is how long the holder of a SENDING one has;
+    `opted_out` says that the customer refuses texts from now on.
     """
 
     organization_id: int
@@ -34,6 +37,7 @@ class StatusChange:
     scheduled_for: datetime | None = None
     lease: timedelta | None = None
     burned_tries: int = 0
+    opted_out: bool = False
 
 
 async def change_status(transaction: Transaction, changes: Sequence[StatusChange], now: datetime) -> None:
@@ -45,6 +49,8 @@ async def change_status(transaction: Transaction, changes: Sequence[StatusChange
     transaction.record([_event(change, now) for change in changes])
     await _explain_steps(transaction, [one for one in last if one.status is ReminderStatus.CANCELED])
     await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON])
+    await _call_off(transaction, [one for one in last if one.status in _ARRIVING])
+    await _opt_out(transaction, [one for one in last if one.opted_out], now)
     await complete_cases(transaction, {one.case_id for one in last if one.status in _FINAL})
 
 
@@ -101,5 +107,26 @@ async def _ask_for_attention(transaction: Transaction, failed: Sequence[StatusCh
             "UPDATE collection_case c SET attention_reason = t.reason"
             " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE c.id = t.id",
             [change.case_id for change in failed],
-            [f"A reminder did not arrive: {change.reason or 'the carrier gives no reason.'}" for change in failed],
+            [_ATTENTION + (change.reason or "the carrier gives no reason.") for change in failed],
+        )
+
+
+async def _call_off(transaction: Transaction, arriving: Sequence[StatusChange]) -> None:
+    """Take back the call for a person where the reminder is on its way after all."""
+    if arriving:
+        await transaction.rows(
+            "UPDATE collection_case SET attention_reason = NULL"
+            " WHERE id = ANY($1) AND starts_with(attention_reason, $2)",
+            [change.case_id for change in arriving],
+            _ATTENTION,
+        )
+
+
+async def _opt_out(transaction: Transaction, refusing: Sequence[StatusChange], now: datetime) -> None:
+    if refusing:
+        await transaction.rows(
+            "UPDATE customer SET sms_opted_out_at = coalesce(sms_opted_out_at, $2)"
+            " WHERE id IN (SELECT customer_id FROM collection_case WHERE id = ANY($1))",
+            [change.case_id for change in refusing],
+            now,
         )

@@ -9,17 +9,17 @@ async def complete_cases(transaction: Transaction, case_ids: Collection[int]) ->
     """Close as COMPLETED those of `case_ids` that have no step ahead and no reminder under way."""
     if not case_ids:
         return
-    await transaction.rows(
-        """
-        WITH finished AS (
-          SELECT c.id FROM collection_case c
-          WHERE c.id = ANY($1) AND c.state = 'ACTIVE' AND c.next_action_at IS NULL
-            AND NOT EXISTS (SELECT 1 FROM reminder r WHERE r.case_id = c.id
-                            AND r.status IN ('SCHEDULED', 'SENDING', 'UNCONFIRMED', 'SENT'))
-          ORDER BY c.id FOR UPDATE
-        )
-        UPDATE collection_case c SET state = 'CLOSED', closed_reason = 'COMPLETED'
-        FROM finished WHERE c.id = finished.id
-        """,
+    # Locked first, judged in the next statement, which sees what was committed meanwhile: of two last reports
+    # that come at once, the second one closes the case.
+    ending = await transaction.rows(
+        "SELECT id FROM collection_case WHERE id = ANY($1) AND state = 'ACTIVE' AND next_action_at IS NULL"
+        " ORDER BY id FOR NO KEY UPDATE",
         sorted(case_ids),
     )
+    if ending:
+        await transaction.rows(
+            "UPDATE collection_case c SET state = 'CLOSED', closed_reason = 'COMPLETED' WHERE id = ANY($1)"
+            " AND NOT EXISTS (SELECT 1 FROM reminder r WHERE r.case_id = c.id"
+            " AND r.status IN ('SCHEDULED', 'SENDING', 'UNCONFIRMED', 'SENT'))",
+            [row["id"] for row in ending],
+        )

@@ -62,10 +62,9 @@ async def connect_integration(
     async def connect(transaction: Transaction) -> Integration:
         locked = await Integration.select_for_update().get(id=integration.id)
         _require_open(locked)
-        if locked.connection_id is not None:
-            await Connection.filter(id=locked.connection_id).update(retired_at=now)
         connection = await Connection.create(
             organization_id=organization.id,
+            integration_id=locked.id,
             provider=account.provider,
             sender_kind=account.sender.kind,
             sender=account.sender.value,

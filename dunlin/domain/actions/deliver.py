@@ -21,6 +21,7 @@ from dunlin.domain.store import Store, Transaction
 
 LEASE = timedelta(seconds=60)  # several times the longest handing over
 _LOOK_AGAIN = timedelta(seconds=30)
+_A_MOMENT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
     async def mark(transaction: Transaction) -> list[Handover]:
         found = await transaction.rows(_HOLD, *zip(*((c.reminder_id, c.fence) for c in claims), strict=True))
         decided = [(row, may_hand_over(_situation(row), now)) for row in found]
+        await _release(transaction, claims, {row["id"] for row in found})
         going = [_handover(row) for row, decision in decided if isinstance(decision, Go)]
         changes = [_sending(row) for row, decision in decided if isinstance(decision, Go)]
         changes += [_canceled(row, decision) for row, decision in decided if isinstance(decision, Cancel)]
@@ -140,15 +142,29 @@ async def _begin_attempts(transaction: Transaction, handovers: Sequence[Handover
         )
 
 
+async def _release(transaction: Transaction, claims: Sequence[Claim], found: set[int]) -> None:
+    """Let go of what could not be held, such as rows of an integration that is just being disconnected."""
+    passed_over = [(claim.reminder_id, claim.fence) for claim in claims if claim.reminder_id not in found]
+    if passed_over:
+        await transaction.rows(
+            "UPDATE reminder r SET lease_until = clock_timestamp() + $3::interval"
+            " FROM unnest($1::bigint[], $2::int[]) AS t(id, fence)"
+            " WHERE r.id = t.id AND r.fence = t.fence AND r.status = 'SCHEDULED'",
+            *zip(*passed_over, strict=True),
+            _A_MOMENT,
+        )
+
+
 async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, datetime | None]]) -> None:
     """Leave reminders SCHEDULED: until the moment given, or to be looked at again in a while."""
     if waiting:
         await transaction.rows(
             "UPDATE reminder r SET scheduled_for = coalesce(t.until, r.scheduled_for), lease_until ="
-            " CASE WHEN t.until IS NULL THEN clock_timestamp() + $3::interval END"
+            " clock_timestamp() + CASE WHEN t.until IS NULL THEN $3::interval ELSE $4::interval END"
             " FROM unnest($1::bigint[], $2::timestamptz[]) AS t(id, until) WHERE r.id = t.id",
             *zip(*waiting, strict=True),
             _LOOK_AGAIN,
+            _A_MOMENT,  # not at once: our clock may be behind the database's
         )
 
 
@@ -157,7 +173,7 @@ WITH picked AS MATERIALIZED (
   SELECT due.id FROM (SELECT id FROM integration WHERE status = 'CONNECTED' ORDER BY random()) i
   CROSS JOIN LATERAL (
     SELECT r.id FROM reminder r
-    WHERE r.integration_id = i.id AND r.status = 'SCHEDULED' AND r.scheduled_for <= clock_timestamp()
+    WHERE r.integration_id = i.id AND r.status = 'SCHEDULED' AND r.scheduled_for <= (SELECT clock_timestamp())
       AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp())
     ORDER BY r.scheduled_for, r.id LIMIT $2 FOR UPDATE SKIP LOCKED
   ) due LIMIT $1
@@ -166,8 +182,8 @@ UPDATE reminder r SET fence = r.fence + 1, lease_until = clock_timestamp() + $3:
 FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence
 """
 
-# Rows of an integration that is being disconnected at this moment are passed over, so that one organization
-# never holds up the others; their lease runs out and they are looked at again.
+# Rows of an integration that is being changed at this moment are passed over, so that one organization never
+# holds up the others; they are let go of and looked at again.
 _HOLD = """
 SELECT r.id, r.fence, r.organization_id, r.case_id, r.case_step_id, r."to", r.text, i.status AS integration_status,
        i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender, c.state AS case_state,
@@ -185,6 +201,6 @@ FOR SHARE OF i, c, customer SKIP LOCKED
 """
 
 _INSERT_ATTEMPTS = """
-INSERT INTO send_attempt (organization_id, reminder_id, connection_id, fence, correlation, began_at)
-SELECT t.*, clock_timestamp() FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::text[]) AS t
+INSERT INTO send_attempt (organization_id, reminder_id, connection_id, fence, correlation, began_at, outcome)
+SELECT t.*, clock_timestamp(), 'Open' FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::text[]) AS t
 """

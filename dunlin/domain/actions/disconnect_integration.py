@@ -64,7 +64,7 @@ async def disconnect_integration(
         if impact_token is not None:
             await _require_current(integration, impact_token)
         impact = await _reset(transaction, integration, now)
-        await Connection.filter(id=integration.connection_id).update(retired_at=now)
+        await Connection.filter(integration_id=integration.id, disconnected_at=None).update(disconnected_at=now)
         integration.status = IntegrationStatus.DISCONNECTED
         integration.connection_id = None
         integration.disconnected_at = now
@@ -72,10 +72,10 @@ async def disconnect_integration(
         await integration.save()
         return integration, impact
 
-    integration, impact = await store.transact(disconnect)
-    if impact.connection_id is not None:
-        await _until_nothing_is_under_way(impact.connection_id)
-    return integration, impact
+    try:
+        return await store.transact(disconnect)
+    finally:  # also for who comes second, while the first one still waits
+        await _until_nothing_is_under_way(organization.id, kind)
 
 
 async def _require_current(integration: Integration, impact_token: str) -> None:
@@ -125,13 +125,15 @@ async def _reset(transaction: Transaction, integration: Integration, now: dateti
     return Impact(integration.connection_id, len(steps), cases[0]["n"], len(canceled))
 
 
-async def _until_nothing_is_under_way(connection_id: int) -> None:
-    """Wait for the handings-over that began before the disconnect. Bounded, because each of them is."""
+async def _until_nothing_is_under_way(organization_id: int, kind: IntegrationKind) -> None:
+    """Wait for the handings-over of connections that are disconnected. Bounded, because each of them is."""
     while True:
         under_way = await rows(
-            "SELECT 1 FROM send_attempt WHERE connection_id = $1 AND outcome IS NULL"
-            " AND began_at > clock_timestamp() - $2::interval LIMIT 1",
-            connection_id,
+            "SELECT 1 FROM send_attempt WHERE outcome = 'Open' AND began_at > clock_timestamp() - $3::interval"
+            " AND connection_id IN (SELECT k.id FROM connection k JOIN integration i ON i.id = k.integration_id"
+            " WHERE i.organization_id = $1 AND i.kind = $2 AND k.disconnected_at IS NOT NULL) LIMIT 1",
+            organization_id,
+            kind.value,
             _LONGEST_HANDOVER,
         )
         if not under_way:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dunlin.domain.choices import CommunicationMethod, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found, refuse
 from dunlin.domain.rules import step_input
-from dunlin.domain.store import Store, Transaction
+from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import CollectionStep, StepTexts
 from dunlin.domain.viewer import Viewer
 
@@ -40,6 +40,7 @@ async def edit_step(
     _require_usable(edit)
 
     async def apply(transaction: Transaction) -> CollectionStep:
+        await hold_integrations(transaction, step.organization_id)
         if edit.communication_method is not None:
             await _require_available(transaction, step.organization_id, edit.communication_method)
         locked = await CollectionStep.select_for_update().get_or_none(id=step.id)
@@ -70,11 +71,11 @@ def _require_usable(edit: StepEdit) -> None:
 
 
 async def _require_available(transaction: Transaction, organization_id: int, method: CommunicationMethod) -> None:
-    """Refuse a method whose integration is not connected, and hold the integration so that it stays so."""
+    """Refuse a method whose integration, held by the caller, is not connected."""
     if method is CommunicationMethod.NONE:
         return
     connected = await transaction.rows(
-        "SELECT 1 FROM integration WHERE organization_id = $1 AND kind = $2 AND connection_id IS NOT NULL FOR SHARE",
+        "SELECT 1 FROM integration WHERE organization_id = $1 AND kind = $2 AND connection_id IS NOT NULL",
         organization_id,
         method.value,
     )

@@ -9,7 +9,7 @@ from dunlin.domain.choices import Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
 from dunlin.domain.rules.case_input import NewCase, check_cases, normalized
 from dunlin.domain.rules.schedule import SendWindow, starts_at, step_dates, window_of
-from dunlin.domain.store import Store, Transaction
+from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import CollectionCase, CollectionCycle, CollectionStep, Organization
 from dunlin.domain.viewer import Viewer
 
@@ -40,6 +40,7 @@ async def open_cases(
     checked = [normalized(case, organization.country) for case in cases]
 
     async def open_new(transaction: Transaction) -> list[CollectionCase]:
+        await hold_integrations(transaction, organization.id)  # or a disconnect could miss the steps copied here
         # The organization's row is the queue: two calls with the same references open each case once.
         await Organization.select_for_update(no_key=True).get(id=organization.id)
         references = [case.external_reference for case in checked]

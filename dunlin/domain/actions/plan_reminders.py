@@ -1,6 +1,7 @@
 """Plan what is due: one transaction turns due steps into reminders, or says why there is none."""
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.complete_cases import complete_cases
-from dunlin.domain.choices import CommunicationMethod, IntegrationKind, IntegrationStatus
+from dunlin.domain.choices import CommunicationMethod, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
 from dunlin.domain.rules.schedule import days_late, window_of
 from dunlin.domain.rules.texts import Filling
 from dunlin.domain.store import Change, Store, Transaction
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ async def plan_reminders(store: Store, now: datetime, *, limit: int = 500) -> in
     async def plan(transaction: Transaction) -> int:
         organizations = await _hold_integrations(transaction, now, limit)
         due = [_due(row, now) for row in await transaction.rows(_SELECT_DUE, now, limit, organizations)]
-        outcomes = [(one, decide(one.step, now)) for one in due]
+        outcomes = [(one, _decide(one, now)) for one in due]
         await _remind(transaction, [(one, o) for one, o in outcomes if isinstance(o, Remind)], now)
         await _skip(transaction, [(one, o) for one, o in outcomes if isinstance(o, Skip)])
         await _move_on(transaction, due)
@@ -54,8 +57,8 @@ async def _hold_integrations(transaction: Transaction, now: datetime, limit: int
     One that is being connected or disconnected at this moment is left for the next time.
     """
     held = await transaction.rows(_HOLD_INTEGRATIONS, now, limit)
-    counts = Counter(row["organization_id"] for row in held)
-    return [organization_id for organization_id, count in counts.items() if count == len(IntegrationKind)]
+    counts = Counter((row["organization_id"], row["existing"]) for row in held)
+    return [organization_id for (organization_id, existing), count in counts.items() if count == existing]
 
 
 def _due(row: dict[str, Any], now: datetime) -> _Due:
@@ -90,6 +93,15 @@ def _due(row: dict[str, Any], now: datetime) -> _Due:
         days_late=days_late(row["due_at"], now, zone),
         step=step,
     )
+
+
+def _decide(due: _Due, now: datetime) -> Remind | Skip:
+    """Decide, and let one step that cannot be decided hold up nobody else's."""
+    try:
+        return decide(due.step, now)
+    except Exception:
+        _log.exception("cannot plan case step %s", due.case_step_id)
+        return Skip("This step could not be planned because of an error on our side.")
 
 
 async def _remind(transaction: Transaction, reminders: Sequence[tuple[_Due, Remind]], now: datetime) -> None:
@@ -163,7 +175,9 @@ async def _move_on(transaction: Transaction, due: Sequence[_Due]) -> None:
 
 
 _HOLD_INTEGRATIONS = """
-SELECT organization_id FROM integration
+SELECT organization_id,
+       (SELECT count(*) FROM integration every WHERE every.organization_id = integration.organization_id) AS existing
+FROM integration
 WHERE organization_id IN (SELECT organization_id FROM collection_case
                           WHERE state = 'ACTIVE' AND next_action_at <= $1 ORDER BY next_action_at LIMIT $2)
 ORDER BY id FOR SHARE SKIP LOCKED

@@ -9,7 +9,7 @@ from typing import Any
 
 from dunlin.domain.actions.change_status import StatusChange, change_status
 from dunlin.domain.actions.deliver import Handover
-from dunlin.domain.carrier import Accepted, Answer, StatusReport
+from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
 from dunlin.domain.rules.outcome import Outcome, outcome_of
 from dunlin.domain.store import Store, Transaction, rows
@@ -25,7 +25,8 @@ async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]
     """
 
     async def record(transaction: Transaction) -> None:
-        wanted = await _still_wanted(transaction, answers)
+        blamed = any(_blames_account(answer) for _, answer in answers)
+        wanted = await _still_wanted(transaction, answers, to_be_flagged=blamed)
         held = {row["id"]: row for row in await transaction.rows(_HOLD_REMINDERS, _ids(answers))}
         outcomes = [
             (
@@ -42,7 +43,7 @@ async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]
             if isinstance(answer, Accepted):
                 changes += _accepted(row)
             elif row["fence"] == handover.fence and row["status"] in _OPEN:
-                changes += _settled(row, outcome, wanted=row["integration_id"] in wanted, now=now)
+                changes += _settled(row, outcome, wanted=row["id"] in wanted, now=now)
         await _flag_integrations(transaction, outcomes)
         await change_status(transaction, changes, now)
 
@@ -57,15 +58,24 @@ def _ids(answers: Sequence[tuple[Handover, Answer]]) -> list[int]:
     return [handover.reminder_id for handover, _ in answers]
 
 
-async def _still_wanted(transaction: Transaction, answers: Sequence[tuple[Handover, Answer]]) -> set[int]:
-    """Hold the integrations and cases concerned where something may go again; return those still connected.
+async def _still_wanted(
+    transaction: Transaction, answers: Sequence[tuple[Handover, Answer]], *, to_be_flagged: bool
+) -> set[int]:
+    """Hold the integrations concerned where something may go again; return the reminders that still may.
 
-    Handing over leaves SENDING rows to us even when a disconnect comes between, so we ask again here.
+    A disconnect leaves SENDING rows to us, so we ask here: not whether something is connected now, but whether
+    nothing was disconnected since the attempt began.
     """
     if all(isinstance(answer, Accepted) for _, answer in answers):
         return set()
-    integrations = await transaction.rows(_HOLD_INTEGRATIONS, _ids(answers))
-    return {row["id"] for row in integrations if row["connection_id"] is not None}
+    lock = "FOR UPDATE" if to_be_flagged else "FOR SHARE"
+    await transaction.rows(f"{_INTEGRATIONS} {lock}", _ids(answers))
+    wanted = await transaction.rows(_STILL_CONNECTED, [handover.correlation for handover, _ in answers])
+    return {row["reminder_id"] for row in wanted}
+
+
+def _blames_account(answer: Answer) -> bool:
+    return isinstance(answer, Refused) and answer.fault is Fault.CREDENTIALS
 
 
 def _accepted(row: dict[str, Any]) -> list[StatusChange]:
@@ -85,14 +95,13 @@ def _settled(row: dict[str, Any], outcome: Outcome, *, wanted: bool, now: dateti
         outcome.error_code,
         scheduled_for=again,
         burned_tries=int(outcome.burns_try),
+        opted_out=outcome.opted_out,
     )
     if outcome.status is not ReminderStatus.SCHEDULED:
         return [settled]
     if not wanted:
         return [settled, _change(row, ReminderStatus.CANCELED, f"{row['method']} was disconnected.")]
-    if row["case_state"] == "CLOSED":
-        return [settled, _change(row, ReminderStatus.CANCELED, "The case is closed.")]
-    return [settled]
+    return [settled]  # whether the case still wants it is asked again before it is marked
 
 
 def _change(
@@ -103,6 +112,7 @@ def _change(
     *,
     scheduled_for: datetime | None = None,
     burned_tries: int = 0,
+    opted_out: bool = False,
 ) -> StatusChange:
     return StatusChange(
         organization_id=row["organization_id"],
@@ -114,7 +124,12 @@ def _change(
         error_code=error_code,
         scheduled_for=scheduled_for,
         burned_tries=burned_tries,
+        opted_out=opted_out,
     )
+
+
+def _reported(row: dict[str, Any], status: ReminderStatus, report: StatusReport) -> StatusChange:
+    return _change(row, status, report.reason, report.error_code, opted_out=report.opted_out)
 
 
 async def _close_attempts(transaction: Transaction, answers: Sequence[tuple[Handover, Answer]]) -> None:
@@ -160,28 +175,30 @@ async def record_report(store: Store, correlation: str, report: StatusReport, no
     """Store a genuine status report. Repeated, late and overtaken ones change nothing."""
 
     async def record(transaction: Transaction) -> None:
-        bound = await transaction.rows(_BIND_ATTEMPT, correlation, report.provider_message_id)
-        if not bound:
+        found = await transaction.rows("SELECT reminder_id FROM send_attempt WHERE correlation = $1", correlation)
+        (row,) = await transaction.rows(_HOLD_REMINDERS, [found[0]["reminder_id"]])
+        if not await transaction.rows(_BIND_ATTEMPT, correlation, report.provider_message_id):
             # One attempt, two messages: the carrier has it twice. Never overwrite the first; a person must see it.
             _log.error("carrier reports a second message for attempt: %s", report.provider_message_id)
             return
-        held = await transaction.rows(_HOLD_REMINDERS, [bound[0]["reminder_id"]])
-        row = held[0]
         if report.status is not None and moves_forward(ReminderStatus(row["status"]), report.status):
-            await change_status(transaction, [_change(row, report.status, report.reason, report.error_code)], now)
+            await change_status(transaction, [_reported(row, report.status, report)], now)
 
     await store.transact(record)
 
 
-# Integration and case before the reminder, as everywhere.
-_HOLD_INTEGRATIONS = """
-SELECT id, connection_id FROM integration
-WHERE id IN (SELECT integration_id FROM reminder WHERE id = ANY($1)) ORDER BY id FOR UPDATE
+# The integration before the reminder, and the reminder before its attempts, as everywhere.
+_INTEGRATIONS = """
+SELECT id FROM integration WHERE id IN (SELECT integration_id FROM reminder WHERE id = ANY($1)) ORDER BY id
+"""
+
+_STILL_CONNECTED = """
+SELECT a.reminder_id FROM send_attempt a JOIN connection k ON k.id = a.connection_id
+WHERE a.correlation = ANY($1) AND k.disconnected_at IS NULL
 """
 
 _HOLD_REMINDERS = """
-SELECT r.id, r.organization_id, r.case_id, r.case_step_id, r.integration_id, r.method, r.status, r.fence, r.tries,
-       (SELECT c.state FROM collection_case c WHERE c.id = r.case_id) AS case_state
+SELECT r.id, r.organization_id, r.case_id, r.case_step_id, r.method, r.status, r.fence, r.tries
 FROM reminder r WHERE r.id = ANY($1) ORDER BY r.id FOR NO KEY UPDATE
 """
 

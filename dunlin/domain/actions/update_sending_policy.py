@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from dunlin.domain.choices import Permission, Weekday
 from dunlin.domain.errors import Problem, ProblemCode, Refusal
 from dunlin.domain.rules.schedule import SendWindow, next_opening
-from dunlin.domain.store import Store, Transaction
+from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import Organization
 from dunlin.domain.viewer import Viewer
 
@@ -29,6 +29,7 @@ async def update_sending_policy(
     opening = next_opening(now, SendWindow(start, end, frozenset(days)), ZoneInfo(organization.time_zone))
 
     async def update(transaction: Transaction) -> Organization:
+        await hold_integrations(transaction, organization.id)
         locked = await Organization.select_for_update(no_key=True).get(id=organization.id)
         locked.window_start, locked.window_end = start, end
         locked.window_days = [day.value for day in Weekday if day in days]

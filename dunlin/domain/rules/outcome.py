@@ -16,7 +16,7 @@ class Outcome:
     """The reminder's next status; with SCHEDULED it goes again after `wait`.
 
     `burns_try`: whether this counts as a failed try. `flags_integration`: the carrier refused the account
-    itself, so the integration needs attention and all its reminders wait.
+    itself, so the integration needs attention and all its reminders wait. `opted_out`: the customer refuses texts.
     """
 
     status: ReminderStatus
@@ -25,6 +25,7 @@ class Outcome:
     wait: timedelta | None = None
     burns_try: bool = False
     flags_integration: bool = False
+    opted_out: bool = False
 
 
 def outcome_of(answer: Answer, *, tries: int, jitter: float) -> Outcome:
@@ -33,8 +34,8 @@ def outcome_of(answer: Answer, *, tries: int, jitter: float) -> Outcome:
             return Outcome(ReminderStatus.SENT)
         case Refused(code, Fault.CREDENTIALS, reason):
             return Outcome(ReminderStatus.SCHEDULED, reason, code, wait=timedelta(0), flags_integration=True)
-        case Refused(code, _, reason):
-            return Outcome(ReminderStatus.FAILED, reason, code)
+        case Refused(code, fault, reason):
+            return Outcome(ReminderStatus.FAILED, reason, code, opted_out=fault is Fault.OPTED_OUT)
         case Throttled(retry_after):
             wait = max(retry_after or timedelta(0), _THROTTLED_WAIT * (0.5 + jitter / 2))
             return Outcome(ReminderStatus.SCHEDULED, "The carrier asked to wait.", wait=wait)

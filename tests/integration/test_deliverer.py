@@ -1,0 +1,140 @@
+"""The sending loop of a worker, with a carrier that answers as it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from dunlin.domain.carrier import Fault as CarrierFault
+from dunlin.domain.carrier import Refused, Throttled
+from dunlin.domain.choices import IntegrationStatus
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.store import rows
+from dunlin.domain.tables import Integration, Reminder
+from dunlin.jobs.deliverer import Deliverer
+from dunlin.runtime.wiring import Services
+from tests.build import NOW, a_cycle, a_new_case, an_organization, connect_sms, open_one
+from tests.delivery import plan
+from tests.scripted_channel import ScriptedChannel
+
+Status = ReminderStatus
+
+
+async def schedule(services: Services, count: int) -> None:
+    organization = await an_organization()
+    await connect_sms(services, organization)
+    cycle = await a_cycle(organization)
+    for place in range(count):
+        await open_one(services, cycle, a_new_case(f"INV-{place}", customer=f"C-{place}"))
+    await plan(services, NOW)
+
+
+@asynccontextmanager
+async def delivering(services: Services, channel: ScriptedChannel, *, concurrency: int = 8) -> AsyncIterator[Deliverer]:
+    """Run the loop; it is stopped at the end, and must end by itself then."""
+    channels = dict.fromkeys(services.channels, channel)
+    deliverer = Deliverer(replace(services, channels=channels), concurrency=concurrency)
+    running = asyncio.create_task(deliverer.run())
+    try:
+        yield deliverer
+    finally:
+        deliverer.stop()
+        async with asyncio.timeout(10):
+            await running
+
+
+async def until(status: ReminderStatus, count: int) -> None:
+    async with asyncio.timeout(10):
+        while await Reminder.filter(status=status).count() < count:
+            pass
+
+
+async def test_more_reminders_than_fit_at_once_all_go_out_once(services: Services) -> None:
+    await schedule(services, 30)
+    channel = ScriptedChannel()
+
+    async with delivering(services, channel):
+        await until(Status.SENT, 30)
+
+    assert len({message.callback_path for message in channel.taken}) == len(channel.taken) == 30
+
+
+async def test_a_text_is_handed_over_to_the_number_with_the_keys_of_its_connection(services: Services) -> None:
+    await schedule(services, 1)
+    channel = ScriptedChannel()
+
+    async with delivering(services, channel):
+        await until(Status.SENT, 1)
+
+    (message,) = channel.taken
+    assert services.default_account is not None
+    assert message.credentials == services.default_account.credentials
+    assert (message.to, message.text) == ("+447700900001", "Dear Ada Reyes, €84.50 is due.")
+
+
+async def test_stopping_waits_for_what_is_under_way_and_takes_nothing_new(services: Services) -> None:
+    await schedule(services, 2)
+    channel = ScriptedChannel()
+    channel.may_answer.clear()
+
+    async with delivering(services, channel, concurrency=1) as deliverer:
+        await channel.called.wait()
+        deliverer.stop()
+        channel.may_answer.set()
+
+    assert len(channel.taken) == 1
+    assert sorted(reminder.status for reminder in await Reminder.all()) == [Status.SCHEDULED, Status.SENT]
+
+
+async def test_an_answer_that_cannot_be_stored_holds_up_no_other(services: Services) -> None:
+    await schedule(services, 5)
+    too_large = Refused(10**12, CarrierFault.OTHER, "A code that fits no column.")
+
+    async with delivering(services, ScriptedChannel(too_large)):
+        await until(Status.SENT, 4)
+
+    assert await Reminder.filter(status=Status.SENDING).count() == 1  # its lease will run out: UNCONFIRMED
+
+
+async def test_a_throttled_text_goes_again_after_its_wait(services: Services) -> None:
+    await schedule(services, 1)
+    channel = ScriptedChannel(Throttled(None))
+
+    async with delivering(services, channel) as deliverer:
+        async with asyncio.timeout(10):
+            while await Reminder.filter(status=Status.SENT).count() < 1:
+                deliverer.wake()
+
+    assert len(channel.taken) == 2
+
+
+async def test_keys_that_cannot_be_opened_hold_the_integration_and_send_nothing(services: Services) -> None:
+    await schedule(services, 1)
+    await rows("UPDATE connection SET sealed_credentials = '\\x00'::bytea")
+    channel = ScriptedChannel()
+
+    async with delivering(services, channel):
+        async with asyncio.timeout(10):
+            while (await Integration.get()).status is IntegrationStatus.CONNECTED:
+                pass
+
+    assert channel.taken == []
+    assert (await Reminder.get()).status is Status.SCHEDULED
+
+
+async def test_a_worker_held_up_between_marking_and_sending_gives_the_row_back(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await schedule(services, 1)
+    channel = ScriptedChannel()
+    monkeypatch.setattr("dunlin.jobs.deliverer.START_WINDOW", NOW - NOW)
+
+    async with delivering(services, channel):
+        async with asyncio.timeout(10):
+            while (await Reminder.get()).tries == 0:
+                pass
+
+    assert channel.taken == []
+    assert (await Reminder.get()).status is Status.SCHEDULED
