@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -66,25 +67,38 @@ async def running_services(carrier: str) -> AsyncIterator[Services]:
             yield services
 
 
+@dataclass(frozen=True, slots=True)
+class BenchOrganization:
+    organization_id: int
+    account_id: int
+    cycle_id: int
+
+
 async def schedule_reminders(services: Services, count: int) -> None:
     """Put in an organization with `count` reminders that are due now."""
-    organization_id, account_id, cycle_id = await _connected_organization(services)
-    viewer = Viewer(0, "bench", account_id, None, frozenset(Permission), None)
+    organization = await a_connected_organization(services)
     for start in range(0, count, MAX_CASES):
-        cases = [_case(place) for place in range(start, min(start + MAX_CASES, count))]
-        await open_cases(
-            services.store,
-            viewer,
-            organization_id=organization_id,
-            cycle_id=cycle_id,
-            cases=cases,
-            now=datetime.now(UTC),
-        )
+        cases = [a_case(place) for place in range(start, min(start + MAX_CASES, count))]
+        await open_bench_cases(services, organization, cases, datetime.now(UTC))
     while await plan_reminders(services.store, datetime.now(UTC)):
         pass
 
 
-async def _connected_organization(services: Services) -> tuple[int, int, int]:
+async def open_bench_cases(
+    services: Services, organization: BenchOrganization, cases: list[NewCase], now: datetime
+) -> None:
+    await open_cases(
+        services.store,
+        Viewer(0, "bench", organization.account_id, None, frozenset(Permission), None),
+        organization_id=organization.organization_id,
+        cycle_id=organization.cycle_id,
+        cases=cases,
+        now=now,
+    )
+
+
+async def a_connected_organization(services: Services) -> BenchOrganization:
+    """Put in an organization with SMS connected and a cycle of one step that is due at once."""
     account = await Account.create(name="Bench")
     organization = await create_organization(
         account_id=account.id,
@@ -116,10 +130,10 @@ async def _connected_organization(services: Services) -> tuple[int, int, int]:
         communication_method=CommunicationMethod.SMS,
         texts_id=texts.id,
     )
-    return organization.id, account.id, cycle.id
+    return BenchOrganization(organization.id, account.id, cycle.id)
 
 
-def _case(place: int) -> NewCase:
+def a_case(place: int) -> NewCase:
     customer = NewCustomer(f"C-{place}", "Ada Reyes", "en", f"+4477009{place % 100000:05d}", None)
     reference = f"INV-{place}"
     return NewCase(reference, CaseOrigin.OVERDUE_INVOICE, None, customer, Decimal("84.50"), "EUR", date(2026, 1, 15))

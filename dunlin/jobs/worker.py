@@ -44,7 +44,7 @@ class WorkerProcess:
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+            loop.add_signal_handler(number, self.stop)
         delivering = asyncio.create_task(self._deliverer.run())
         others = [asyncio.create_task(self._listen()), asyncio.create_task(self._sweep())]
         stopping = asyncio.create_task(self._stopping.wait())
@@ -58,6 +58,9 @@ class WorkerProcess:
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
+
+    def stop(self) -> None:
+        self._stopping.set()
 
     async def plan(self) -> None:
         """Plan until nothing is due, and have it delivered meanwhile. One at a time; who comes second returns."""

@@ -51,11 +51,11 @@ class Handover:
 async def claim_reminders(store: Store, *, limit: int) -> list[Claim]:
     """Claim at most `limit` due reminders of connected integrations in one statement.
 
-    Integrations come in random order and none takes more than half, so that a large one starves nobody.
+    Integrations come in random order, anew each time, so that a large one starves nobody.
     """
 
     async def claim(transaction: Transaction) -> list[Claim]:
-        claimed = await transaction.rows(_CLAIM, limit, max(limit // 2, 1), LEASE)
+        claimed = await transaction.rows(_CLAIM, limit, LEASE)
         return [Claim(row["id"], row["fence"]) for row in claimed]
 
     return await store.transact(claim)
@@ -175,10 +175,10 @@ WITH picked AS MATERIALIZED (
     SELECT r.id FROM reminder r
     WHERE r.integration_id = i.id AND r.status = 'SCHEDULED' AND r.scheduled_for <= (SELECT clock_timestamp())
       AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp())
-    ORDER BY r.scheduled_for, r.id LIMIT $2 FOR UPDATE SKIP LOCKED
+    ORDER BY r.scheduled_for, r.id LIMIT $1 FOR UPDATE SKIP LOCKED
   ) due LIMIT $1
 )
-UPDATE reminder r SET fence = r.fence + 1, lease_until = clock_timestamp() + $3::interval
+UPDATE reminder r SET fence = r.fence + 1, lease_until = clock_timestamp() + $2::interval
 FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence
 """
 
