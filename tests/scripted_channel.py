@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from dunlin.domain.carrier import Accepted, Answer, Credentials, Message, Sender, StatusReport, Verdict
+from dunlin.domain.carrier import Accepted, Answer, Credentials, ForgedCallback, Message, Sender, StatusReport, Verdict
 
 
 class ScriptedChannel:
@@ -29,4 +29,4 @@ class ScriptedChannel:
     def read_callback(
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> StatusReport:
-        raise NotImplementedError("nobody calls back")
+        raise ForgedCallback  # nobody calls back

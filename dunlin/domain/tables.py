@@ -75,14 +75,22 @@ class Organization(Model):
         table = "organization"
 
 
-class Integration(Model):
-    """One card of an organization's Integrations page. Locked by whoever hands over and by whoever disconnects."""
+class OfOrganization(Model):
+    """What every row of an organization's data begins with."""
 
     id = fields.BigIntField(primary_key=True)
     organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
         "dunlin.Organization", on_delete=OnDelete.RESTRICT
     )
     organization_id: int
+
+    class Meta:
+        abstract = True
+
+
+class Integration(OfOrganization):
+    """One card of an organization's Integrations page. Locked by whoever hands over and by whoever disconnects."""
+
     kind = fields.CharEnumField(IntegrationKind, max_length=_NAME)
     status = fields.CharEnumField(IntegrationStatus, max_length=_NAME, default=IntegrationStatus.DISCONNECTED)
     connection_id = fields.BigIntField(null=True)  # no foreign key: that table's points here already
@@ -95,17 +103,12 @@ class Integration(Model):
         unique_together = (("organization_id", "kind"),)
 
 
-class Connection(Model):
+class Connection(OfOrganization):
     """One act of connecting: account, sender and sealed keys.
 
     It outlives a disconnect, because the carrier's callbacks about what it handed over are checked with its keys.
     """
 
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
     integration: ForeignKeyRelation[Integration] = fields.ForeignKeyField(
         "dunlin.Integration", related_name="connections", on_delete=OnDelete.RESTRICT
     )
@@ -122,12 +125,7 @@ class Connection(Model):
         indexes = (Index(fields=("integration_id",)),)
 
 
-class CollectionCycle(Model):
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
+class CollectionCycle(OfOrganization):
     name = fields.CharField(max_length=200)
     created_at = fields.DatetimeField(auto_now_add=True)
 
@@ -136,26 +134,16 @@ class CollectionCycle(Model):
         indexes = (Index(fields=("organization_id", "id")),)
 
 
-class StepTexts(Model):
+class StepTexts(OfOrganization):
     """The texts of one version of a step; never changed, so that case steps can share them by reference."""
 
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
     sms = fields.JSONField[dict[str, str]]()  # language -> text
 
     class Meta:
         table = "step_texts"
 
 
-class CollectionStep(Model):
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
+class CollectionStep(OfOrganization):
     cycle: ForeignKeyRelation[CollectionCycle] = fields.ForeignKeyField(
         "dunlin.CollectionCycle", on_delete=OnDelete.RESTRICT
     )
@@ -174,14 +162,9 @@ class CollectionStep(Model):
         indexes = (Index(fields=("organization_id",)),)
 
 
-class Customer(Model):
+class Customer(OfOrganization):
     """The debtor."""
 
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
     external_reference = fields.CharField(max_length=200)
     name = fields.CharField(max_length=200)
     language = fields.CharField(max_length=16, null=True)
@@ -195,18 +178,13 @@ class Customer(Model):
         unique_together = (("organization_id", "external_reference"),)
 
 
-class CollectionCase(Model):
+class CollectionCase(OfOrganization):
     """One customer's run through a cycle.
 
     `next_action_at` is the moment of the next pending step while the case is active, else NULL: what is due
     is found by this one column.
     """
 
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
     number = fields.CharField(max_length=32)
     external_reference = fields.CharField(max_length=200)
     customer: ForeignKeyRelation[Customer] = fields.ForeignKeyField("dunlin.Customer", on_delete=OnDelete.RESTRICT)
@@ -236,14 +214,9 @@ class CollectionCase(Model):
         )
 
 
-class CaseStep(Model):
+class CaseStep(OfOrganization):
     """The case's own copy of a step, taken when the case opened."""
 
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
     case: ForeignKeyRelation[CollectionCase] = fields.ForeignKeyField(
         "dunlin.CollectionCase", on_delete=OnDelete.RESTRICT
     )
@@ -275,14 +248,9 @@ class CaseStep(Model):
         )
 
 
-class Reminder(Model):
+class Reminder(OfOrganization):
     """One message for one case step. The row is the outbox: what it says is what happens."""
 
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
     case: ForeignKeyRelation[CollectionCase] = fields.ForeignKeyField(
         "dunlin.CollectionCase", on_delete=OnDelete.RESTRICT
     )
@@ -328,14 +296,9 @@ class Reminder(Model):
         )
 
 
-class SendAttempt(Model):
+class SendAttempt(OfOrganization):
     """One handing over, begun. `correlation` stands in the callback address and nowhere else."""
 
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
     reminder: ForeignKeyRelation[Reminder] = fields.ForeignKeyField("dunlin.Reminder", on_delete=OnDelete.RESTRICT)
     reminder_id: int
     connection: ForeignKeyRelation[Connection] = fields.ForeignKeyField(
@@ -356,14 +319,9 @@ class SendAttempt(Model):
         )
 
 
-class DeliveryEvent(Model):
+class DeliveryEvent(OfOrganization):
     """One change of a reminder's status. `sequence` has no gaps within its organization and follows commits."""
 
-    id = fields.BigIntField(primary_key=True)
-    organization: ForeignKeyRelation[Organization] = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT
-    )
-    organization_id: int
     sequence = fields.BigIntField()
     reminder: ForeignKeyRelation[Reminder] = fields.ForeignKeyField("dunlin.Reminder", on_delete=OnDelete.RESTRICT)
     reminder_id: int
