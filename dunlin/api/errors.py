@@ -4,9 +4,8 @@ Expected ones are `userErrors` of a mutation. The rest are top-level errors whos
 `ErrorCode`; what is ours to mend is INTERNAL, with nothing but the request's id.
 """
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import TypeVar
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
@@ -15,9 +14,7 @@ from strawberry.extensions import MaskErrors
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from dunlin.api.ids import MalformedId
-from dunlin.domain.errors import Forbidden, Refusal
-
-T = TypeVar("T")
+from dunlin.domain.errors import Forbidden
 
 log = structlog.get_logger()
 
@@ -45,14 +42,6 @@ def bad_input(message: str) -> ClientError:
 
 def not_found(what: str) -> ClientError:
     return ClientError(ErrorCode.NOT_FOUND, f"There is no such {what}.")
-
-
-async def settled(work: Awaitable[T]) -> T | Refusal:
-    """Return what an action returns, or its refusal: an expected outcome of a mutation."""
-    try:
-        return await work
-    except Refusal as refusal:
-        return refusal
 
 
 class CodeErrors(MaskErrors):

@@ -11,6 +11,7 @@ from dunlin.domain.actions.edit_step import StepEdit
 from dunlin.domain.carrier import Credentials, Sender, SenderKind
 from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationKind, IntegrationProvider, Weekday
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
+from dunlin.domain.rules.step_input import NewStep
 
 
 @strawberry.input(one_of=True, description="Who the texts come from: exactly one of these.")
@@ -103,6 +104,53 @@ class EditStepInput:
     def edit(self) -> StepEdit:
         texts = None if self.sms_texts is None else [(str(text.language), text.text) for text in self.sms_texts]
         return StepEdit(self.name, self.trigger_days, self.communication_method, texts)
+
+
+@strawberry.input(description="A step to be added.")
+class StepInput:
+    name: str = strawberry.field(description="Its name, shown to staff.")
+    trigger_days: int = strawberry.field(
+        description="Days after the previous step; for the first step, days after the due date."
+    )
+    communication_method: CommunicationMethod = strawberry.field(
+        default=CommunicationMethod.NONE, description="One of the organization's availableCommunicationMethods."
+    )
+    sms_texts: list[LocalizedTextInput] | None = strawberry.field(
+        default=None, description="What an SMS says, one text per language; needed for the method SMS."
+    )
+
+    def step(self) -> NewStep:
+        texts = [(str(text.language), text.text) for text in self.sms_texts or []]
+        return NewStep(self.name, self.trigger_days, self.communication_method, texts)
+
+
+@strawberry.input(description="A cycle to be made.")
+class CreateCollectionCycleInput:
+    organization_id: strawberry.ID = strawberry.field(description="Whose cycle.")
+    name: str = strawberry.field(description="Its name.")
+    steps: list[StepInput] = strawberry.field(description="Its steps in their order, 1 to 50.")
+
+
+@strawberry.input(description="A step for a cycle that exists.")
+class AddStepInput:
+    cycle_id: strawberry.ID = strawberry.field(description="The cycle.")
+    step: StepInput = strawberry.field(description="The step.")
+    position: int | None = strawberry.field(
+        default=None, description="Its place from 1, before the step that stands there; left out: at the end."
+    )
+
+
+@strawberry.input(description="A step to be removed from its cycle.")
+class RemoveStepInput:
+    step_id: strawberry.ID = strawberry.field(description="The step.")
+
+
+@strawberry.input(description="Another method for one step of one case.")
+class EditCaseStepInput:
+    case_step_id: strawberry.ID = strawberry.field(description="The step of the case; it must be PENDING.")
+    communication_method: CommunicationMethod = strawberry.field(
+        description="One of the organization's availableCommunicationMethods."
+    )
 
 
 @strawberry.input(description="An amount of money.")

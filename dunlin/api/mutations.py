@@ -1,14 +1,12 @@
 """What can be changed: read the ids, call one action, show what it says."""
 
-from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import strawberry
 
 from dunlin.api.context import Info
-from dunlin.api.errors import settled
-from dunlin.api.ids import MalformedId, decode_id
+from dunlin.api.cycle_mutations import CycleMutation, StepPayload
 from dunlin.api.inputs import (
     ConnectIntegrationInput,
     DisconnectIntegrationInput,
@@ -16,7 +14,7 @@ from dunlin.api.inputs import (
     OpenCollectionCasesInput,
     UpdateSendingPolicyInput,
 )
-from dunlin.api.loaders import Loaders
+from dunlin.api.settle import ERRORS, row_id, settled
 from dunlin.api.types.case import CollectionCase
 from dunlin.api.types.cycle import CollectionStep
 from dunlin.api.types.node import UserError, user_errors
@@ -28,12 +26,8 @@ from dunlin.domain.actions.edit_step import edit_step
 from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.choices import IntegrationProvider
-from dunlin.domain.errors import ProblemCode, Refusal, refuse
+from dunlin.domain.errors import Refusal
 from dunlin.domain.rules.impact import Impact
-
-T = TypeVar("T")
-
-_ERRORS = "What was wrong; empty when it was done. Then nothing else in the payload is null."
 
 
 @strawberry.type(description="What became of connectIntegration.")
@@ -41,60 +35,37 @@ class ConnectIntegrationPayload:
     integration: Integration | None = strawberry.field(
         description="The connected integration; also with ALREADY_CONNECTED, as it was."
     )
-    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+    user_errors: list[UserError] = strawberry.field(description=ERRORS)
 
 
 @strawberry.type(description="What became of disconnectIntegration.")
 class DisconnectIntegrationPayload:
     integration: Integration | None = strawberry.field(description="The disconnected integration.")
     impact: DisconnectImpact | None = strawberry.field(description="What has really been changed.")
-    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
-
-
-@strawberry.type(description="What became of editStep.")
-class StepPayload:
-    step: CollectionStep | None = strawberry.field(
-        description="The edited step; also with STALE_VERSION, as it is now."
-    )
-    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+    user_errors: list[UserError] = strawberry.field(description=ERRORS)
 
 
 @strawberry.type(description="What became of openCollectionCases.")
 class OpenCollectionCasesPayload:
     cases: list[CollectionCase] | None = strawberry.field(description="One per entry, in the order of the input.")
-    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+    user_errors: list[UserError] = strawberry.field(description=ERRORS)
 
 
 @strawberry.type(description="What became of a change of the organization itself.")
 class OrganizationPayload:
     organization: Organization | None = strawberry.field(description="The organization as it is now.")
-    user_errors: list[UserError] = strawberry.field(description=_ERRORS)
-
-
-def _row_id(type_name: str, text: str, field: str) -> int:
-    """Return the row that an id of the input stands for, or refuse with INVALID under the field's path."""
-    try:
-        return decode_id(type_name, text)
-    except MalformedId as error:
-        raise refuse(ProblemCode.INVALID, str(error), field) from error
-
-
-async def _settled(info: Info, work: Awaitable[T]) -> T | Refusal:
-    """Return what an action returns, or its refusal; what is shown of it afterwards is read anew."""
-    outcome = await settled(work)
-    info.context.loaders = Loaders()
-    return outcome
+    user_errors: list[UserError] = strawberry.field(description=ERRORS)
 
 
 @strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
-class Mutation:
+class Mutation(CycleMutation):
     @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
     async def connect_integration(
         self,
         info: Info,
         input: Annotated[ConnectIntegrationInput, strawberry.argument(description="What to connect.")],  # noqa: A002
     ) -> ConnectIntegrationPayload:
-        outcome = await _settled(info, _connect(info, input))
+        outcome = await settled(info, _connect(info, input))
         if isinstance(outcome, Refusal):
             found = outcome.found
             integration = Integration.of(found) if isinstance(found, tables.Integration) else None
@@ -110,7 +81,7 @@ class Mutation:
         info: Info,
         input: Annotated[DisconnectIntegrationInput, strawberry.argument(description="What to disconnect.")],  # noqa: A002
     ) -> DisconnectIntegrationPayload:
-        outcome = await _settled(info, _disconnect(info, input))
+        outcome = await settled(info, _disconnect(info, input))
         if isinstance(outcome, Refusal):
             return DisconnectIntegrationPayload(integration=None, impact=None, user_errors=user_errors(outcome))
         integration, impact = outcome
@@ -124,7 +95,7 @@ class Mutation:
         info: Info,
         input: Annotated[EditStepInput, strawberry.argument(description="What to change.")],  # noqa: A002
     ) -> StepPayload:
-        outcome = await _settled(info, _edit(info, input))
+        outcome = await settled(info, _edit(info, input))
         if isinstance(outcome, Refusal):
             found = outcome.found
             step = CollectionStep.of(found) if isinstance(found, tables.CollectionStep) else None
@@ -137,7 +108,7 @@ class Mutation:
         info: Info,
         input: Annotated[OpenCollectionCasesInput, strawberry.argument(description="The cases.")],  # noqa: A002
     ) -> OpenCollectionCasesPayload:
-        outcome = await _settled(info, _open(info, input))
+        outcome = await settled(info, _open(info, input))
         if isinstance(outcome, Refusal):
             return OpenCollectionCasesPayload(cases=None, user_errors=user_errors(outcome))
         return OpenCollectionCasesPayload(cases=[CollectionCase.of(row) for row in outcome], user_errors=[])
@@ -148,7 +119,7 @@ class Mutation:
         info: Info,
         input: Annotated[UpdateSendingPolicyInput, strawberry.argument(description="The new window.")],  # noqa: A002
     ) -> OrganizationPayload:
-        outcome = await _settled(info, _update_policy(info, input))
+        outcome = await settled(info, _update_policy(info, input))
         if isinstance(outcome, Refusal):
             return OrganizationPayload(organization=None, user_errors=user_errors(outcome))
         return OrganizationPayload(organization=Organization.of(outcome), user_errors=[])
@@ -163,7 +134,7 @@ async def _connect(info: Info, given: ConnectIntegrationInput) -> tables.Integra
         info.context.viewer,
         services.channels[provider],
         services.vault,
-        organization_id=_row_id("Organization", given.organization_id, "organizationId"),
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
         kind=given.kind,
         account=account,
         now=datetime.now(UTC),
@@ -174,7 +145,7 @@ async def _disconnect(info: Info, given: DisconnectIntegrationInput) -> tuple[ta
     return await disconnect_integration(
         info.context.services.store,
         info.context.viewer,
-        organization_id=_row_id("Organization", given.organization_id, "organizationId"),
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
         kind=given.kind,
         confirmed=given.confirmed,
         impact_token=given.impact_token,
@@ -186,7 +157,7 @@ async def _edit(info: Info, given: EditStepInput) -> tables.CollectionStep:
     return await edit_step(
         info.context.services.store,
         info.context.viewer,
-        step_id=_row_id("CollectionStep", given.step_id, "stepId"),
+        step_id=row_id("CollectionStep", given.step_id, "stepId"),
         expected_version=given.expected_version,
         edit=given.edit(),
         apply_to_open_cases=given.apply_to_open_cases,
@@ -197,8 +168,8 @@ async def _open(info: Info, given: OpenCollectionCasesInput) -> list[tables.Coll
     return await open_cases(
         info.context.services.store,
         info.context.viewer,
-        organization_id=_row_id("Organization", given.organization_id, "organizationId"),
-        cycle_id=_row_id("CollectionCycle", given.cycle_id, "cycleId"),
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
+        cycle_id=row_id("CollectionCycle", given.cycle_id, "cycleId"),
         cases=[case.case() for case in given.cases],
         now=datetime.now(UTC),
     )
@@ -208,7 +179,7 @@ async def _update_policy(info: Info, given: UpdateSendingPolicyInput) -> tables.
     return await update_sending_policy(
         info.context.services.store,
         info.context.viewer,
-        organization_id=_row_id("Organization", given.organization_id, "organizationId"),
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
         start=given.window_start,
         end=given.window_end,
         days=given.days,

@@ -7,19 +7,24 @@ from copy import deepcopy
 import httpx
 import pytest
 import pytest_asyncio
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.utils.str_converters import to_camel_case
 
 from dunlin.api.ids import encode_id
+from dunlin.api.schema import schema
 from dunlin.domain.choices import Permission
-from dunlin.domain.tables import Account, CollectionStep
+from dunlin.domain.tables import Account, CaseStep, CollectionStep
 from dunlin.runtime.wiring import Services
 from tests.build import (
     ALL_PERMISSIONS,
     a_collecting_organization,
     a_cycle,
+    a_new_case,
     a_token,
     an_account,
     an_organization,
     everything_stored,
+    open_one,
 )
 from tests.client import JSON, error_codes, graphql, mutate, problems
 from tests.conftest import SANDBOX_ACCOUNT
@@ -63,8 +68,30 @@ GOOD: dict[str, JSON] = {
         "windowEnd": "17:00",
         "days": ["MONDAY"],
     },
+    "createCollectionCycle": {
+        "organizationId": "$organization",
+        "name": "Direct debits",
+        "steps": [
+            {"name": "Wait", "triggerDays": 3},
+            {
+                "name": "Ask",
+                "triggerDays": 7,
+                "communicationMethod": "SMS",
+                "smsTexts": [{"language": "en", "text": "Please pay."}],
+            },
+        ],
+    },
+    "addStep": {
+        "cycleId": "$cycle",
+        "position": 1,
+        "step": {"name": "Before", "triggerDays": 1, "smsTexts": [{"language": "nl", "text": "Graag betalen."}]},
+    },
+    "removeStep": {"stepId": "$step"},
+    "editCaseStep": {"caseStepId": "$caseStep", "communicationMethod": "NONE"},
 }
-NEEDS = dict.fromkeys(GOOD, Permission.CONFIGURE) | {"openCollectionCases": Permission.COLLECT}
+NEEDS = dict.fromkeys(GOOD, Permission.CONFIGURE) | dict.fromkeys(
+    ("openCollectionCases", "editCaseStep"), Permission.COLLECT
+)
 Ids = dict[str, str]
 
 
@@ -75,7 +102,9 @@ async def ids(services: Services) -> Ids:
     organization, cycle = await a_collecting_organization(services, account)
     bare = await an_organization(account, name="Bare")
     beside = await a_cycle(bare)
+    await open_one(services, cycle, a_new_case("INV-0", customer="C-0"))
     foreign, foreign_cycle = await a_collecting_organization(services, await an_account("Other"), name="Foreign")
+    await open_one(services, foreign_cycle)
     return {
         "$token": await a_token(services, account),
         "$account": str(account.id),
@@ -84,6 +113,9 @@ async def ids(services: Services) -> Ids:
         "$cycle": encode_id("CollectionCycle", cycle.id),
         "$cycle beside": encode_id("CollectionCycle", beside.id),
         "$step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=cycle.id)).id),
+        "$caseStep": encode_id("CaseStep", (await CaseStep.get(organization_id=organization.id)).id),
+        "$foreign caseStep": encode_id("CaseStep", (await CaseStep.get(organization_id=foreign.id)).id),
+        "$unknown caseStep": encode_id("CaseStep", 999_999),
         "$foreign organization": encode_id("Organization", foreign.id),
         "$foreign cycle": encode_id("CollectionCycle", foreign_cycle.id),
         "$foreign step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=foreign_cycle.id)).id),
@@ -104,6 +136,12 @@ def filled(mutation: str, ids: Ids, **changed: object) -> JSON:
 def document_of(mutation: str) -> str:
     input_type = f"{mutation[0].upper()}{mutation[1:]}Input"
     return f"mutation ($input: {input_type}!) {{ {mutation}(input: $input) {{ userErrors {{ code }} }} }}"
+
+
+def test_no_mutation_is_left_out_here() -> None:
+    mutations = schema.get_type_by_name("Mutation")
+    assert isinstance(mutations, StrawberryObjectDefinition)
+    assert set(GOOD) == {to_camel_case(field.python_name) for field in mutations.fields}
 
 
 @pytest.mark.parametrize("mutation", GOOD)

@@ -34,6 +34,7 @@ NOT_YET = {
     "CollectionStep.emailTexts",
     "LocalizedEmail",
     "EditStepInput.emailTexts",
+    "StepInput.emailTexts",
     "LocalizedEmailInput",
     "ConnectIntegrationInput.smtp",
     "SmtpInput",
@@ -47,20 +48,7 @@ NOT_YET = {
     "ConnectIntegrationInput.idempotencyKey",
     "DisconnectIntegrationInput.idempotencyKey",
     "UserErrorCode.IDEMPOTENCY_KEY_REUSED",
-    # Building cycles
-    "Mutation.createCollectionCycle",
-    "CreateCollectionCycleInput",
-    "CreateCollectionCyclePayload",
-    "StepInput",
-    "Mutation.addStep",
-    "AddStepInput",
-    "Mutation.removeStep",
-    "RemoveStepInput",
-    "RemoveStepPayload",
     # Handling cases and reminders
-    "Mutation.editCaseStep",
-    "EditCaseStepInput",
-    "CaseStepPayload",
     "Mutation.recordPayment",
     "RecordPaymentInput",
     "Mutation.pauseCase",
@@ -75,8 +63,6 @@ NOT_YET = {
     "Mutation.resendReminder",
     "ResendReminderInput",
     "ReminderPayload",
-    "UserErrorCode.CASE_CLOSED",
-    "UserErrorCode.WRONG_STATE",
 }
 
 

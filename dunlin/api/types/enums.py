@@ -142,6 +142,8 @@ _describe(
         "STALE_VERSION": "Somebody else has edited it since.",
         "TEXT_TOO_LONG": "The text has too many characters.",
         "UNKNOWN_PLACEHOLDER": "The text names a placeholder that does not exist.",
+        "CASE_CLOSED": "The case has ended.",
+        "WRONG_STATE": "What is asked for is not possible in the present state; the message names it.",
         "DUPLICATE": "The same thing is given twice.",
     },
     name="UserErrorCode",

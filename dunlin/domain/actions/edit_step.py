@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dunlin.domain.actions.methods import require_available
 from dunlin.domain.choices import CommunicationMethod, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found, refuse
 from dunlin.domain.rules import step_input
@@ -42,7 +43,7 @@ async def edit_step(
     async def apply(transaction: Transaction) -> CollectionStep:
         await hold_integrations(transaction, step.organization_id)
         if edit.communication_method is not None:
-            await _require_available(transaction, step.organization_id, edit.communication_method)
+            await require_available(transaction, step.organization_id, edit.communication_method)
         locked = await CollectionStep.select_for_update().get_or_none(id=step.id)
         if locked is None:
             raise not_found("step", "stepId")
@@ -68,20 +69,6 @@ def _require_usable(edit: StepEdit) -> None:
         problems += step_input.check_sms_texts(edit.sms_texts)
     if problems:
         raise Refusal(problems)
-
-
-async def _require_available(transaction: Transaction, organization_id: int, method: CommunicationMethod) -> None:
-    """Refuse a method whose integration, held by the caller, is not connected."""
-    if method is CommunicationMethod.NONE:
-        return
-    connected = await transaction.rows(
-        "SELECT 1 FROM integration WHERE organization_id = $1 AND kind = $2 AND connection_id IS NOT NULL",
-        organization_id,
-        method.value,
-    )
-    if not connected:
-        message = f"{method} is not connected for this organization. Connect it, or choose another method."
-        raise refuse(ProblemCode.METHOD_UNAVAILABLE, message, "communicationMethod")
 
 
 async def _change(step: CollectionStep, edit: StepEdit) -> None:

@@ -2,9 +2,11 @@
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from dunlin.domain.choices import CommunicationMethod
 from dunlin.domain.errors import Problem, ProblemCode
 from dunlin.domain.rules import texts as template
 from dunlin.domain.rules.texts import BadText, Filling
@@ -13,6 +15,28 @@ MAX_NAME = 200
 MAX_TRIGGER_DAYS = 3650
 
 _SAMPLE = Filling("Name", "Organization", Decimal("1.00"), "EUR", date(2026, 1, 1), "Reference")
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A step to be added. `sms_texts` are (language, text)."""
+
+    name: str
+    trigger_days: int
+    communication_method: CommunicationMethod
+    sms_texts: list[tuple[str, str]]
+
+
+def check_step(step: NewStep) -> list[Problem]:
+    problems = check_name(step.name) + check_trigger_days(step.trigger_days) + check_sms_texts(step.sms_texts)
+    if step.communication_method is CommunicationMethod.SMS:
+        problems += check_has_text(dict(step.sms_texts))
+    return problems
+
+
+def under(problems: list[Problem], *path: str) -> list[Problem]:
+    """Return the problems of a part of the input, under the part's path."""
+    return [Problem(problem.code, problem.message, (*path, *problem.path)) for problem in problems]
 
 
 def check_name(name: str) -> list[Problem]:
@@ -33,8 +57,8 @@ def check_sms_texts(texts: list[tuple[str, str]]) -> list[Problem]:
     for place, (language, text) in enumerate(texts):
         if language in [earlier for earlier, _ in texts[:place]]:
             problem = Problem(ProblemCode.DUPLICATE, f"There are two texts in {language}.", ("language",))
-            problems.append(_under(problem, place))
-        problems += [_under(problem, place) for problem in _check_sms_text(text)]
+            problems += under([problem], "smsTexts", str(place))
+        problems += under(_check_sms_text(text), "smsTexts", str(place))
     return problems
 
 
@@ -57,10 +81,6 @@ def _check_sms_text(text: str) -> list[Problem]:
         return []
     message = f"Unknown: {', '.join(unknown)}. A text may name {', '.join(template.PLACEHOLDERS)}."
     return [Problem(ProblemCode.UNKNOWN_PLACEHOLDER, message, path)]
-
-
-def _under(problem: Problem, place: int) -> Problem:
-    return Problem(problem.code, problem.message, ("smsTexts", str(place), *problem.path))
 
 
 def check_has_text(texts: Mapping[str, str]) -> list[Problem]:

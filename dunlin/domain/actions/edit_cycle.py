@@ -1,0 +1,118 @@
+"""Make collection cycles, and add and remove their steps. Open cases keep the copies that they have."""
+
+from dunlin.domain.actions.methods import require_available
+from dunlin.domain.choices import Permission
+from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
+from dunlin.domain.rules import step_input
+from dunlin.domain.rules.step_input import NewStep
+from dunlin.domain.store import Store, Transaction, hold_integrations
+from dunlin.domain.tables import CollectionCycle, CollectionStep, StepTexts
+from dunlin.domain.viewer import Viewer
+
+MAX_STEPS = 50
+
+
+async def create_cycle(
+    store: Store, viewer: Viewer, *, organization_id: int, name: str, steps: list[NewStep]
+) -> CollectionCycle:
+    """Return a new cycle. Refuses with NOT_FOUND, METHOD_UNAVAILABLE or what is wrong with a field."""
+    viewer.require(Permission.CONFIGURE)
+    organization = await viewer.organization(organization_id, "organizationId")
+    problems = step_input.check_name(name) + _check_count(len(steps), "steps")
+    for place, step in enumerate(steps):
+        problems += step_input.under(step_input.check_step(step), "steps", str(place))
+    if problems:
+        raise Refusal(problems)
+
+    async def create(transaction: Transaction) -> CollectionCycle:
+        await hold_integrations(transaction, organization.id)
+        cycle = await CollectionCycle.create(organization_id=organization.id, name=name.strip())
+        for place, step in enumerate(steps):
+            await require_available(transaction, organization.id, step.communication_method, "steps", str(place))
+            await _insert(cycle, place + 1, step)
+        return cycle
+
+    return await store.transact(create)
+
+
+async def add_step(
+    store: Store, viewer: Viewer, *, cycle_id: int, position: int | None, step: NewStep
+) -> CollectionStep:
+    """Return the new step: at `position`, counted from 1, before the step that stood there; or at the end."""
+    viewer.require(Permission.CONFIGURE)
+    found = await viewer.visible(CollectionCycle.filter(id=cycle_id)).first()
+    if found is None:
+        raise not_found("collection cycle", "cycleId")
+    if problems := step_input.under(step_input.check_step(step), "step"):
+        raise Refusal(problems)
+
+    async def add(transaction: Transaction) -> CollectionStep:
+        await hold_integrations(transaction, found.organization_id)
+        cycle = await CollectionCycle.select_for_update().get(id=found.id)
+        count = await CollectionStep.filter(cycle_id=cycle.id).count()
+        place = count + 1 if position is None else position
+        if problems := _check_count(count + 1, "cycleId") + _check_position(place, count + 1):
+            raise Refusal(problems)
+        await require_available(transaction, cycle.organization_id, step.communication_method, "step")
+        await _shift(transaction, cycle.id, place, 1)
+        return await _insert(cycle, place, step)
+
+    return await store.transact(add)
+
+
+async def remove_step(store: Store, viewer: Viewer, *, step_id: int) -> CollectionCycle:
+    """Return the cycle without the step; those after it move up."""
+    viewer.require(Permission.CONFIGURE)
+    found = await viewer.visible(CollectionStep.filter(id=step_id)).first()
+    if found is None:
+        raise not_found("step", "stepId")
+
+    async def remove(transaction: Transaction) -> CollectionCycle:
+        await hold_integrations(transaction, found.organization_id)
+        cycle = await CollectionCycle.select_for_update().get(id=found.cycle_id)
+        step = await CollectionStep.select_for_update().get_or_none(id=found.id)
+        if step is None:
+            raise not_found("step", "stepId")
+        await step.delete()
+        await _shift(transaction, cycle.id, step.position, -1)
+        return cycle
+
+    return await store.transact(remove)
+
+
+async def _insert(cycle: CollectionCycle, position: int, step: NewStep) -> CollectionStep:
+    texts = await StepTexts.create(organization_id=cycle.organization_id, sms=dict(step.sms_texts))
+    return await CollectionStep.create(
+        organization_id=cycle.organization_id,
+        cycle_id=cycle.id,
+        position=position,
+        name=step.name.strip(),
+        trigger_days=step.trigger_days,
+        communication_method=step.communication_method,
+        texts_id=texts.id,
+    )
+
+
+async def _shift(transaction: Transaction, cycle_id: int, start: int, by: int) -> None:
+    """Move the steps from `start` on. By way of negative places: each step's place is unique at every moment."""
+    await transaction.rows(
+        "UPDATE collection_step SET position = -(position + $3) WHERE cycle_id = $1 AND position >= $2",
+        cycle_id,
+        start,
+        by,
+    )
+    await transaction.rows(
+        "UPDATE collection_step SET position = -position WHERE cycle_id = $1 AND position < 0", cycle_id
+    )
+
+
+def _check_count(count: int, *path: str) -> list[Problem]:
+    if 1 <= count <= MAX_STEPS:
+        return []
+    return [Problem(ProblemCode.INVALID, f"A cycle has 1 to {MAX_STEPS} steps.", path)]
+
+
+def _check_position(position: int, last: int) -> list[Problem]:
+    if 1 <= position <= last:
+        return []
+    return [Problem(ProblemCode.INVALID, f"The new step's position is 1 to {last}.", ("position",))]
