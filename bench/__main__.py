@@ -5,6 +5,7 @@ import os
 import platform
 from statistics import median
 
+from bench.disconnect import bare_seconds, dunlin_seconds
 from bench.dispatch import bare_rate, dunlin_rate
 from bench.latency import door_latencies
 from bench.world import running_carrier, running_services
@@ -12,6 +13,19 @@ from bench.world import running_carrier, running_services
 ROUNDS = 5
 REMINDERS = 2_000
 SINGLE = 60
+OPEN_CASES = 100_000
+
+
+async def _disconnect() -> None:
+    dunlin, bare = [], []
+    async with running_services("http://127.0.0.1:9") as services:
+        for _ in range(3):
+            bare.append(await bare_seconds(services, OPEN_CASES))
+            dunlin.append(await dunlin_seconds(services, OPEN_CASES))
+    print(
+        f"disconnect: {median(dunlin):.2f} s with {OPEN_CASES:,} open SMS cases, {median(bare):.2f} s for the bare"
+        f" UPDATEs, ratio {median(dunlin) / median(bare):.2f} (3 rounds each)"
+    )
 
 
 async def main() -> None:
@@ -26,6 +40,7 @@ async def main() -> None:
         f"dispatch: {median(dunlin):,.0f}/s through one worker, {median(bare):,.0f}/s bare posts, ratio {ratio:.2f}"
         f" ({REMINDERS:,} reminders, {ROUNDS} rounds each, the carrier answers after 20 ms)"
     )
+    await _disconnect()
     latencies = sorted(await door_latencies(SINGLE))
     print(
         f"latency: commit of a due case to the carrier's door, idle system: median {median(latencies) * 1000:.0f} ms,"

@@ -133,7 +133,7 @@ async def a_connected_organization(services: Services) -> BenchOrganization:
     return BenchOrganization(organization.id, account.id, cycle.id)
 
 
-def a_case(place: int) -> NewCase:
+def a_case(place: int, due_on: date = date(2026, 1, 15)) -> NewCase:
     customer = NewCustomer(f"C-{place}", "Ada Reyes", "en", f"+4477009{place % 100000:05d}", None)
     reference = f"INV-{place}"
-    return NewCase(reference, CaseOrigin.OVERDUE_INVOICE, None, customer, Decimal("84.50"), "EUR", date(2026, 1, 15))
+    return NewCase(reference, CaseOrigin.OVERDUE_INVOICE, None, customer, Decimal("84.50"), "EUR", due_on)

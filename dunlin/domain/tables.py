@@ -106,7 +106,8 @@ class Integration(OfOrganization):
 class Connection(OfOrganization):
     """One act of connecting: account, sender and sealed keys.
 
-    It outlives a disconnect, because the carrier's callbacks about what it handed over are checked with its keys.
+    Its keys outlive a disconnect until what it handed over has settled, because the carrier's callbacks are checked
+    with them; then `sealed_credentials` is None.
     """
 
     integration: ForeignKeyRelation[Integration] = fields.ForeignKeyField(
@@ -315,6 +316,7 @@ class SendAttempt(OfOrganization):
         table = "send_attempt"
         indexes = (
             Index(fields=("reminder_id",)),
+            Index(fields=("connection_id",)),
             PartialIndex(fields=("connection_id",), condition={"outcome": "Open"}, name="send_attempt_open"),
         )
 

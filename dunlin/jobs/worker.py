@@ -12,6 +12,7 @@ from arq.cron import cron
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
+from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.jobs.deliverer import Deliverer
@@ -119,6 +120,7 @@ class WorkerProcess:
         while True:
             try:
                 await sweep_sending(self._services.store, datetime.now(UTC))
+                await destroy_credentials(self._services.store)
                 await self.plan()
             except Exception:  # the database is away: the next round will find everything
                 log.exception("sweep failed")

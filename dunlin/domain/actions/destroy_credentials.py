@@ -1,0 +1,39 @@
+"""Destroy keys that nothing needs any more."""
+
+from datetime import timedelta
+
+from dunlin.domain.store import Store, Transaction
+
+# Carriers report within minutes; who has not reported after this long never will.
+LONGEST_KEPT = timedelta(hours=72)
+
+
+async def destroy_credentials(store: Store) -> int:
+    """Destroy the keys of former connections and return how many.
+
+    They are kept only for checking the callbacks of what is still with the carrier, and no longer than 72 hours.
+    """
+
+    async def destroy(transaction: Transaction) -> int:
+        return len(await transaction.rows(_DESTROY, LONGEST_KEPT))
+
+    return await store.transact(destroy)
+
+
+# A connection has ended with its disconnect, or when the next one of its integration was made.
+_DESTROY = """
+WITH ended AS (
+  SELECT k.id, coalesce(k.disconnected_at, (SELECT min(next.created_at) FROM connection next
+                                            WHERE next.integration_id = k.integration_id AND next.id > k.id)) AS at
+  FROM connection k
+  WHERE k.sealed_credentials IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM integration i WHERE i.id = k.integration_id AND i.connection_id = k.id)
+)
+UPDATE connection k SET sealed_credentials = NULL
+FROM ended
+WHERE k.id = ended.id AND (
+  ended.at < clock_timestamp() - $1::interval
+  OR NOT EXISTS (SELECT 1 FROM send_attempt a JOIN reminder r ON r.id = a.reminder_id
+                 WHERE a.connection_id = k.id AND r.status IN ('SENDING', 'SENT', 'UNCONFIRMED')))
+RETURNING k.id
+"""
