@@ -19,7 +19,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 from strawberry.types.unset import UNSET, UnsetType
-from tortoise.exceptions import BaseORMException
+from tortoise.exceptions import BaseORMException, DBConnectionError
 
 from dunlin.api.authentication import viewer_of_header, viewer_of_params
 from dunlin.api.context import Context
@@ -121,7 +121,11 @@ class Endpoint(GraphQL[Context, None]):
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        viewer = await viewer_of_header(request.headers.get("authorization"), self._keys)
+        try:
+            viewer = await viewer_of_header(request.headers.get("authorization"), self._keys)
+        except (OSError, DBConnectionError):
+            message = "The database does not answer. Nothing has been done; try again."
+            return error_response(503, ErrorCode.UNAVAILABLE, message, {"Retry-After": "5"})
         if viewer is None:
             message = "Send a token of this service in the header: Authorization: Bearer <token>."
             return error_response(401, ErrorCode.UNAUTHENTICATED, message, {"WWW-Authenticate": "Bearer"})
