@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
 from dunlin.runtime.database import database_config
-from tests.client import JSON, acknowledged, error_codes, graphql
+from tests.client import JSON, acknowledged, connected, error_codes, graphql
 from tests.flow.embedded_run import EmbeddedRun, embedded_run
 from tests.flow.walk import EDIT_STEP, OPEN, WATCH, Walker, a_walker
 
@@ -60,6 +60,7 @@ async def heard(shared_var: Path) -> Heard:
         account = json.loads((shared_var / "sandbox.json").read_text())["accounts"][0]
         await connect(walker, account)
         await ask_badly(walker)
+        await speak_badly(run)
         await send_to_good_and_bad_numbers(run, walker, redis, heard)
         await forge_callbacks(http, database)
         await fail_at_the_database(run, walker, database)
@@ -72,9 +73,6 @@ async def heard(shared_var: Path) -> Heard:
         await send(again, await a_walker(http, again.token), redis, heard, "after the restart", PHONE, "DELIVERED")
     heard.said = run.said + again.said
     return heard
-
-
-# What goes wrong.
 
 
 async def connect(walker: Walker, account: JSON) -> None:
@@ -101,6 +99,19 @@ async def ask_badly(walker: Walker) -> None:
     assert refused["data"]["editStep"]["userErrors"][0]["code"] == "UNKNOWN_PLACEHOLDER"
     refused = await graphql(*ask, OPEN, input=cases(walker, "bad", f"{PHONE}12345678"))
     assert refused["data"]["openCollectionCases"]["userErrors"]
+
+
+async def speak_badly(run: EmbeddedRun) -> None:
+    """A wrong token, a frame that is no message, and operations that cannot be run."""
+    async with connected(run.address) as socket:
+        await socket.send({"type": "connection_init", "payload": {"authToken": f"{run.token}x"}})
+        assert await socket.close_code() == 4403
+    async with acknowledged(run.address, run.token) as socket:
+        await socket.subscribe(f'{{ "{NAME} {PHONE} {TEXT} {run.token}" ')
+        assert (await socket.receive())["type"] in ("next", "error")
+    async with acknowledged(run.address, run.token) as socket:
+        await socket.send_raw(f"{NAME} {PHONE} {TEXT} {run.token}")
+        assert await socket.close_code() == 4400
 
 
 async def send_to_good_and_bad_numbers(run: EmbeddedRun, walker: Walker, redis: Redis, heard: Heard) -> None:
@@ -130,9 +141,6 @@ async def fail_at_the_database(run: EmbeddedRun, walker: Walker, database: Async
         await walker.call(OPEN, input=cases(walker, "not recorded", PHONE))
         async with asyncio.timeout(SOON_S):
             await run.output.until("cannot record answers", "answer given up", "uvicorn.error reports an exception")
-
-
-# How it is done.
 
 
 def cases(walker: Walker, reference: str, phone: str) -> JSON:
@@ -220,9 +228,6 @@ async def canaries(run: EmbeddedRun, database: AsyncpgDBClient, account: JSON) -
         "secret key": (run.var / "secret-key").read_text().strip(),
         **{f"callback address {place}": row["correlation"] for place, row in enumerate(correlations)},
     }
-
-
-# The tests.
 
 
 async def test_the_processes_say_no_number_name_text_or_key_whatever_goes_wrong(heard: Heard) -> None:

@@ -4,31 +4,14 @@ The ways are read from the schema itself: who adds a field, a type or an id to i
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
 
 import httpx
 import pytest
 import pytest_asyncio
-from graphql import (
-    GraphQLArgument,
-    GraphQLEnumType,
-    GraphQLField,
-    GraphQLID,
-    GraphQLInputField,
-    GraphQLInputObjectType,
-    GraphQLObjectType,
-    get_named_type,
-    is_leaf_type,
-    is_required_argument,
-)
-from tortoise import fields
-from tortoise.fields.data import CharEnumFieldInstance
 from tortoise.models import Model
 
 from dunlin.api.ids import encode_id
-from dunlin.api.schema import schema
 from dunlin.api.types.reminder import event_cursor
 from dunlin.domain import tables
 from dunlin.runtime.wiring import Services
@@ -43,20 +26,17 @@ from tests.build import (
 from tests.client import JSON, acknowledged, error_codes, graphql, problems
 from tests.delivery import send
 from tests.integration.test_api_refusals import GOOD
-
-# Every text, number and moment of the other organization has one of these, and nothing else has.
-LETTER = "ƺ"
-NUMBER = 1_909_190_000
-DAY = date(1909, 9, 19)
-TRACES = (LETTER, str(NUMBER // 1_000), DAY.isoformat())
-
-GRAPH = schema._schema
-ROOTS = ("Query", "Mutation", "Subscription")
-OBJECTS = {
-    name: kind
-    for name, kind in GRAPH.type_map.items()
-    if isinstance(kind, GraphQLObjectType) and not name.startswith("__")
-}
+from tests.introspection import (
+    OBJECTS,
+    ROOTS,
+    cursor_arguments,
+    document_of,
+    id_arguments,
+    node_types,
+    root_fields,
+    selection,
+)
+from tests.trace import LETTER, TRACES, mark_everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,91 +110,17 @@ TRIES: dict[str, Try] = {
 }
 
 
-# What the schema has.
-
-
-def id_arguments() -> set[str]:
-    """Return the place of every ID that a client gives, such as Mutation.editStep.input.stepId."""
-    return {
-        ".".join((owner, field, *path))
-        for owner, kind in OBJECTS.items()
-        for field, shape in kind.fields.items()
-        for name, argument in shape.args.items()
-        for path in ids_in(name, argument)
-    }
-
-
-def ids_in(
-    name: str, place: GraphQLArgument | GraphQLInputField, above: tuple[str, ...] = ()
-) -> Iterator[tuple[str, ...]]:
-    kind = get_named_type(place.type)
-    if kind is GraphQLID:
-        yield (name,)
-    if isinstance(kind, GraphQLInputObjectType) and kind.name not in above:
-        for inner, field in kind.fields.items():
-            for path in ids_in(inner, field, (*above, kind.name)):
-                yield (name, *path)
-
-
-def root_fields() -> set[str]:
-    return {f"{root}.{field}" for root in ROOTS for field in OBJECTS[root].fields}
-
-
-def node_types() -> set[str]:
-    return {name for name, kind in OBJECTS.items() if "Node" in {interface.name for interface in kind.interfaces}}
-
-
-def selection(kind: object, depth: int) -> str:
-    """Return a selection of everything down to `depth` objects; pages count as the objects that they hold."""
-    if not isinstance(kind, GraphQLObjectType):
-        return "{ __typename id }"  # an interface
-    chosen = ["__typename"]
-    for name, field in kind.fields.items():
-        inner = get_named_type(field.type)
-        if is_leaf_type(inner):
-            chosen.append(name)
-        elif is_page(kind) and name == "nodes":
-            pass  # the same as edges
-        elif depth > 0 or is_page(kind):
-            called = f"{name}{own_arguments(field)}"
-            chosen.append(f"{called} {selection(inner, depth if is_page(kind) else depth - 1)}")
-    return f"{{ {' '.join(chosen)} }}"
-
-
-def is_page(kind: GraphQLObjectType) -> bool:
-    return kind.name.endswith(("Connection", "Edge"))
-
-
-def own_arguments(field: GraphQLField) -> str:
-    """Return what a field must be given, and first: 5 where it can be."""
-    given = ["first: 5"] if "first" in field.args else []
-    for name, argument in field.args.items():
-        kind = get_named_type(argument.type)
-        if is_required_argument(argument):
-            assert isinstance(kind, GraphQLEnumType), f"Say here what {name}: {argument.type} can be given."
-            given.append(f"{name}: {next(iter(kind.values))}")
-    return f"({', '.join(given)})" if given else ""
-
-
-def document_of(owner: str, field: str, given: JSON, depth: int = 2) -> str:
-    """Return an operation that calls a field of a root, or of one's own object, with variables named as arguments."""
-    shape = OBJECTS[owner].fields[field]
-    declared = "".join(f" ${name}: {shape.args[name].type}" for name in given)
-    called = ", ".join(f"{name}: ${name}" for name in given)
-    chosen = f"{field}{f'({called})' if called else ''} {selection(get_named_type(shape.type), depth)}"
-    if owner in ROOTS:
-        return f"{owner.lower()} {f'({declared})' if declared else ''} {{ {chosen} }}"
-    return f"query ($own: ID!{declared}) {{ node(id: $own) {{ ... on {owner} {{ {chosen} }} }} }}"
-
-
-# Two organizations, of which one is not the viewer's.
-
-
 @dataclass(frozen=True, slots=True)
 class Sides:
+    """Ids by type, and a token for either side."""
+
     token: str
+    their_token: str
     ours: dict[str, str]
     theirs: dict[str, str]
+
+    def swapped(self) -> "Sides":
+        return Sides(self.their_token, self.token, self.theirs, self.ours)
 
     def filled(self, given: object) -> object:
         """Return `given` with ids in the place of their names."""
@@ -243,7 +149,8 @@ async def sides(request: pytest.FixtureRequest, services: Services) -> Sides:
     await send(services)
     await mark_everything(theirs)
     token = await a_token(services, ours, only=ours.id if is_same else None)
-    return Sides(token, await ids_of(ours), await ids_of(theirs))
+    their_token = await a_token(services, theirs, only=theirs.id)
+    return Sides(token, their_token, await ids_of(ours), await ids_of(theirs))
 
 
 async def with_everything(services: Services, account: tables.Account, name: str) -> tables.Organization:
@@ -252,42 +159,6 @@ async def with_everything(services: Services, account: tables.Account, name: str
     case = a_new_case(f"{name} 1", return_reason_code="AM04")
     await open_one(services, cycle, replace(case, customer=replace(case.customer, email="ada@example.com")))
     return organization
-
-
-async def mark_everything(organization: tables.Organization) -> None:
-    """Put a trace into every text, number and moment that is stored of an organization."""
-    await mark(organization)
-    for table in vars(tables).values():
-        if isinstance(table, type) and issubclass(table, Model) and "organization_id" in table._meta.fields_map:
-            for row in await table.filter(organization_id=organization.id):
-                await mark(row)
-
-
-async def mark(row: Model) -> None:
-    for name in row._meta.fields_db_projection:
-        if name != "id" and not name.endswith("_id"):
-            setattr(row, name, marked(name, row._meta.fields_map[name], row))
-    await row.save()
-
-
-def marked(name: str, field: fields.Field[object], row: Model) -> object:
-    match field:
-        case CharEnumFieldInstance():
-            return getattr(row, name)
-        case fields.CharField():
-            return f"{LETTER}{row.pk} {name}"[: field.max_length]
-        case fields.TextField():
-            return f"{LETTER}{row.pk} {name}"
-        case fields.IntField() | fields.BigIntField() | fields.DecimalField():
-            return NUMBER + row.pk
-        case fields.DateField():
-            return DAY
-        case fields.DatetimeField():
-            return datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)
-        case fields.JSONField() if name == "sms":
-            return {"en": LETTER}
-        case _:
-            return getattr(row, name)
 
 
 async def ids_of(organization: tables.Organization) -> dict[str, str]:
@@ -324,9 +195,6 @@ def answer_in(body: JSON, owner: str, field: str) -> str:
     if answer.get("userErrors"):
         return " ".join(f"{code} {path}" for code, path in problems(answer))
     return "an empty page" if answer.get("edges") == [] else "an object"
-
-
-# The tests.
 
 
 def test_every_field_of_a_root_is_tried() -> None:
@@ -378,6 +246,25 @@ async def test_no_type_of_object_is_found_by_its_id_from_another_organization(
     assert body == {"data": {"node": None, "nodes": [None]}}
 
 
+@pytest.mark.parametrize("place", cursor_arguments())
+async def test_a_cursor_of_another_organization_shows_nothing_of_it_and_changes_nothing(
+    http: httpx.AsyncClient, api_address: str, sides: Sides, place: str
+) -> None:
+    owner, field, argument = place.split(".")
+    listed = ("Organization", "deliveryEvents") if owner == "Subscription" else (owner, field)
+    page = await called(http, api_address, sides.swapped(), *listed, {"first": 1})
+    found = page["data"] if owner == "Query" else page["data"]["node"]
+    cursor = found[listed[1]]["edges"][0]["cursor"]
+    before = await everything_stored()
+
+    given = {"organizationId": "$ours Organization"} if owner == "Subscription" else {}
+    body = await called(http, api_address, sides, owner, field, given | {argument: cursor})
+
+    assert set(error_codes(body)) <= {"BAD_USER_INPUT"}
+    assert sides.traces_in(body) == []
+    assert await everything_stored() == before
+
+
 @pytest.mark.parametrize("place", WITHOUT_IDS)
 async def test_what_takes_no_id_shows_nothing_of_another_organization(
     http: httpx.AsyncClient, api_address: str, sides: Sides, place: str
@@ -403,14 +290,10 @@ async def test_no_way_leads_from_ones_own_objects_to_those_of_another_organizati
     assert sides.traces_in(body) == []
 
 
-async def test_the_traces_are_seen_by_whoever_may_see_the_organization(
-    http: httpx.AsyncClient, services: Services, sides: Sides
-) -> None:
-    theirs = await tables.Organization.get(name__startswith=LETTER)
-    token = await a_token(services, theirs)
+async def test_the_traces_are_seen_by_whoever_may_see_the_organization(http: httpx.AsyncClient, sides: Sides) -> None:
     query = f"query ($id: ID!) {{ node(id: $id) {{ ... on Organization {selection(OBJECTS['Organization'], 4)} }} }}"
 
-    body = await graphql(http, token, query, id=sides.theirs["Organization"])
+    body = await graphql(http, sides.their_token, query, id=sides.theirs["Organization"])
 
     assert set(TRACES) < set(sides.traces_in(body))
     assert all(f'"{name}"' in json.dumps(body) for name in NODES)
