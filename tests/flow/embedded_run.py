@@ -17,12 +17,40 @@ _READY_WITHIN_S = 60
 _GONE_WITHIN_S = 30
 
 
+class Output:
+    """What a process says, kept from its beginning to its end."""
+
+    def __init__(self) -> None:
+        self.said = b""
+        self._more = asyncio.Event()
+        self._is_over = False
+
+    async def read(self, stream: asyncio.StreamReader) -> None:
+        while part := await stream.read(65_536):
+            self.said += part
+            self._more.set()
+        self._is_over = True
+        self._more.set()
+
+    async def until(self, *words: str) -> None:
+        """Return when all of these have been said."""
+        while not all(word.encode() in self.said for word in words):
+            assert not self._is_over, f"the run ended by itself:\n{self.said.decode()}"
+            self._more.clear()
+            await self._more.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddedRun:
     process: asyncio.subprocess.Process
     var: Path
     port: int
-    said: str
+    output: Output
+
+    @property
+    def said(self) -> str:
+        """Everything that has been said so far; after the run, everything that was."""
+        return self.output.said.decode()
 
     @property
     def address(self) -> str:
@@ -72,14 +100,11 @@ async def embedded_run(var: Path, **environment: str) -> AsyncIterator[EmbeddedR
     port = two_free_ports()
     process = await begin(var, port, **environment)
     assert process.stdout is not None
-    said = ""
+    output = Output()
+    reading = asyncio.create_task(output.read(process.stdout))
     async with asyncio.timeout(_READY_WITHIN_S):
-        while _READY not in said or "Ctrl-C" not in said:
-            line = await process.stdout.readline()
-            assert line, f"the run ended by itself:\n{said}"
-            said += line.decode()
-    reading = asyncio.create_task(process.stdout.read())  # so that the pipe never fills up
-    run = EmbeddedRun(process, var, port, said)
+        await output.until(_READY, "Ctrl-C")
+    run = EmbeddedRun(process, var, port, output)
     try:
         yield run
     finally:
