@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=True)),
             ],
             options={'table': 'collection_cycle', 'app': 'dunlin', 'indexes': [Index(fields=['organization_id', 'id'])], 'pk_attr': 'id'},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='Customer',
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=True)),
             ],
             options={'table': 'customer', 'app': 'dunlin', 'unique_together': (('organization_id', 'external_reference'),), 'pk_attr': 'id', 'table_description': 'The debtor.'},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='CollectionCase',
@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
                 ('attention_reason', fields.CharField(null=True, max_length=1000)),
             ],
             options={'table': 'collection_case', 'app': 'dunlin', 'unique_together': (('organization_id', 'external_reference'), ('organization_id', 'number')), 'indexes': [Index(fields=['organization_id', 'id']), Index(fields=['customer_id']), PartialIndex(fields=['next_action_at'], name='case_due', condition={'state': 'ACTIVE'})], 'pk_attr': 'id', 'table_description': "One customer's run through a cycle."},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='DeliverySequence',
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                 ('attention_reason', fields.CharField(null=True, max_length=1000)),
             ],
             options={'table': 'integration', 'app': 'dunlin', 'unique_together': (('organization_id', 'kind'),), 'pk_attr': 'id', 'table_description': "One card of an organization's Integrations page. Locked by whoever hands over and by whoever disconnects."},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='Connection',
@@ -130,7 +130,22 @@ class Migration(migrations.Migration):
                 ('disconnected_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'connection', 'app': 'dunlin', 'indexes': [Index(fields=['integration_id'])], 'pk_attr': 'id', 'table_description': 'One act of connecting: account, sender and sealed keys.'},
-            bases=['Model'],
+            bases=['OfOrganization'],
+        ),
+        ops.CreateModel(
+            name='SmsPrice',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization', fields.ForeignKeyField('dunlin.Organization', source_field='organization_id', db_constraint=True, to_field='id', on_delete=OnDelete.RESTRICT)),
+                ('country', fields.CharField(max_length=2)),
+                ('connection_id', fields.BigIntField(null=True)),
+                ('price', fields.DecimalField(null=True, max_digits=20, decimal_places=10)),
+                ('currency', fields.CharField(null=True, max_length=3)),
+                ('fetched_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('fetch_due_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'sms_price', 'app': 'dunlin', 'unique_together': (('organization_id', 'country'),), 'indexes': [Index(fields=['fetch_due_at'])], 'pk_attr': 'id', 'table_description': 'What a segment to one country costs the account that SMS is connected with; a row per country in use.'},
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='StepTexts',
@@ -140,7 +155,7 @@ class Migration(migrations.Migration):
                 ('sms', fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
             ],
             options={'table': 'step_texts', 'app': 'dunlin', 'pk_attr': 'id', 'table_description': 'The texts of one version of a step; never changed, so that case steps can share them by reference.'},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='CollectionStep',
@@ -156,7 +171,7 @@ class Migration(migrations.Migration):
                 ('version', fields.IntField(default=1)),
             ],
             options={'table': 'collection_step', 'app': 'dunlin', 'unique_together': (('cycle_id', 'position'),), 'indexes': [Index(fields=['organization_id'])], 'pk_attr': 'id'},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='CaseStep',
@@ -175,7 +190,7 @@ class Migration(migrations.Migration):
                 ('skipped_reason', fields.CharField(null=True, max_length=1000)),
             ],
             options={'table': 'case_step', 'app': 'dunlin', 'unique_together': (('case_id', 'position'),), 'indexes': [PartialIndex(fields=['organization_id', 'communication_method', 'case_id'], name='case_step_pending', condition={'state': 'PENDING'}), Index(fields=['step_id'])], 'pk_attr': 'id', 'table_description': "The case's own copy of a step, taken when the case opened."},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='Reminder',
@@ -192,6 +207,8 @@ class Migration(migrations.Migration):
                 ('language', fields.CharField(max_length=16)),
                 ('encoding', fields.CharEnumField(description='GSM_7: GSM_7\nUCS_2: UCS_2', enum_type=SmsEncoding, max_length=32)),
                 ('segments', fields.IntField()),
+                ('estimated_cost', fields.DecimalField(null=True, max_digits=20, decimal_places=10)),
+                ('estimated_cost_currency', fields.CharField(null=True, max_length=3)),
                 ('status', fields.CharEnumField(default=ReminderStatus.SCHEDULED, description='SCHEDULED: SCHEDULED\nSENDING: SENDING\nSENT: SENT\nDELIVERED: DELIVERED\nUNDELIVERED: UNDELIVERED\nFAILED: FAILED\nCANCELED: CANCELED\nUNCONFIRMED: UNCONFIRMED', enum_type=ReminderStatus, max_length=32)),
                 ('status_reason', fields.CharField(null=True, max_length=1000)),
                 ('error_code', fields.IntField(null=True)),
@@ -205,7 +222,7 @@ class Migration(migrations.Migration):
                 ('tries', fields.IntField(default=0)),
             ],
             options={'table': 'reminder', 'app': 'dunlin', 'unique_together': (('case_step_id', 'resend_number'),), 'indexes': [Index(fields=['organization_id', 'id']), Index(fields=['case_id']), PartialIndex(fields=['integration_id', 'scheduled_for', 'id'], name='reminder_due', condition={'status': 'SCHEDULED'}), PartialIndex(fields=['lease_until'], name='reminder_sending', condition={'status': 'SENDING'})], 'pk_attr': 'id', 'table_description': 'One message for one case step. The row is the outbox: what it says is what happens.'},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='DeliveryEvent',
@@ -221,7 +238,7 @@ class Migration(migrations.Migration):
                 ('occurred_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'delivery_event', 'app': 'dunlin', 'unique_together': (('organization_id', 'sequence'),), 'indexes': [Index(fields=['reminder_id'])], 'pk_attr': 'id', 'table_description': "One change of a reminder's status. `sequence` has no gaps within its organization and follows commits."},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='SendAttempt',
@@ -237,7 +254,7 @@ class Migration(migrations.Migration):
                 ('provider_message_id', fields.CharField(null=True, max_length=64)),
             ],
             options={'table': 'send_attempt', 'app': 'dunlin', 'indexes': [Index(fields=['reminder_id']), PartialIndex(fields=['connection_id'], name='send_attempt_open', condition={'outcome': 'Open'})], 'pk_attr': 'id', 'table_description': 'One handing over, begun. `correlation` stands in the callback address and nowhere else.'},
-            bases=['Model'],
+            bases=['OfOrganization'],
         ),
         ops.CreateModel(
             name='Token',
