@@ -10,6 +10,7 @@ from dunlin.api.context import Info
 from dunlin.api.errors import bad_input, not_found
 from dunlin.api.ids import decode_any, decode_id, encode_id
 from dunlin.api.pages import MAX_PAGE, After, Before, Connection, First, Last, Order, Window, connection_of, read_page
+from dunlin.api.preview import PreviewSmsInput, SmsPreview, read_preview
 from dunlin.api.types.case import CaseStep, CollectionCase, Customer
 from dunlin.api.types.cycle import CollectionCycle, CollectionStep
 from dunlin.api.types.node import Node
@@ -105,3 +106,13 @@ class Query:
         if row is None:
             raise not_found("organization")
         return Organization.of(row)
+
+    @strawberry.field(
+        description="What a text would become: rendered, encoded, counted and priced, before anybody pays for it."
+    )
+    async def preview_sms(
+        self,
+        info: Info,
+        input: Annotated[PreviewSmsInput, strawberry.argument(description="The text.")],  # noqa: A002
+    ) -> SmsPreview:
+        return await read_preview(info, input)

@@ -34,11 +34,12 @@ def check_sms_texts(texts: list[tuple[str, str]]) -> list[Problem]:
         if language in [earlier for earlier, _ in texts[:place]]:
             problem = Problem(ProblemCode.DUPLICATE, f"There are two texts in {language}.", ("language",))
             problems.append(_under(problem, place))
-        problems += [_under(problem, place) for problem in _check_sms_text(text)]
+        problems += [_under(problem, place) for problem in check_sms_text(text)]
     return problems
 
 
-def _check_sms_text(text: str) -> list[Problem]:
+def check_sms_text(text: str) -> list[Problem]:
+    """Check one text; an unknown placeholder is the only problem of a text that can be read."""
     path = ("text",)
     if not text.strip():
         return [Problem(ProblemCode.REQUIRED, "A text may not be empty.", path)]
