@@ -38,7 +38,10 @@ class Account(Model):
 
 
 class Token(Model):
-    """An API token. Only its keyed hash is stored; without `organization` it opens the whole account."""
+    """An API token. Only its keyed hash is stored; without `organization` it opens the whole account.
+
+    `prefix` is how the secret begins, to name the token by; `key_id` names the key of the hash.
+    """
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("dunlin.Account", on_delete=OnDelete.RESTRICT)
@@ -48,13 +51,18 @@ class Token(Model):
     )
     organization_id: int | None
     name = fields.CharField(max_length=200)
+    prefix = fields.CharField(max_length=12)
     digest = fields.CharField(max_length=64, unique=True)  # hexadecimal
+    key_id = fields.CharField(max_length=8)  # hexadecimal
     permissions = fields.JSONField[list[str]]()
     created_at = fields.DatetimeField(auto_now_add=True)
     expires_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)  # to about a minute
+    revoked_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "token"
+        indexes = (Index(fields=("account_id", "id")),)
 
 
 class Organization(Model):
