@@ -1,14 +1,11 @@
 """What can be changed: read the ids, call one action, show what it says."""
 
-from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import strawberry
 
 from dunlin.api.context import Info
-from dunlin.api.errors import settled
-from dunlin.api.ids import MalformedId, decode_id
 from dunlin.api.inputs import (
     ConnectIntegrationInput,
     DisconnectIntegrationInput,
@@ -16,7 +13,10 @@ from dunlin.api.inputs import (
     OpenCollectionCasesInput,
     UpdateSendingPolicyInput,
 )
-from dunlin.api.loaders import Loaders
+from dunlin.api.outcome import ERRORS as _ERRORS
+from dunlin.api.outcome import row_id as _row_id
+from dunlin.api.outcome import settle as _settled
+from dunlin.api.token_mutations import TokenMutation
 from dunlin.api.types.case import CollectionCase
 from dunlin.api.types.cycle import CollectionStep
 from dunlin.api.types.node import UserError, user_errors
@@ -28,12 +28,8 @@ from dunlin.domain.actions.edit_step import edit_step
 from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.choices import IntegrationProvider
-from dunlin.domain.errors import ProblemCode, Refusal, refuse
+from dunlin.domain.errors import Refusal
 from dunlin.domain.rules.impact import Impact
-
-T = TypeVar("T")
-
-_ERRORS = "What was wrong; empty when it was done. Then nothing else in the payload is null."
 
 
 @strawberry.type(description="What became of connectIntegration.")
@@ -71,23 +67,8 @@ class OrganizationPayload:
     user_errors: list[UserError] = strawberry.field(description=_ERRORS)
 
 
-def _row_id(type_name: str, text: str, field: str) -> int:
-    """Return the row that an id of the input stands for, or refuse with INVALID under the field's path."""
-    try:
-        return decode_id(type_name, text)
-    except MalformedId as error:
-        raise refuse(ProblemCode.INVALID, str(error), field) from error
-
-
-async def _settled(info: Info, work: Awaitable[T]) -> T | Refusal:
-    """Return what an action returns, or its refusal; what is shown of it afterwards is read anew."""
-    outcome = await settled(work)
-    info.context.loaders = Loaders()
-    return outcome
-
-
 @strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
-class Mutation:
+class Mutation(TokenMutation):
     @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
     async def connect_integration(
         self,

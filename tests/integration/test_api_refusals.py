@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from dunlin.api.ids import encode_id
 from dunlin.domain.choices import Permission
-from dunlin.domain.tables import Account, CollectionStep
+from dunlin.domain.tables import Account, CollectionStep, Token
 from dunlin.runtime.wiring import Services
 from tests.build import (
     ALL_PERMISSIONS,
@@ -63,8 +63,18 @@ GOOD: dict[str, JSON] = {
         "windowEnd": "17:00",
         "days": ["MONDAY"],
     },
+    "createToken": {
+        "organizationId": "$organization",
+        "name": "Bookkeeping",
+        "permissions": ["READ"],
+    },
+    "revokeToken": {"tokenId": "$own token"},
 }
-NEEDS = dict.fromkeys(GOOD, Permission.CONFIGURE) | {"openCollectionCases": Permission.COLLECT}
+NEEDS = dict.fromkeys(GOOD, Permission.CONFIGURE) | {
+    "openCollectionCases": Permission.COLLECT,
+    "createToken": Permission.ADMIN,
+    "revokeToken": Permission.ADMIN,
+}
 Ids = dict[str, str]
 
 
@@ -75,9 +85,11 @@ async def ids(services: Services) -> Ids:
     organization, cycle = await a_collecting_organization(services, account)
     bare = await an_organization(account, name="Bare")
     beside = await a_cycle(bare)
+    token = await a_token(services, account)
     foreign, foreign_cycle = await a_collecting_organization(services, await an_account("Other"), name="Foreign")
+    await a_token(services, foreign)
     return {
-        "$token": await a_token(services, account),
+        "$token": token,
         "$account": str(account.id),
         "$organization": encode_id("Organization", organization.id),
         "$bare": encode_id("Organization", bare.id),
@@ -87,6 +99,9 @@ async def ids(services: Services) -> Ids:
         "$foreign organization": encode_id("Organization", foreign.id),
         "$foreign cycle": encode_id("CollectionCycle", foreign_cycle.id),
         "$foreign step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=foreign_cycle.id)).id),
+        "$own token": encode_id("ApiToken", (await Token.get(account_id=account.id)).id),
+        "$foreign token": encode_id("ApiToken", (await Token.get(account_id=foreign.account_id)).id),
+        "$unknown token": encode_id("ApiToken", 999_999),
         "$unknown organization": encode_id("Organization", 999_999),
         "$unknown cycle": encode_id("CollectionCycle", 999_999),
         "$unknown step": encode_id("CollectionStep", 999_999),
