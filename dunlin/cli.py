@@ -1,4 +1,4 @@
-"""The command line: `dunlin dev`, `api`, `worker`, `sandbox`, `migrate`, `schema`, `token ...`."""
+"""The command line: `dunlin dev`, `api`, `worker`, `sandbox`, `migrate`, `schema`, `token ...`, `keys ...`."""
 
 import asyncio
 import contextlib
@@ -165,3 +165,26 @@ def revoke_token(id_or_prefix: str) -> None:
         except NoSuchToken as error:
             raise click.ClickException(str(error)) from error
     click.echo(f"{revoked.prefix} ({revoked.name}) is revoked since {revoked.revoked_at:%Y-%m-%d %H:%M:%S}Z.")
+
+
+@main.group()
+def keys() -> None:
+    """Look after DUNLIN_SECRET_KEYS."""
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Seal all stored credentials with the first of DUNLIN_SECRET_KEYS. Safe to repeat, and while everything runs."""
+    from dunlin.runtime.keys import rotate
+
+    with _settings() as settings:
+        rotation, old_tokens = asyncio.run(rotate(settings, datetime.now(UTC)))
+    click.echo(
+        f"Credentials sealed anew: {rotation.resealed}. Sealed with the first key already: {rotation.already_new}."
+    )
+    click.echo(f"Tokens in force that hang on an old key: {old_tokens}.")
+    if old_tokens:
+        click.echo("Each moves to the first key when it is used next; `dunlin token list` shows which they are.")
+    if rotation.unopened:
+        ids = ", ".join(map(str, rotation.unopened))
+        raise click.ClickException(f"No key opens the credentials of these connections: {ids}. They are as they were.")

@@ -15,6 +15,10 @@ class Vault(Protocol):
         """Return what was sealed for this organization, or raise `BrokenSeal`."""
         ...
 
+    def is_newest(self, sealed: bytes) -> bool:
+        """Return whether it was sealed with the key that seals now."""
+        ...
+
 
 class BrokenSeal(Exception):
     def __str__(self) -> str:

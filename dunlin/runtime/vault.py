@@ -41,6 +41,9 @@ class AesVault:
             raise BrokenSeal from error
         return Credentials(**json.loads(plain))
 
+    def is_newest(self, sealed: bytes) -> bool:
+        return sealed[: 1 + _KEY_ID] == _VERSION + self._newest
+
 
 def _bound_to(organization_id: int) -> bytes:
     return b"dunlin credentials of organization %d" % organization_id

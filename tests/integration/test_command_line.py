@@ -1,19 +1,22 @@
-"""`dunlin token ...`, as an operator types them: in processes of their own."""
+"""`dunlin token ...` and `dunlin keys rotate`, as an operator types them: in processes of their own."""
 
 import asyncio
 import base64
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 
 from dunlin.domain.choices import Permission
-from dunlin.domain.tables import Token
+from dunlin.domain.tables import Connection, Organization, Token
 from dunlin.domain.viewer import viewer_of
+from dunlin.runtime.vault import AesVault
 from dunlin.runtime.wiring import Services
-from tests.build import a_token, an_account, an_organization
+from tests.build import a_collecting_organization, a_token, an_account, an_organization
+
+NEW = b"n" * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,8 @@ class Answer:
     err: str
 
 
-async def dunlin(services: Services, *arguments: str) -> Answer:
-    """Run one command on the tests' database, with the tests' keys."""
+async def dunlin(services: Services, *arguments: str, keys: tuple[bytes, ...] = ()) -> Answer:
+    """Run one command on the tests' database, with the tests' keys or with those given."""
     settings = services.settings
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DUNLIN_")}
     process = await asyncio.create_subprocess_exec(
@@ -36,7 +39,7 @@ async def dunlin(services: Services, *arguments: str) -> Answer:
             **inherited,
             "DUNLIN_DATABASE_URL": str(settings.database_url),
             "DUNLIN_REDIS_URL": str(settings.redis_url),
-            "DUNLIN_SECRET_KEYS": ",".join(base64.b64encode(key).decode() for key in settings.secret_keys),
+            "DUNLIN_SECRET_KEYS": ",".join(base64.b64encode(key).decode() for key in keys or settings.secret_keys),
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -45,6 +48,12 @@ async def dunlin(services: Services, *arguments: str) -> Answer:
         out, err = await process.communicate()
     assert process.returncode is not None
     return Answer(process.returncode, out.decode(), err.decode())
+
+
+async def seal_of(organization: Organization) -> bytes:
+    sealed = (await Connection.get(organization_id=organization.id)).sealed_credentials
+    assert sealed is not None
+    return sealed
 
 
 async def test_a_token_is_made_listed_and_revoked(services: Services) -> None:
@@ -108,3 +117,30 @@ async def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert answer.code == 1
     assert said in answer.err
     assert await Token.filter(revoked_at__isnull=True).count() == await Token.all().count() == 2
+
+
+async def test_keys_are_rotated_and_what_is_left_is_said(services: Services) -> None:
+    keys = (NEW, *services.settings.secret_keys)
+    organization, _ = await a_collecting_organization(services)
+    await a_token(services, organization)
+
+    first, second = [await dunlin(services, "keys", "rotate", keys=keys) for _ in range(2)]
+
+    assert (first.code, second.code) == (0, 0)
+    assert "sealed anew: 1. Sealed with the first key already: 0." in first.out
+    assert "sealed anew: 0. Sealed with the first key already: 1." in second.out
+    assert "on an old key: 1." in second.out
+    assert AesVault((NEW,)).is_newest(await seal_of(organization))
+
+
+async def test_credentials_that_no_key_opens_fail_the_rotation_after_all_others_are_done(services: Services) -> None:
+    lost, _ = await a_collecting_organization(services)
+    kept, _ = await a_collecting_organization(replace(services, vault=AesVault((NEW,))))
+    lost_id = (await Connection.get(organization_id=lost.id)).id
+
+    answer = await dunlin(services, "keys", "rotate", keys=(b"m" * 32, NEW))
+
+    assert answer.code == 1
+    assert "sealed anew: 1." in answer.out
+    assert f"these connections: {lost_id}." in answer.err
+    assert AesVault((b"m" * 32,)).is_newest(await seal_of(kept))
