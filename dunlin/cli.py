@@ -1,16 +1,17 @@
-"""The command line: `dunlin dev`, `api`, `worker`, `sandbox`, `migrate`, `schema`, `token`."""
+"""The command line: `dunlin dev`, `api`, `worker`, `sandbox`, `migrate`, `schema`, `token ...`, `keys ...`."""
 
 import asyncio
 import contextlib
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dunlin.domain.choices import Permission
+from dunlin.domain.errors import Refusal
 from dunlin.runtime.embedded import with_embedded
 from dunlin.runtime.parent import die_with_parent
 from dunlin.runtime.settings import BadSettings, Settings, read_settings
@@ -105,7 +106,12 @@ def schema() -> None:
     click.echo(str(built))
 
 
-@main.command()
+@main.group()
+def token() -> None:
+    """Make, list and revoke API tokens."""
+
+
+@token.command("create")
 @click.option("--account", help="The account's name; may be left out where there is only one.")
 @click.option("--organization", help="Only this organization of the account, by its name.")
 @click.option(
@@ -117,14 +123,68 @@ def schema() -> None:
 )
 @click.option("--name", default="command line", show_default=True, help="What the token is for.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is in force.")
-def token(account: str | None, organization: str | None, permissions: tuple[str, ...], name: str, days: int) -> None:
+def create_token(
+    account: str | None, organization: str | None, permissions: tuple[str, ...], name: str, days: int
+) -> None:
     """Make an API token and print it. It cannot be shown again."""
     from dunlin.runtime.tokens import NoSuchOwner, make_token
 
     wanted = frozenset(Permission(permission) for permission in permissions or ("READ",))
-    expires_at = datetime.now(UTC) + timedelta(days=days)
     with _settings() as settings:
         try:
-            click.echo(asyncio.run(make_token(settings, account, organization, name, wanted, expires_at)))
+            click.echo(asyncio.run(make_token(settings, account, organization, name, wanted, days, datetime.now(UTC))))
+        except (NoSuchOwner, Refusal) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@token.command("list")
+@click.option("--account", help="Only this account's, by its name.")
+def list_tokens(account: str | None) -> None:
+    """Print all tokens, without their secrets. KEY is old where a token hangs on a key that is not the first."""
+    from dunlin.runtime.tokens import NoSuchOwner, token_lines
+
+    with _settings() as settings:
+        try:
+            lines = asyncio.run(token_lines(settings, account))
         except NoSuchOwner as error:
             raise click.ClickException(str(error)) from error
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+@token.command("revoke")
+@click.argument("id_or_prefix")
+def revoke_token(id_or_prefix: str) -> None:
+    """Put a token out of force, for good. ID_OR_PREFIX is as `dunlin token list` shows it."""
+    from dunlin.runtime.tokens import NoSuchToken, revoke_by_hand
+
+    with _settings() as settings:
+        try:
+            revoked = asyncio.run(revoke_by_hand(settings, id_or_prefix, datetime.now(UTC)))
+        except NoSuchToken as error:
+            raise click.ClickException(str(error)) from error
+    click.echo(f"{revoked.prefix} ({revoked.name}) is revoked since {revoked.revoked_at:%Y-%m-%d %H:%M:%S}Z.")
+
+
+@main.group()
+def keys() -> None:
+    """Look after DUNLIN_SECRET_KEYS."""
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Seal all stored credentials with the first of DUNLIN_SECRET_KEYS. Safe to repeat, and while everything runs."""
+    from dunlin.runtime.keys import rotate
+
+    with _settings() as settings:
+        rotation, old_tokens = asyncio.run(rotate(settings, datetime.now(UTC)))
+    click.echo(
+        f"Credentials sealed anew: {rotation.resealed}. Sealed with the first key already: {rotation.already_new}."
+    )
+    click.echo(f"Tokens in force that hang on an old key: {old_tokens}.")
+    if old_tokens:
+        click.echo("Each moves to the first key when it is used next; `dunlin token list` shows which they are.")
+    if rotation.unopened:
+        ids = ", ".join(map(str, rotation.unopened))
+        raise click.ClickException(f"No key opens the credentials of these connections: {ids}. They are as they were.")

@@ -94,6 +94,9 @@ def own_arguments(field: GraphQLField) -> str:
     for name, argument in field.args.items():
         kind = get_named_type(argument.type)
         if is_required_argument(argument):
+            if kind.name == "CountryCode":
+                given.append(f'{name}: "BE"')
+                continue
             assert isinstance(kind, GraphQLEnumType), f"Say here what {name}: {argument.type} can be given."
             given.append(f"{name}: {next(iter(kind.values))}")
     return f"({', '.join(given)})" if given else ""

@@ -1,16 +1,29 @@
 """A carrier that answers as it is told, for what the sandbox cannot be brought to say."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from dunlin.domain.carrier import Accepted, Answer, Credentials, ForgedCallback, Message, Sender, StatusReport, Verdict
+from dunlin.domain.carrier import (
+    Accepted,
+    Answer,
+    Credentials,
+    ForgedCallback,
+    Message,
+    NoPrice,
+    Quote,
+    Sender,
+    StatusReport,
+    Verdict,
+)
 
 
 class ScriptedChannel:
     """Answers each text by its script, in order; accepts everything once the script has ended."""
 
-    def __init__(self, *script: Answer) -> None:
+    def __init__(self, *script: Answer, quotes: Mapping[str, Quote] | None = None) -> None:
         self._script = list(script)
+        self._quotes = dict(quotes or {})
+        self.priced: list[str] = []
         self.taken: list[Message] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -25,6 +38,10 @@ class ScriptedChannel:
 
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
         return None
+
+    async def price(self, credentials: Credentials, country: str) -> Quote:
+        self.priced.append(country)
+        return self._quotes.get(country, NoPrice())
 
     def read_callback(
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials

@@ -17,6 +17,7 @@ from dunlin.api.errors import ErrorCode
 from dunlin.api.graphiql import GraphiqlPage, graphiql_routes
 from dunlin.api.health import health_routes
 from dunlin.api.live import EventHub
+from dunlin.api.token_uses import TokenUses
 from dunlin.api.walkthrough import walkthrough_page
 from dunlin.api.webhooks import webhook_routes
 from dunlin.runtime.wiring import Services
@@ -25,20 +26,22 @@ _MAX_DOCUMENT = 2 * 1024 * 1024  # a thousand cases in one call
 
 
 def create_app(services: Services) -> Starlette:
-    """Return the application on services that are open; its lifespan runs the reader of live events."""
+    """Return the application on services that are open; its lifespan runs what works beside the requests."""
     hub = EventHub(services.redis)
-    endpoint = Endpoint(services, hub)
+    uses = TokenUses()
+    endpoint = Endpoint(services, hub, uses)
 
     async def page(request: Request) -> GraphiqlPage:
         return await walkthrough_page(services.settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        reading = asyncio.create_task(hub.run())
+        running = [asyncio.create_task(hub.run()), asyncio.create_task(uses.run())]
         yield
-        reading.cancel()
-        with suppress(asyncio.CancelledError):
-            await reading
+        for task in running:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     return Starlette(
         routes=[

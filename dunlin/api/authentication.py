@@ -3,22 +3,32 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from dunlin.domain.viewer import Viewer, viewer_of
+from dunlin.api.token_uses import TokenUses
+from dunlin.domain.actions.note_token_use import use_to_note
+from dunlin.domain.viewer import Viewer, token_of, viewer_by
 
 _SCHEME = "bearer "
 _LONGEST = 512
 
 
-async def viewer_of_header(header: str | None, keys: tuple[bytes, ...]) -> Viewer | None:
-    """Return the viewer of an Authorization header; None if it names no token in force."""
+async def viewer_of_header(header: str | None, keys: tuple[bytes, ...], uses: TokenUses) -> Viewer | None:
+    """Return the viewer of an Authorization header; None if it names no token in force. Its use is noted."""
     if header is None or len(header) > _LONGEST or not header.lower().startswith(_SCHEME):
         return None
-    return await viewer_of(header[len(_SCHEME) :].strip(), keys, datetime.now(UTC))
+    secret, now = header[len(_SCHEME) :].strip(), datetime.now(UTC)
+    token = await token_of(secret, keys, now)
+    if token is None:
+        return None
+    if use := use_to_note(token, secret, keys[0], now):
+        uses.note(use)
+    return viewer_by(token)
 
 
-async def viewer_of_params(params: Mapping[str, object] | None, keys: tuple[bytes, ...]) -> Viewer | None:
+async def viewer_of_params(
+    params: Mapping[str, object] | None, keys: tuple[bytes, ...], uses: TokenUses
+) -> Viewer | None:
     """Return the viewer of a connection_init payload: {"Authorization": "Bearer ..."} or {"authToken": "..."}."""
     params = params or {}
     token = params.get("authToken")
     header = f"{_SCHEME}{token}" if isinstance(token, str) else params.get("Authorization")
-    return await viewer_of_header(header, keys) if isinstance(header, str) else None
+    return await viewer_of_header(header, keys, uses) if isinstance(header, str) else None

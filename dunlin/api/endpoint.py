@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+import structlog
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
 from starlette.requests import Request
@@ -19,17 +20,20 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 from strawberry.types.unset import UNSET, UnsetType
-from tortoise.exceptions import BaseORMException, DBConnectionError
+from tortoise.exceptions import DBConnectionError
 
 from dunlin.api.authentication import viewer_of_header, viewer_of_params
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
 from dunlin.api.live import EventHub
 from dunlin.api.schema import schema
+from dunlin.api.token_uses import TokenUses
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.wiring import Services
 
-_TOKEN_CHECKED_EVERY_S = 15.0
+_TOKEN_CHECKED_EVERY_S = 5.0
+
+log = structlog.get_logger()
 
 
 def error_response(status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -41,7 +45,7 @@ def error_response(status: int, code: ErrorCode, message: str, headers: Mapping[
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """One WebSocket. What is no message of the protocol closes it with 4400, whatever its shape.
 
-    It lasts as long as its token: a token that has expired or is gone closes it with 4403.
+    It lasts as long as its token: a token that has expired, is revoked or is gone closes it with 4403.
     """
 
     _guarding: asyncio.Task[None] | None = None
@@ -65,8 +69,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         assert isinstance(self.view, Endpoint)
         try:
             return await self.view.viewer_of(self.context) is not None
-        except (OSError, BaseORMException):
-            return True  # the database is away: nobody is sent off for that
+        except Exception as error:  # the database is away: nobody is sent off for that, and we look again
+            log.warning("cannot look at a token", error=type(error).__name__)
+            return True
 
     async def handle_message(self, message: Message) -> None:
         if flaw := _flaw(message):
@@ -101,7 +106,7 @@ def _flaw(message: object) -> str | None:
 class Endpoint(GraphQL[Context, None]):
     graphql_transport_ws_handler_class = SocketHandler
 
-    def __init__(self, services: Services, hub: EventHub) -> None:
+    def __init__(self, services: Services, hub: EventHub, uses: TokenUses) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -111,6 +116,7 @@ class Endpoint(GraphQL[Context, None]):
         )
         self._services = services
         self._hub = hub
+        self._uses = uses
         self._keys = services.settings.secret_keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +128,7 @@ class Endpoint(GraphQL[Context, None]):
 
     async def _answer(self, request: Request) -> Response:
         try:
-            viewer = await viewer_of_header(request.headers.get("authorization"), self._keys)
+            viewer = await viewer_of_header(request.headers.get("authorization"), self._keys, self._uses)
         except (OSError, DBConnectionError):
             message = "The database does not answer. Nothing has been done; try again."
             return error_response(503, ErrorCode.UNAVAILABLE, message, {"Retry-After": "5"})
@@ -145,7 +151,7 @@ class Endpoint(GraphQL[Context, None]):
 
     async def viewer_of(self, context: Context) -> Viewer | None:
         """Return the viewer of a socket's connection_init, as long as the token is in force."""
-        return await viewer_of_params(context.connection_params, self._keys)
+        return await viewer_of_params(context.connection_params, self._keys, self._uses)
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         context.current_viewer = await self.viewer_of(context)

@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 from tortoise.models import Model
 
 from dunlin.domain import tables
+from dunlin.domain.price_list import ListedPrice, prices_of
 
 M = TypeVar("M", bound=Model)
 
@@ -32,6 +33,11 @@ def _by_parent(model: type[M], parent: str, *order: str) -> DataLoader[int, list
     return DataLoader(load_fn=load)
 
 
+async def _load_prices(organization_ids: list[int]) -> list[list[ListedPrice]]:
+    listed = await prices_of(organization_ids)
+    return [[row for row in listed if row.organization_id == one] for one in organization_ids]
+
+
 class Loaders:
     def __init__(self) -> None:
         self.organization = _by_id(tables.Organization)
@@ -46,3 +52,4 @@ class Loaders:
         self.case_steps = _by_parent(tables.CaseStep, "case_id", "position")
         self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
         self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")
+        self.prices: DataLoader[int, list[ListedPrice]] = DataLoader(load_fn=_load_prices)

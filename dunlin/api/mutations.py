@@ -15,6 +15,7 @@ from dunlin.api.inputs import (
     UpdateSendingPolicyInput,
 )
 from dunlin.api.settle import ERRORS, row_id, settled
+from dunlin.api.token_mutations import TokenMutation
 from dunlin.api.types.case import CollectionCase
 from dunlin.api.types.cycle import CollectionStep
 from dunlin.api.types.node import UserError, user_errors
@@ -58,7 +59,7 @@ class OrganizationPayload:
 
 
 @strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
-class Mutation(CycleMutation):
+class Mutation(CycleMutation, TokenMutation):
     @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
     async def connect_integration(
         self,

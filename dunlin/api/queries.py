@@ -5,16 +5,20 @@ from typing import Annotated, Any, Self
 
 import strawberry
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from dunlin.api.context import Info
 from dunlin.api.errors import bad_input, not_found
 from dunlin.api.ids import decode_any, decode_id, encode_id
 from dunlin.api.pages import MAX_PAGE, After, Before, Connection, First, Last, Order, Window, connection_of, read_page
+from dunlin.api.preview import PreviewSmsInput, SmsPreview, read_preview
+from dunlin.api.token_queries import TokenQuery
 from dunlin.api.types.case import CaseStep, CollectionCase, Customer
 from dunlin.api.types.cycle import CollectionCycle, CollectionStep
 from dunlin.api.types.node import Node
 from dunlin.api.types.organization import Integration, Organization
 from dunlin.api.types.reminder import DeliveryStatusEvent, Reminder
+from dunlin.api.types.token import ApiToken
 from dunlin.domain import tables
 from dunlin.domain.choices import Permission
 from dunlin.domain.viewer import Viewer as DomainViewer
@@ -37,6 +41,7 @@ class Viewer:
 def _shapes(may_see: bool) -> dict[str, tuple[type[Model], Callable[[Any], Node]]]:
     """Every type with an id: its table and how its row is shown."""
     return {
+        "ApiToken": (tables.Token, ApiToken.of),
         "Organization": (tables.Organization, Organization.of),
         "Integration": (tables.Integration, Integration.of),
         "CollectionCycle": (tables.CollectionCycle, CollectionCycle.of),
@@ -49,6 +54,15 @@ def _shapes(may_see: bool) -> dict[str, tuple[type[Model], Callable[[Any], Node]
     }
 
 
+def _scope(viewer: DomainViewer, table: type[Model]) -> QuerySet[Any]:
+    """Return the query of the rows that the viewer may see."""
+    if table is tables.Organization:
+        return viewer.organizations()
+    if table is tables.Token:
+        return viewer.tokens() if viewer.may(Permission.ADMIN) else tables.Token.filter(id__in=[])
+    return viewer.visible(table.all())
+
+
 async def _find_nodes(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
     """Return what the viewer may see, in the order of `ids`; one query per type."""
     viewer = info.context.reader
@@ -58,14 +72,13 @@ async def _find_nodes(info: Info, ids: list[strawberry.ID]) -> list[Node | None]
     for name, (table, shape) in shapes.items():
         wanted = {key[1] for key in decoded if key is not None and key[0] == name}
         if wanted:
-            scope = viewer.organizations() if table is tables.Organization else viewer.visible(table.all())
-            for row in await scope.filter(id__in=wanted):
+            for row in await _scope(viewer, table).filter(id__in=wanted):
                 found[name, row.pk] = shape(row)
     return [None if key is None else found.get(key) for key in decoded]
 
 
 @strawberry.type(description="What can be read.")
-class Query:
+class Query(TokenQuery):
     @strawberry.field(description="One object by its global id; null if there is none that the viewer may see.")
     async def node(
         self,
@@ -105,3 +118,13 @@ class Query:
         if row is None:
             raise not_found("organization")
         return Organization.of(row)
+
+    @strawberry.field(
+        description="What a text would become: rendered, encoded, counted and priced, before anybody pays for it."
+    )
+    async def preview_sms(
+        self,
+        info: Info,
+        input: Annotated[PreviewSmsInput, strawberry.argument(description="The text.")],  # noqa: A002
+    ) -> SmsPreview:
+        return await read_preview(info, input)

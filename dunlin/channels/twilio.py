@@ -9,7 +9,7 @@ from typing import assert_never
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from dunlin.channels import twilio_check, twilio_transport
+from dunlin.channels import twilio_check, twilio_price, twilio_transport
 from dunlin.channels.twilio_errors import explain
 from dunlin.channels.twilio_transport import Transport, sending_client
 from dunlin.domain.carrier import (
@@ -20,6 +20,7 @@ from dunlin.domain.carrier import (
     ForgedCallback,
     MalformedCallback,
     Message,
+    Quote,
     Refused,
     Sender,
     SenderKind,
@@ -89,6 +90,9 @@ class TwilioChannel:
 
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
         return await twilio_check.check(credentials, sender, self._transport)
+
+    async def price(self, credentials: Credentials, country: str) -> Quote:
+        return await twilio_price.price(credentials, country, self._transport)
 
     def read_callback(
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials

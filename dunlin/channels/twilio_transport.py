@@ -115,7 +115,7 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
         # At INFO the SDK writes addresses with account SIDs and phone numbers.
         logging.getLogger("twilio").setLevel(logging.WARNING)
         # The SDK imports these on first use, 60 ms on the loop: better at the start than in the first send.
-        for module in ("twilio.rest.api", "twilio.rest.messaging"):
+        for module in ("twilio.rest.api", "twilio.rest.messaging", "twilio.rest.pricing"):
             importlib.import_module(module)
         # trust_env stays off: it reads .netrc in a thread for every request, and fails on a host found there.
         self._session = ClientSession(

@@ -18,6 +18,7 @@ from dunlin.domain.choices import (
     CommunicationMethod,
 )
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.schedule import starts_at
 from dunlin.domain.tables import (
     Account,
@@ -30,6 +31,7 @@ from dunlin.domain.tables import (
     DeliverySequence,
     Organization,
     Reminder,
+    SmsPrice,
     StepTexts,
 )
 
@@ -79,6 +81,7 @@ class _Builder:
         steps = {cycle.name: self._store_cycle(cycle, era) for cycle in self._content.cycles}
         made = make_customers(self._content, self._random)
         customers = [self._store_customer(customer) for customer in made]
+        self._store_countries(made)
         interrupted_on = era.end.astimezone(self._zone).date() if era else None
         cases = think_up_cases(self._content, made, interrupted_on, self._now, self._random)
         opened = [
@@ -142,6 +145,13 @@ class _Builder:
                 created_at=self._now - _FOUNDED,
             )
         )
+
+    def _store_countries(self, customers: Sequence[DemoCustomer]) -> None:
+        countries = {country_of(customer.phone) for customer in customers if customer.phone is not None}
+        for country in sorted({self._content.country, *filter(None, countries)}):
+            self._rows.add(
+                SmsPrice(id=self._rows.next_id(SmsPrice), organization_id=self._organization.id, country=country)
+            )
 
     def _open(
         self, content: DemoCase, number: int, customers: Sequence[Customer], steps: Sequence[CollectionStep]

@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -117,12 +118,28 @@ class SenderRejected:
 
 @dataclass(frozen=True, slots=True)
 class CarrierUnavailable:
-    """The carrier did not answer, so nothing is known about the credentials."""
+    """The carrier gave no answer to use, so nothing is known."""
 
     reason: str
 
 
 Verdict = None | CredentialsRejected | SenderRejected | CarrierUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPrice:
+    """What one segment to a country costs at most, without what networks add later."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoPrice:
+    """The carrier has no price for this country."""
+
+
+Quote = SegmentPrice | NoPrice | CarrierUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +184,13 @@ class Channel(Protocol):
 
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
         """Ask the carrier whether these credentials and this sender can send. None means yes."""
+        ...
+
+    async def price(self, credentials: Credentials, country: str) -> Quote:
+        """Ask what a segment to `country` (ISO 3166-1 alpha-2) costs this account.
+
+        Raise nothing but `asyncio.CancelledError`.
+        """
         ...
 
     def read_callback(

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 async def rows(sql: str, *parameters: object) -> list[dict[str, Any]]:
-    """Run one reading statement, inside the transaction that is open here, if one is."""
+    """Run one statement, inside the transaction that is open here, if one is."""
     return await get_connection("default").execute_query_dict(sql, list(parameters))
 
 

@@ -38,7 +38,10 @@ class Account(Model):
 
 
 class Token(Model):
-    """An API token. Only its keyed hash is stored; without `organization` it opens the whole account."""
+    """An API token. Only its keyed hash is stored; without `organization` it opens the whole account.
+
+    `prefix` is how the secret begins, to name the token by; `key_id` names the key of the hash.
+    """
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("dunlin.Account", on_delete=OnDelete.RESTRICT)
@@ -48,13 +51,18 @@ class Token(Model):
     )
     organization_id: int | None
     name = fields.CharField(max_length=200)
+    prefix = fields.CharField(max_length=12)
     digest = fields.CharField(max_length=64, unique=True)  # hexadecimal
+    key_id = fields.CharField(max_length=8)  # hexadecimal
     permissions = fields.JSONField[list[str]]()
     created_at = fields.DatetimeField(auto_now_add=True)
     expires_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)  # to about a minute
+    revoked_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "token"
+        indexes = (Index(fields=("account_id", "id")),)
 
 
 class Organization(Model):
@@ -124,6 +132,26 @@ class Connection(OfOrganization):
     class Meta:
         table = "connection"
         indexes = (Index(fields=("integration_id",)),)
+
+
+class SmsPrice(OfOrganization):
+    """What a segment to one country costs the account that SMS is connected with; a row per country in use.
+
+    `connection_id` is the connection that was asked: what another one was told says nothing. No price is
+    known while `price` is NULL. `fetch_due_at` is NULL while there is nobody to ask.
+    """
+
+    country = fields.CharField(max_length=2)
+    connection_id = fields.BigIntField(null=True)
+    price = fields.DecimalField(max_digits=20, decimal_places=10, null=True)
+    currency = fields.CharField(max_length=3, null=True)
+    fetched_at = fields.DatetimeField(null=True)
+    fetch_due_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "sms_price"
+        unique_together = (("organization_id", "country"),)
+        indexes = (Index(fields=("fetch_due_at",)),)
 
 
 class CollectionCycle(OfOrganization):
@@ -269,6 +297,8 @@ class Reminder(OfOrganization):
     language = fields.CharField(max_length=16)
     encoding = fields.CharEnumField(SmsEncoding, max_length=_NAME)
     segments = fields.IntField()
+    estimated_cost = fields.DecimalField(max_digits=20, decimal_places=10, null=True)
+    estimated_cost_currency = fields.CharField(max_length=3, null=True)
     status = fields.CharEnumField(ReminderStatus, max_length=_NAME, default=ReminderStatus.SCHEDULED)
     status_reason = fields.CharField(max_length=1_000, null=True)
     error_code = fields.IntField(null=True)

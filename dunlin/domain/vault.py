@@ -1,5 +1,6 @@
 """The seam for secrets at rest."""
 
+import hashlib
 from typing import Protocol
 
 from dunlin.domain.carrier import Credentials
@@ -14,7 +15,16 @@ class Vault(Protocol):
         """Return what was sealed for this organization, or raise `BrokenSeal`."""
         ...
 
+    def is_newest(self, sealed: bytes) -> bool:
+        """Return whether it was sealed with the key that seals now."""
+        ...
+
 
 class BrokenSeal(Exception):
     def __str__(self) -> str:
         return "stored credentials cannot be opened: sealed for another organization, or with a key that is not set"
+
+
+def key_id(key: bytes) -> bytes:
+    """Return the 4 bytes that name a key beside what it has sealed or hashed. They tell nothing of it."""
+    return hashlib.sha256(b"dunlin key id" + key).digest()[:4]

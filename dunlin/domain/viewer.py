@@ -13,10 +13,12 @@ from tortoise.queryset import QuerySet
 from dunlin.domain.choices import Permission
 from dunlin.domain.errors import Forbidden, not_found
 from dunlin.domain.tables import Organization, Token
+from dunlin.domain.vault import key_id
 
 M = TypeVar("M", bound=Model)
 
 _PREFIX = "dunlin_"
+PREFIX_LENGTH = 12  # characters that stay readable; the rest holds 226 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Viewer:
         query = query.filter(organization__account_id=self.account_id)
         return query if self.organization_id is None else query.filter(organization_id=self.organization_id)
 
+    def tokens(self) -> QuerySet[Token]:
+        """Return the query of the tokens that an ADMIN may see: of one organization only its own."""
+        visible = Token.filter(account_id=self.account_id)
+        return visible if self.organization_id is None else visible.filter(organization_id=self.organization_id)
+
     async def organization(self, organization_id: int, *path: str) -> Organization:
         """Return the organization, or refuse with NOT_FOUND, alike for a foreign and for an unknown one."""
         found = await self.organizations().get_or_none(id=organization_id)
@@ -73,25 +80,60 @@ async def issue_token(
     key: bytes,
 ) -> str:
     """Store a new token and return its secret, which can be read only now."""
-    secret = _PREFIX + secrets.token_urlsafe(32)
-    await Token.create(
+    secret, _ = await store_token(
         account_id=account_id,
         organization_id=organization_id,
         name=name,
-        digest=digest(secret, key),
-        permissions=sorted(permissions),
+        permissions=permissions,
         expires_at=expires_at,
+        key=key,
     )
     return secret
 
 
-async def viewer_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Viewer | None:
-    """Return the viewer that a token stands for; None if it is unknown or has expired."""
+async def store_token(
+    *,
+    account_id: int,
+    organization_id: int | None,
+    name: str,
+    permissions: frozenset[Permission],
+    expires_at: datetime | None,
+    key: bytes,
+) -> tuple[str, Token]:
+    """Store a new token and return its secret, which can be read only now, with its row."""
+    secret = _PREFIX + secrets.token_urlsafe(32)
+    token = await Token.create(
+        account_id=account_id,
+        organization_id=organization_id,
+        name=name,
+        prefix=secret[:PREFIX_LENGTH],
+        digest=digest(secret, key),
+        key_id=key_id(key).hex(),
+        permissions=sorted(permissions),
+        expires_at=expires_at,
+    )
+    return secret, token
+
+
+def _is_in_force(token: Token, now: datetime) -> bool:
+    return token.revoked_at is None and (token.expires_at is None or token.expires_at > now)
+
+
+async def token_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Token | None:
+    """Return the token of a secret; None if it is unknown, revoked or has expired."""
     if not secret.startswith(_PREFIX):
         return None
     token = await Token.get_or_none(digest__in=[digest(secret, key) for key in keys])
-    if token is None or (token.expires_at is not None and token.expires_at <= now):
-        return None
+    return token if token is not None and _is_in_force(token, now) else None
+
+
+async def viewer_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Viewer | None:
+    """Return the viewer that a secret stands for; None if its token is unknown, revoked or has expired."""
+    token = await token_of(secret, keys, now)
+    return None if token is None else viewer_by(token)
+
+
+def viewer_by(token: Token) -> Viewer:
     return Viewer(
         token_id=token.id,
         name=token.name,

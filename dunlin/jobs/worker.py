@@ -16,6 +16,7 @@ from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.jobs.deliverer import Deliverer
+from dunlin.jobs.price_keeper import PriceKeeper
 from dunlin.runtime.bell import DELIVER_JOB, PLAN_JOB, QUEUE, decode_job, encode_job
 from dunlin.runtime.logs import set_up_logs
 from dunlin.runtime.settings import Settings
@@ -47,7 +48,8 @@ class WorkerProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         delivering = asyncio.create_task(self._deliverer.run())
-        others = [asyncio.create_task(self._listen()), asyncio.create_task(self._sweep())]
+        keeper = PriceKeeper(self._services)
+        others = [asyncio.create_task(part) for part in (self._listen(), self._sweep(), keeper.run())]
         stopping = asyncio.create_task(self._stopping.wait())
         log.info("worker ready")
         await asyncio.wait({delivering, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)

@@ -3,7 +3,6 @@
 A sealed value is: version (1 byte), key id (4 bytes), nonce (12 bytes), ciphertext with tag.
 """
 
-import hashlib
 import json
 import secrets
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from dunlin.domain.carrier import Credentials
-from dunlin.domain.vault import BrokenSeal
+from dunlin.domain.vault import BrokenSeal, key_id
 
 _VERSION = b"\x01"
 _KEY_ID, _NONCE = 4, 12
@@ -22,8 +21,8 @@ class AesVault:
     """The first key encrypts, all decrypt."""
 
     def __init__(self, keys: tuple[bytes, ...]) -> None:
-        self._keys = {_key_id(key): AESGCM(key) for key in keys}
-        self._newest = _key_id(keys[0])
+        self._keys = {key_id(key): AESGCM(key) for key in keys}
+        self._newest = key_id(keys[0])
 
     def seal(self, credentials: Credentials, *, organization_id: int) -> bytes:
         nonce = secrets.token_bytes(_NONCE)
@@ -32,8 +31,8 @@ class AesVault:
         return _VERSION + self._newest + nonce + cipher
 
     def open(self, sealed: bytes, *, organization_id: int) -> Credentials:
-        key_id, rest = sealed[1 : 1 + _KEY_ID], sealed[1 + _KEY_ID :]
-        key = self._keys.get(key_id)
+        named, rest = sealed[1 : 1 + _KEY_ID], sealed[1 + _KEY_ID :]
+        key = self._keys.get(named)
         if sealed[:1] != _VERSION or key is None:
             raise BrokenSeal
         try:
@@ -42,9 +41,8 @@ class AesVault:
             raise BrokenSeal from error
         return Credentials(**json.loads(plain))
 
-
-def _key_id(key: bytes) -> bytes:
-    return hashlib.sha256(b"dunlin key id" + key).digest()[:_KEY_ID]
+    def is_newest(self, sealed: bytes) -> bool:
+        return sealed[: 1 + _KEY_ID] == _VERSION + self._newest
 
 
 def _bound_to(organization_id: int) -> bytes:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from dunlin.domain.choices import Weekday
 from tests.client import Socket, acknowledged
 from tests.flow.embedded_run import EmbeddedRun, embedded_run
-from tests.flow.walk import CLOSE_WINDOW, DISCONNECT, ORGANIZATIONS, WATCH, Walker, a_walker
+from tests.flow.walk import CLOSE_WINDOW, DISCONNECT, ORGANIZATIONS, PRICES, WATCH, Walker, a_walker
 
 WAY = ["SCHEDULED", "SENDING", "SENT", "DELIVERED"]
 SOON_S = 10
@@ -71,6 +71,20 @@ async def test_the_main_job_from_connecting_to_disconnecting(run: EmbeddedRun, h
                for step in cycle["steps"]}  # fmt: skip
     assert methods == {"NONE"}
     assert len((await http.get(run.outbox)).json()["messages"]) == 1
+
+
+async def test_prices_of_the_countries_in_use_are_known_soon_after_connecting(
+    run: EmbeddedRun, http: httpx.AsyncClient
+) -> None:
+    walker = await a_walker(http, run.token, place=0)
+    await walker.connect()
+
+    async with asyncio.timeout(SOON_S):
+        while True:
+            found = (await walker.call(PRICES, id=walker.organization_id))["organization"]
+            prices = {price["country"] for price in found["integration"]["pricing"]["prices"]}
+            if {found["country"], "US"} <= prices:  # the demo's first customers have American test numbers
+                return
 
 
 async def test_reminders_go_out_although_every_redis_key_is_deleted_again_and_again(

@@ -34,6 +34,11 @@ subscription ($id: ID!, $after: String) { deliveryStatus(organizationId: $id, af
   status cursor reminder { id to text }
 } }
 """
+PRICES = """
+query ($id: ID!) { organization(id: $id) { country integration(kind: SMS) { pricing {
+  prices { country pricePerSegment { amount currency } }
+} } } }
+"""
 DISCONNECT = """
 mutation ($id: ID!) { disconnectIntegration(input: { organizationId: $id, kind: SMS, confirmed: true }) {
   integration { status } impact { steps cases reminders } userErrors { code message }

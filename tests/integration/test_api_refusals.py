@@ -13,7 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 from dunlin.api.ids import encode_id
 from dunlin.api.schema import schema
 from dunlin.domain.choices import Permission
-from dunlin.domain.tables import Account, CaseStep, CollectionStep
+from dunlin.domain.tables import Account, CaseStep, CollectionStep, Token
 from dunlin.runtime.wiring import Services
 from tests.build import (
     ALL_PERMISSIONS,
@@ -88,9 +88,17 @@ GOOD: dict[str, JSON] = {
     },
     "removeStep": {"stepId": "$step"},
     "editCaseStep": {"caseStepId": "$caseStep", "communicationMethod": "NONE"},
+    "createToken": {
+        "organizationId": "$organization",
+        "name": "Bookkeeping",
+        "permissions": ["READ"],
+    },
+    "revokeToken": {"tokenId": "$own token"},
 }
-NEEDS = dict.fromkeys(GOOD, Permission.CONFIGURE) | dict.fromkeys(
-    ("openCollectionCases", "editCaseStep"), Permission.COLLECT
+NEEDS = (
+    dict.fromkeys(GOOD, Permission.CONFIGURE)
+    | dict.fromkeys(("openCollectionCases", "editCaseStep"), Permission.COLLECT)
+    | dict.fromkeys(("createToken", "revokeToken"), Permission.ADMIN)
 )
 Ids = dict[str, str]
 
@@ -103,10 +111,12 @@ async def ids(services: Services) -> Ids:
     bare = await an_organization(account, name="Bare")
     beside = await a_cycle(bare)
     await open_one(services, cycle, a_new_case("INV-0", customer="C-0"))
+    token = await a_token(services, account)
     foreign, foreign_cycle = await a_collecting_organization(services, await an_account("Other"), name="Foreign")
     await open_one(services, foreign_cycle)
+    await a_token(services, foreign)
     return {
-        "$token": await a_token(services, account),
+        "$token": token,
         "$account": str(account.id),
         "$organization": encode_id("Organization", organization.id),
         "$bare": encode_id("Organization", bare.id),
@@ -119,6 +129,9 @@ async def ids(services: Services) -> Ids:
         "$foreign organization": encode_id("Organization", foreign.id),
         "$foreign cycle": encode_id("CollectionCycle", foreign_cycle.id),
         "$foreign step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=foreign_cycle.id)).id),
+        "$own token": encode_id("ApiToken", (await Token.get(account_id=account.id)).id),
+        "$foreign token": encode_id("ApiToken", (await Token.get(account_id=foreign.account_id)).id),
+        "$unknown token": encode_id("ApiToken", 999_999),
         "$unknown organization": encode_id("Organization", 999_999),
         "$unknown cycle": encode_id("CollectionCycle", 999_999),
         "$unknown step": encode_id("CollectionStep", 999_999),

@@ -1,6 +1,6 @@
 import pytest
 
-from dunlin.domain.rules.phone import mask, normalize
+from dunlin.domain.rules.phone import country_of, mask, normalize
 
 NUMBERS = {
     "a number in E.164 stays as it is": ("+32470123456", "BE", "+32470123456"),
@@ -51,3 +51,21 @@ MASKS = {
 @pytest.mark.parametrize(("number", "shown"), MASKS.values(), ids=MASKS.keys())
 def test_a_number_is_shown_by_its_country_and_two_digits(number: str, shown: str) -> None:
     assert mask(number) == shown
+
+
+COUNTRIES = {
+    "Belgium": ("+32470123456", "BE"),
+    "Estonia": ("+37251234567", "EE"),
+    "the United States": ("+12025550123", "US"),
+    "Jamaica, which shares +1": ("+18765550123", "JM"),
+    "Jersey, which shares +44": ("+441534123456", "JE"),
+    "a number reserved for fiction": ("+447700900001", "GB"),
+    "a range of +1 that is not in use": ("+11234567890", None),
+    "a network of no country": ("+882161234567", None),
+    "no number": ("none", None),
+}
+
+
+@pytest.mark.parametrize(("number", "country"), COUNTRIES.values(), ids=COUNTRIES.keys())
+def test_a_number_tells_its_country_where_it_can_be_known(number: str, country: str | None) -> None:
+    assert country_of(number) == country

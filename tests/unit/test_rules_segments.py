@@ -7,7 +7,7 @@ GSM_7, UCS_2 = SmsEncoding.GSM_7, SmsEncoding.UCS_2
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 FLAG = "\U0001f1ea\U0001f1ea"
 
-# Agrees with Twilio's calculator, version 1.2.0, but for the flag, which that one keeps whole (3 segments).
+# Agrees with Twilio's calculator, version 1.2.0.
 TABLE = {
     "160 letters fit one segment": ("A" * 160, GSM_7, 1),
     "161 letters need two": ("A" * 161, GSM_7, 2),
@@ -42,7 +42,13 @@ TABLE = {
     "nothing counts as one": ("", GSM_7, 1),
     "1600 letters need eleven": ("A" * 1600, GSM_7, 11),
     "1600 Cyrillic letters need 24": ("ж" * 1600, UCS_2, 24),
-    "a flag may be split": ("A" * 65 + FLAG + "A" * 65, UCS_2, 2),
+    "a flag is not split over two segments": ("A" * 65 + FLAG + "A" * 65, UCS_2, 3),
+    "the second half of one flag and the first of the next may part": ("A" * 63 + FLAG * 17, UCS_2, 2),
+    "a family is not split over two segments": ("A" * 60 + FAMILY + "A" * 60, UCS_2, 3),
+    "a skin tone stays with its hand": ("A" * 65 + "\U0001f44b\U0001f3fd" + "A" * 65, UCS_2, 3),
+    "an accent stays with its letter": ("ж" * 66 + "x\u0301" + "ж" * 66, UCS_2, 3),
+    "a line end of two characters may be split": ("ж" * 66 + "\r\n" + "ж" * 66, UCS_2, 2),
+    "what is longer than a segment is split": ("x" + "\u0301" * 133, UCS_2, 2),
 }
 
 

@@ -56,6 +56,13 @@ def test_after_a_rotation_the_new_key_seals() -> None:
         AesVault((OLD,)).open(sealed, organization_id=7)
 
 
+def test_a_vault_knows_what_its_newest_key_has_sealed() -> None:
+    assert VAULT.is_newest(SEALED)
+    assert AesVault((NEW, OLD)).is_newest(SEALED)
+    assert not AesVault((OLD, NEW)).is_newest(SEALED)
+    assert not AesVault((OLD,)).is_newest(b"")
+
+
 def test_a_key_that_is_no_longer_set_leaves_the_seal_closed() -> None:
     with pytest.raises(BrokenSeal, match="with a key that is not set"):
         AesVault((FOREIGN,)).open(SEALED, organization_id=7)

@@ -26,7 +26,7 @@ _describe(
         "READ": "See organizations, cycles, cases and reminders; phone numbers and e-mail addresses are masked.",
         "CONFIGURE": "Connect and disconnect integrations, and edit collection cycles.",
         "COLLECT": "Open and handle cases, and see phone numbers and e-mail addresses in full.",
-        "ADMIN": "Manage the account itself.",
+        "ADMIN": "Manage the account itself: its API tokens.",
     },
 )
 _describe(

@@ -12,6 +12,7 @@ from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
 from dunlin.api.types import case, cycle, reminder
 from dunlin.api.types.enums import IntegrationCategory
 from dunlin.api.types.node import Node
+from dunlin.api.types.price import SmsPricing, load_pricing
 from dunlin.domain import tables
 from dunlin.domain.actions.disconnect_integration import impact_of
 from dunlin.domain.choices import (
@@ -110,6 +111,10 @@ class Integration(Node):
     async def sender(self, info: Info) -> str | None:
         connection = await self._connection(info)
         return connection.sender if connection else None
+
+    @strawberry.field(description="What its messages cost; null for kinds that cost nothing per message.")
+    async def pricing(self, info: Info) -> SmsPricing | None:
+        return await load_pricing(info, self.row.organization_id) if self.row.kind is IntegrationKind.SMS else None
 
     @strawberry.field(description="What disconnecting now would do. Read it before asking a person to confirm.")
     async def disconnect_impact(self) -> DisconnectImpact:

@@ -14,9 +14,9 @@ from dunlin.api.errors import bad_input
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.live import read_events
 from dunlin.api.pages import Connection, Edge, Order, PageInfo, Window, edges_of, read_page
-from dunlin.api.scalars import LanguageCode
+from dunlin.api.scalars import CurrencyCode, LanguageCode
 from dunlin.api.types import case, organization
-from dunlin.api.types.node import Node
+from dunlin.api.types.node import Money, Node
 from dunlin.domain import tables
 from dunlin.domain.choices import CommunicationMethod, Permission, SmsEncoding
 from dunlin.domain.reminder_status import ReminderStatus
@@ -87,6 +87,10 @@ class Reminder(Node):
     provider_message_id: str | None = strawberry.field(description="The carrier's id of the message.")
     encoding: SmsEncoding | None = strawberry.field(description="How an SMS is encoded.")
     segments: int | None = strawberry.field(description="Into how many billed parts an SMS is cut.")
+    estimated_cost: Money | None = strawberry.field(
+        description="Its segments times the price of the number's country when it was planned; null if that was not "
+        "known then. What networks add is not in it."
+    )
     scheduled_for: datetime = strawberry.field(description="When it goes out, at the earliest.")
     sent_at: datetime | None = strawberry.field(description="When the carrier had it.")
     delivered_at: datetime | None = strawberry.field(description="When it arrived.")
@@ -107,6 +111,7 @@ class Reminder(Node):
             provider_message_id=row.provider_message_id,
             encoding=row.encoding,
             segments=row.segments,
+            estimated_cost=_cost(row),
             scheduled_for=row.scheduled_for,
             sent_at=row.sent_at,
             delivered_at=row.delivered_at,
@@ -128,6 +133,12 @@ class Reminder(Node):
     @strawberry.field(description="Every change of its status, in order.")
     async def events(self, info: Info) -> list[DeliveryStatusEvent]:
         return [DeliveryStatusEvent.of(row) for row in await info.context.loaders.events.load(self.row.id)]
+
+
+def _cost(row: tables.Reminder) -> Money | None:
+    if row.estimated_cost is None or row.estimated_cost_currency is None:
+        return None
+    return Money(amount=row.estimated_cost, currency=CurrencyCode(row.estimated_cost_currency))
 
 
 @strawberry.input(description="Which reminders to list; all conditions hold together.")

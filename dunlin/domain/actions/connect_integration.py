@@ -15,6 +15,7 @@ from dunlin.domain.carrier import (
 )
 from dunlin.domain.choices import IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
 from dunlin.domain.errors import ProblemCode, refuse
+from dunlin.domain.price_list import fetch_anew
 from dunlin.domain.store import Store, Transaction
 from dunlin.domain.tables import Connection, Integration
 from dunlin.domain.vault import Vault
@@ -75,6 +76,7 @@ async def connect_integration(
         locked.connected_at = now
         locked.attention_reason = None
         await locked.save()
+        await fetch_anew(transaction, organization.id, now)
         transaction.reminders_due = True  # those that waited for good credentials
         return locked
 

@@ -2,7 +2,7 @@
 
 from dunlin.domain.choices import IntegrationKind
 from dunlin.domain.rules.schedule import SendWindow
-from dunlin.domain.tables import DeliverySequence, Integration, Organization
+from dunlin.domain.tables import DeliverySequence, Integration, Organization, SmsPrice
 
 
 async def create_organization(
@@ -20,6 +20,7 @@ async def create_organization(
         window_days=sorted(window.days),
     )
     await DeliverySequence.create(organization_id=organization.id)
+    await SmsPrice.create(organization_id=organization.id, country=country)
     for kind in IntegrationKind:
         await Integration.create(organization_id=organization.id, kind=kind)
     return organization

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 from dunlin.domain.choices import Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
+from dunlin.domain.price_list import use_countries
 from dunlin.domain.rules.case_input import NewCase, check_cases, normalized
+from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.schedule import SendWindow, starts_at, step_dates, window_of
 from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import CollectionCase, CollectionCycle, CollectionStep, Organization
@@ -38,6 +40,7 @@ async def open_cases(
     if problems := check_cases(cases, organization.country):
         raise Refusal(problems)
     checked = [normalized(case, organization.country) for case in cases]
+    countries = {country_of(case.customer.phone) for case in checked if case.customer.phone is not None}
 
     async def open_new(transaction: Transaction) -> list[CollectionCase]:
         await hold_integrations(transaction, organization.id)  # or a disconnect could miss the steps copied here
@@ -48,6 +51,7 @@ async def open_cases(
         new = [case for case in checked if case.external_reference not in known]
         if new:
             await _insert(transaction, organization, cycle, steps, new, now)
+            await use_countries(transaction, [(organization.id, country) for country in countries if country], now)
             transaction.plans_due = True
             known = await _by_reference(organization.id, references)
         return [known[reference] for reference in references]

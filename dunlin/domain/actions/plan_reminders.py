@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.choices import CommunicationMethod, IntegrationStatus
+from dunlin.domain.price_list import prices_of, use_countries
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
+from dunlin.domain.rules.price import Cost, estimate
 from dunlin.domain.rules.schedule import days_late, window_of
 from dunlin.domain.rules.texts import Filling
 from dunlin.domain.store import Change, Store, Transaction
@@ -107,6 +110,7 @@ def _decide(due: _Due, now: datetime) -> Remind | Skip:
 async def _remind(transaction: Transaction, reminders: Sequence[tuple[_Due, Remind]], now: datetime) -> None:
     if not reminders:
         return
+    costs = await _estimates(transaction, reminders, now)
     created = await transaction.rows(
         _INSERT_REMINDERS,
         *zip(
@@ -123,8 +127,10 @@ async def _remind(transaction: Transaction, reminders: Sequence[tuple[_Due, Remi
                     remind.encoded.encoding.value,
                     remind.encoded.segments,
                     remind.scheduled_for,
+                    cost.amount if cost else None,
+                    cost.currency if cost else None,
                 )
-                for due, remind in reminders
+                for (due, remind), cost in zip(reminders, costs, strict=True)
             ),
             strict=True,
         ),
@@ -137,6 +143,21 @@ async def _remind(transaction: Transaction, reminders: Sequence[tuple[_Due, Remi
         "UPDATE case_step SET state = 'DONE' WHERE id = ANY($1)", [due.case_step_id for due, _ in reminders]
     )
     transaction.reminders_due = True
+
+
+async def _estimates(
+    transaction: Transaction, reminders: Sequence[tuple[_Due, Remind]], now: datetime
+) -> list[Cost | None]:
+    """Return what each reminder will cost as far as that is known, and have the prices that are missing fetched."""
+    countries = [(due.organization_id, country_of(remind.to)) for due, remind in reminders]
+    listed = await prices_of({organization_id for organization_id, _ in countries})
+    prices = {(row.organization_id, row.country): row.price for row in listed}
+    missing = {(organization_id, country) for organization_id, country in countries if country} - prices.keys()
+    await use_countries(transaction, missing, now)
+    return [
+        estimate(prices.get((organization_id, country)), remind.encoded.segments) if country else None
+        for (organization_id, country), (_, remind) in zip(countries, reminders, strict=True)
+    ]
 
 
 async def _skip(transaction: Transaction, skips: Sequence[tuple[_Due, Skip]]) -> None:
@@ -201,10 +222,10 @@ LEFT JOIN integration i ON i.organization_id = c.organization_id AND i.kind = s.
 
 _INSERT_REMINDERS = """
 INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, language, encoding,
-  segments, scheduled_for, created_at, status, resend_number, fence, tries)
-SELECT t.*, $12::timestamptz, 'SCHEDULED', 0, 0, 0
+  segments, scheduled_for, estimated_cost, estimated_cost_currency, created_at, status, resend_number, fence, tries)
+SELECT t.*, $14::timestamptz, 'SCHEDULED', 0, 0, 0
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::text[], $10::int[], $11::timestamptz[]) AS t
+            $9::text[], $10::int[], $11::timestamptz[], $12::numeric[], $13::text[]) AS t
 ON CONFLICT (case_step_id, resend_number) DO NOTHING
 RETURNING id, organization_id, case_id
 """

@@ -26,3 +26,22 @@ def mask(number: str) -> str:
     except phonenumbers.NumberParseException:
         return "***"
     return f"+{code} *** ** {number[-2:]}"
+
+
+# Shared by countries whose prices differ much, so that the most likely one would be a guess.
+_SHARED = frozenset({1, 7})
+
+
+def country_of(number: str) -> str | None:
+    """Return the country (ISO 3166-1 alpha-2) that `number` (E.164) belongs to; None if that cannot be told.
+
+    A number of a range that is not in use belongs to the main country of its calling code.
+    """
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return None
+    country, code = phonenumbers.region_code_for_number(parsed), parsed.country_code
+    if country is None and code is not None and code not in _SHARED:
+        country = phonenumbers.region_code_for_country_code(code)
+    return country if country is not None and country.isalpha() and country != "ZZ" else None

@@ -1,5 +1,7 @@
 """How a text is encoded and how many billed parts it becomes (3GPP TS 23.038 and 23.040)."""
 
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dunlin.domain.choices import SmsEncoding
@@ -22,14 +24,13 @@ def encode(text: str) -> Encoded:
     """Return encoding and segments of `text`, which should be in Unicode's composed form (NFC)."""
     offending = tuple(dict.fromkeys(c for c in text if c not in _GSM_7 and c not in _GSM_7_EXTENSION))
     if offending:
-        units = [2 if ord(character) > 0xFFFF else 1 for character in text]
-        return Encoded(SmsEncoding.UCS_2, _pack(units, alone=70, joined=67), offending)
+        return Encoded(SmsEncoding.UCS_2, _pack(_units(text, joined=67), alone=70, joined=67), offending)
     septets = [2 if character in _GSM_7_EXTENSION else 1 for character in text]
     return Encoded(SmsEncoding.GSM_7, _pack(septets, alone=160, joined=153), ())
 
 
 def _pack(sizes: list[int], *, alone: int, joined: int) -> int:
-    """Count the parts; a character of two units is never split over two of them."""
+    """Count the parts; nothing that has one size here is split over two of them."""
     if sum(sizes) <= alone:
         return 1
     parts, room = 1, joined
@@ -38,3 +39,41 @@ def _pack(sizes: list[int], *, alone: int, joined: int) -> int:
             parts, room = parts + 1, joined
         room -= size
     return parts
+
+
+def _units(text: str, *, joined: int) -> list[int]:
+    """Return the UTF-16 units of each cluster; one that fits no part counts character by character."""
+    sizes: list[int] = []
+    for cluster in _clusters(text):
+        units = [2 if ord(character) > 0xFFFF else 1 for character in cluster]
+        sizes += [sum(units)] if sum(units) <= joined else units
+    return sizes
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """Cut `text` into what a reader sees as one character: UAX #29, as far as it occurs in composed text."""
+    cluster = ""
+    for character in text:
+        if cluster and not _continues(cluster, character):
+            yield cluster
+            cluster = ""
+        cluster += character
+    if cluster:
+        yield cluster
+
+
+_JOINER = "\u200d"
+
+
+def _continues(cluster: str, character: str) -> bool:
+    if character in ("\u200c", _JOINER) or unicodedata.category(character).startswith("M"):
+        return True
+    if "\U0001f3fb" <= character <= "\U0001f3ff" or "\U000e0020" <= character <= "\U000e007f":
+        return True  # a skin tone, a letter of a regional flag
+    if cluster.endswith(_JOINER):
+        return unicodedata.category(character).startswith("S")
+    return _is_flag_half(cluster) and _is_flag_half(character)
+
+
+def _is_flag_half(cluster: str) -> bool:
+    return len(cluster) == 1 and "\U0001f1e6" <= cluster <= "\U0001f1ff"

@@ -58,11 +58,12 @@ def check_sms_texts(texts: list[tuple[str, str]]) -> list[Problem]:
         if language in [earlier for earlier, _ in texts[:place]]:
             problem = Problem(ProblemCode.DUPLICATE, f"There are two texts in {language}.", ("language",))
             problems += under([problem], "smsTexts", str(place))
-        problems += under(_check_sms_text(text), "smsTexts", str(place))
+        problems += under(check_sms_text(text), "smsTexts", str(place))
     return problems
 
 
-def _check_sms_text(text: str) -> list[Problem]:
+def check_sms_text(text: str) -> list[Problem]:
+    """Check one text; an unknown placeholder is the only problem of a text that can be read."""
     path = ("text",)
     if not text.strip():
         return [Problem(ProblemCode.REQUIRED, "A text may not be empty.", path)]
