@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from tortoise.exceptions import DBConnectionError
 
 from dunlin.domain.choices import Permission
 from dunlin.domain.errors import Refusal
@@ -32,6 +33,8 @@ def _settings() -> Iterator[Settings]:
             yield with_embedded(read_settings(), stack)
     except BadSettings as error:
         raise click.ClickException(f"These settings cannot be used:\n{error}") from error
+    except (ConnectionError, DBConnectionError) as error:
+        raise click.ClickException("The database at DUNLIN_DATABASE_URL does not answer.") from error
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
