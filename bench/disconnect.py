@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 from tortoise.transactions import in_transaction
 
-from bench.world import BenchOrganization, a_case, a_connected_organization, open_bench_cases
+from bench.world import BENCH, BenchOrganization, a_case, a_connected_organization, open_bench_cases
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.choices import IntegrationKind, Permission
 from dunlin.domain.rules.case_input import MAX_CASES
@@ -39,7 +39,7 @@ async def dunlin_seconds(services: Services, count: int) -> float:
     began = time.perf_counter()
     await disconnect_integration(
         services.store,
-        Viewer(0, "bench", organization.account_id, None, frozenset(Permission), None),
+        Viewer(BENCH, organization.account_id, None, frozenset(Permission), None),
         organization_id=organization.organization_id,
         kind=IntegrationKind.SMS,
         confirmed=True,

@@ -11,11 +11,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from dunlin.domain.actions.create_organization import create_organization
+from dunlin.domain.actions.create_organization import store_organization
 from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.actions.plan_reminders import plan_reminders
+from dunlin.domain.audit import Actor
 from dunlin.domain.carrier import Credentials
-from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationStatus, Permission, Weekday
+from dunlin.domain.choices import ActorKind, CaseOrigin, CommunicationMethod, IntegrationStatus, Permission, Weekday
 from dunlin.domain.rules.case_input import MAX_CASES, NewCase, NewCustomer
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.tables import Account, CollectionCycle, CollectionStep, Connection, Integration, StepTexts
@@ -84,12 +85,15 @@ async def schedule_reminders(services: Services, count: int) -> None:
         pass
 
 
+BENCH = Actor(ActorKind.COMMAND_LINE, "bench", "bench", None)
+
+
 async def open_bench_cases(
     services: Services, organization: BenchOrganization, cases: list[NewCase], now: datetime
 ) -> None:
     await open_cases(
         services.store,
-        Viewer(0, "bench", organization.account_id, None, frozenset(Permission), None),
+        Viewer(BENCH, organization.account_id, None, frozenset(Permission), None),
         organization_id=organization.organization_id,
         cycle_id=organization.cycle_id,
         cases=cases,
@@ -100,7 +104,7 @@ async def open_bench_cases(
 async def a_connected_organization(services: Services) -> BenchOrganization:
     """Put in an organization with SMS connected and a cycle of one step that is due at once."""
     account = await Account.create(name="Bench")
-    organization = await create_organization(
+    organization = await store_organization(
         account_id=account.id,
         name="Bench",
         country="BE",

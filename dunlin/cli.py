@@ -1,9 +1,10 @@
-"""The command line: `dunlin dev`, `api`, `worker`, `sandbox`, `migrate`, `schema`, `token ...`, `keys ...`."""
+"""The command line: `dunlin dev`, `api`, `worker`, `sandbox`, `migrate`, `schema`, `account ...`, `organization ...`,
+`token ...`, `keys ...`."""
 
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,24 @@ def _settings() -> Iterator[Settings]:
         raise click.ClickException(f"These settings cannot be used:\n{error}") from error
     except (ConnectionError, DBConnectionError) as error:
         raise click.ClickException("The database at DUNLIN_DATABASE_URL does not answer.") from error
+
+
+@contextlib.contextmanager
+def _operating() -> Iterator[Settings]:
+    """Yield settings for a command that changes or shows what is stored; say in a sentence what is refused."""
+    from dunlin.runtime.operator import NoSuchOwner
+
+    with _settings() as settings:
+        try:
+            yield settings
+        except (NoSuchOwner, Refusal) as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _print_table(lines: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -110,13 +129,95 @@ def schema() -> None:
 
 
 @main.group()
+def account() -> None:
+    """Create accounts: each owns organizations of its own."""
+
+
+@account.command("create")
+@click.argument("name")
+def create_account(name: str) -> None:
+    """Create an account and print its id."""
+    from dunlin.runtime.organizations import create_account as create
+
+    with _operating() as settings:
+        made = asyncio.run(create(settings, name))
+    click.echo(f"{made.name} is account {made.id}.")
+
+
+@main.group()
+def organization() -> None:
+    """Create, list, rename and close organizations."""
+
+
+_ACCOUNT = click.option("--account", help="The account's name; may be left out where there is only one.")
+
+
+@organization.command("create")
+@_ACCOUNT
+@click.option("--country", required=True, help="ISO 3166-1, such as BE: national phone numbers are read as of it.")
+@click.option("--time-zone", required=True, help="IANA name, such as Europe/Brussels.")
+@click.option("--language", required=True, help="The default language, such as nl or fr-BE.")
+@click.argument("name")
+def create_organization(account: str | None, country: str, time_zone: str, language: str, name: str) -> None:
+    """Create an organization, nothing connected, reminders allowed Monday to Saturday from 8 to 20."""
+    from dunlin.domain.rules.organization_input import NewOrganization
+    from dunlin.runtime.organizations import create_by_hand
+
+    with _operating() as settings:
+        made = asyncio.run(create_by_hand(settings, account, NewOrganization(name, country, time_zone, language)))
+    click.echo(f"{made.name} is organization {made.id}.")
+
+
+@organization.command("list")
+def list_organizations() -> None:
+    """Print all organizations, also closed ones, with their accounts."""
+    from dunlin.runtime.organizations import organization_lines
+
+    with _operating() as settings:
+        _print_table(asyncio.run(organization_lines(settings)))
+
+
+@organization.command("rename")
+@_ACCOUNT
+@click.argument("name")
+@click.argument("new_name")
+def rename_organization(account: str | None, name: str, new_name: str) -> None:
+    """Rename an organization. Texts that are planned already keep the former name."""
+    from dunlin.runtime.organizations import rename_by_hand
+
+    with _operating() as settings:
+        renamed = asyncio.run(rename_by_hand(settings, account, name, new_name))
+    click.echo(f"{name} is {renamed.name} now.")
+
+
+@organization.command("close")
+@_ACCOUNT
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.argument("name")
+def close_organization(account: str | None, yes: bool, name: str) -> None:
+    """Close an organization for good: everything is disconnected, every open case ends. It can still be read."""
+    from dunlin.runtime.organizations import close_by_hand
+
+    if not yes:
+        click.confirm(f"Close {name}, cancel what is scheduled and end its open cases, for good?", abort=True)
+    with _operating() as settings:
+        asyncio.run(close_by_hand(settings, account, name, datetime.now(UTC)))
+    click.echo(f"{name} is closed. Nothing more goes out for it.")
+
+
+@main.group()
 def token() -> None:
     """Make, list and revoke API tokens."""
 
 
 @token.command("create")
-@click.option("--account", help="The account's name; may be left out where there is only one.")
-@click.option("--organization", help="Only this organization of the account, by its name.")
+@_ACCOUNT
+@click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    help="Only this organization of the account, by its name. May be given several times.",
+)
 @click.option(
     "--permission",
     "permissions",
@@ -127,33 +228,24 @@ def token() -> None:
 @click.option("--name", default="command line", show_default=True, help="What the token is for.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is in force.")
 def create_token(
-    account: str | None, organization: str | None, permissions: tuple[str, ...], name: str, days: int
+    account: str | None, organizations: tuple[str, ...], permissions: tuple[str, ...], name: str, days: int
 ) -> None:
     """Make an API token and print it. It cannot be shown again."""
-    from dunlin.runtime.tokens import NoSuchOwner, make_token
+    from dunlin.runtime.tokens import make_token
 
     wanted = frozenset(Permission(permission) for permission in permissions or ("READ",))
-    with _settings() as settings:
-        try:
-            click.echo(asyncio.run(make_token(settings, account, organization, name, wanted, days, datetime.now(UTC))))
-        except (NoSuchOwner, Refusal) as error:
-            raise click.ClickException(str(error)) from error
+    with _operating() as settings:
+        click.echo(asyncio.run(make_token(settings, account, organizations, name, wanted, days, datetime.now(UTC))))
 
 
 @token.command("list")
 @click.option("--account", help="Only this account's, by its name.")
 def list_tokens(account: str | None) -> None:
     """Print all tokens, without their secrets. KEY is old where a token hangs on a key that is not the first."""
-    from dunlin.runtime.tokens import NoSuchOwner, token_lines
+    from dunlin.runtime.tokens import token_lines
 
-    with _settings() as settings:
-        try:
-            lines = asyncio.run(token_lines(settings, account))
-        except NoSuchOwner as error:
-            raise click.ClickException(str(error)) from error
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    with _operating() as settings:
+        _print_table(asyncio.run(token_lines(settings, account)))
 
 
 @token.command("revoke")
@@ -162,7 +254,7 @@ def revoke_token(id_or_prefix: str) -> None:
     """Put a token out of force, for good. ID_OR_PREFIX is as `dunlin token list` shows it."""
     from dunlin.runtime.tokens import NoSuchToken, revoke_by_hand
 
-    with _settings() as settings:
+    with _operating() as settings:
         try:
             revoked = asyncio.run(revoke_by_hand(settings, id_or_prefix, datetime.now(UTC)))
         except NoSuchToken as error:

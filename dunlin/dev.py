@@ -95,7 +95,7 @@ async def _ensure_token(account: Account, file: Path, keys: tuple[bytes, ...]) -
         return
     secret = await issue_token(
         account_id=account.id,
-        organization_id=None,
+        organization_ids=None,
         name="embedded run",
         permissions=frozenset(Permission),
         expires_at=None,

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from dunlin.domain.actions.connect_integration import connect_integration
-from dunlin.domain.actions.create_organization import create_organization
+from dunlin.domain.actions.create_organization import store_organization
 from dunlin.domain.actions.open_cases import open_cases
-from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationKind, Permission, Weekday
+from dunlin.domain.audit import Actor
+from dunlin.domain.choices import ActorKind, CaseOrigin, CommunicationMethod, IntegrationKind, Permission, Weekday
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.store import rows
@@ -46,7 +47,7 @@ async def an_organization(
     window: SendWindow = ALL_DAY,
 ) -> Organization:
     owner = account or await an_account()
-    return await create_organization(
+    return await store_organization(
         account_id=owner.id,
         name=name,
         country=country,
@@ -87,10 +88,9 @@ def a_viewer(
     """A viewer of a whole account, given as itself or by one of its organizations; or of one organization only."""
     account_id = account.account_id if isinstance(account, Organization) else account.id
     return Viewer(
-        token_id=1,
-        name="Tester",
+        actor=Actor(ActorKind.TOKEN, "1", "Tester", "192.0.2.1"),
         account_id=account_id,
-        organization_id=only,
+        organization_ids=None if only is None else frozenset({only}),
         permissions=permissions,
         expires_at=None,
     )
@@ -106,7 +106,7 @@ async def a_token(
 ) -> str:
     return await issue_token(
         account_id=account.account_id if isinstance(account, Organization) else account.id,
-        organization_id=only,
+        organization_ids=None if only is None else [only],
         name="Tester",
         permissions=permissions,
         expires_at=expires_at,

@@ -22,6 +22,7 @@ class Context:
     services: Services
     hub: EventHub
     current_viewer: Viewer | None = None
+    address: str | None = None
     connection_params: dict[str, object] | None = None
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     loaders: Loaders = field(default_factory=Loaders)
@@ -38,7 +39,7 @@ class Context:
         return self.viewer
 
     def for_operation(self) -> "Context":
-        return Context(self.services, self.hub, self.current_viewer)
+        return Context(self.services, self.hub, self.current_viewer, self.address)
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -9,7 +9,7 @@ import orjson
 import structlog
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -40,6 +40,11 @@ def error_response(status: int, code: ErrorCode, message: str, headers: Mapping[
     """Return a request error in GraphQL's shape, without `data`."""
     body = {"errors": [{"message": message, "extensions": {"code": code.value}}]}
     return JSONResponse(body, status_code=status, headers=headers)
+
+
+def address_of(connection: HTTPConnection) -> str | None:
+    """Return the client's network address: behind a trusted proxy, the one that the proxy names."""
+    return connection.client.host if connection.client else None
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -128,7 +133,8 @@ class Endpoint(GraphQL[Context, None]):
 
     async def _answer(self, request: Request) -> Response:
         try:
-            viewer = await viewer_of_header(request.headers.get("authorization"), self._keys, self._uses)
+            header = request.headers.get("authorization")
+            viewer = await viewer_of_header(header, address_of(request), self._keys, self._uses)
         except (OSError, DBConnectionError):
             message = "The database does not answer. Nothing has been done; try again."
             return error_response(503, ErrorCode.UNAVAILABLE, message, {"Retry-After": "5"})
@@ -147,11 +153,11 @@ class Endpoint(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         viewer = request.state.viewer if isinstance(request, Request) else None
-        return Context(self._services, self._hub, viewer)
+        return Context(self._services, self._hub, viewer, address=address_of(request))
 
     async def viewer_of(self, context: Context) -> Viewer | None:
         """Return the viewer of a socket's connection_init, as long as the token is in force."""
-        return await viewer_of_params(context.connection_params, self._keys, self._uses)
+        return await viewer_of_params(context.connection_params, context.address, self._keys, self._uses)
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         context.current_viewer = await self.viewer_of(context)

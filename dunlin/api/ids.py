@@ -25,6 +25,11 @@ def encode_id(type_name: str, row_id: int) -> ID:
     return ID(base64.b64encode(f"{type_name}:{row_id}".encode()).decode())
 
 
+def actor_id(kind: str, identity: str) -> ID:
+    """Return the id of somebody who acts. It is no node: nothing can be asked for by it."""
+    return ID(base64.b64encode(f"Viewer:{kind}:{identity}".encode()).decode())
+
+
 def decode_any(text: str) -> tuple[str, int] | None:
     """Return type name and number, or None if `text` is no id."""
     try:

@@ -12,20 +12,19 @@ from dunlin.api.inputs import (
     DisconnectIntegrationInput,
     EditStepInput,
     OpenCollectionCasesInput,
-    UpdateSendingPolicyInput,
 )
+from dunlin.api.organization_mutations import OrganizationMutation
 from dunlin.api.settle import ERRORS, row_id, settled
 from dunlin.api.token_mutations import TokenMutation
 from dunlin.api.types.case import CollectionCase
 from dunlin.api.types.cycle import CollectionStep
 from dunlin.api.types.node import UserError, user_errors
-from dunlin.api.types.organization import DisconnectImpact, Integration, Organization
+from dunlin.api.types.organization import DisconnectImpact, Integration
 from dunlin.domain import tables
 from dunlin.domain.actions.connect_integration import connect_integration
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.edit_step import edit_step
 from dunlin.domain.actions.open_cases import open_cases
-from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.errors import Refusal
 from dunlin.domain.rules.impact import Impact
@@ -52,14 +51,8 @@ class OpenCollectionCasesPayload:
     user_errors: list[UserError] = strawberry.field(description=ERRORS)
 
 
-@strawberry.type(description="What became of a change of the organization itself.")
-class OrganizationPayload:
-    organization: Organization | None = strawberry.field(description="The organization as it is now.")
-    user_errors: list[UserError] = strawberry.field(description=ERRORS)
-
-
 @strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
-class Mutation(CycleMutation, TokenMutation):
+class Mutation(CycleMutation, OrganizationMutation, TokenMutation):
     @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
     async def connect_integration(
         self,
@@ -114,17 +107,6 @@ class Mutation(CycleMutation, TokenMutation):
             return OpenCollectionCasesPayload(cases=None, user_errors=user_errors(outcome))
         return OpenCollectionCasesPayload(cases=[CollectionCase.of(row) for row in outcome], user_errors=[])
 
-    @strawberry.mutation(description="Change when an organization's reminders may leave.")
-    async def update_sending_policy(
-        self,
-        info: Info,
-        input: Annotated[UpdateSendingPolicyInput, strawberry.argument(description="The new window.")],  # noqa: A002
-    ) -> OrganizationPayload:
-        outcome = await settled(info, _update_policy(info, input))
-        if isinstance(outcome, Refusal):
-            return OrganizationPayload(organization=None, user_errors=user_errors(outcome))
-        return OrganizationPayload(organization=Organization.of(outcome), user_errors=[])
-
 
 async def _connect(info: Info, given: ConnectIntegrationInput) -> tables.Integration:
     services = info.context.services
@@ -172,17 +154,5 @@ async def _open(info: Info, given: OpenCollectionCasesInput) -> list[tables.Coll
         organization_id=row_id("Organization", given.organization_id, "organizationId"),
         cycle_id=row_id("CollectionCycle", given.cycle_id, "cycleId"),
         cases=[case.case() for case in given.cases],
-        now=datetime.now(UTC),
-    )
-
-
-async def _update_policy(info: Info, given: UpdateSendingPolicyInput) -> tables.Organization:
-    return await update_sending_policy(
-        info.context.services.store,
-        info.context.viewer,
-        organization_id=row_id("Organization", given.organization_id, "organizationId"),
-        start=given.window_start,
-        end=given.window_end,
-        days=given.days,
         now=datetime.now(UTC),
     )

@@ -7,12 +7,13 @@ import strawberry
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from dunlin.api.admin_queries import AdminQuery
 from dunlin.api.context import Info
 from dunlin.api.errors import bad_input, not_found
-from dunlin.api.ids import decode_any, decode_id, encode_id
+from dunlin.api.ids import actor_id, decode_any, decode_id
 from dunlin.api.pages import MAX_PAGE, After, Before, Connection, First, Last, Order, Window, connection_of, read_page
 from dunlin.api.preview import PreviewSmsInput, SmsPreview, read_preview
-from dunlin.api.token_queries import TokenQuery
+from dunlin.api.types.audit import AuditEntry
 from dunlin.api.types.case import CaseStep, CollectionCase, Customer
 from dunlin.api.types.cycle import CollectionCycle, CollectionStep
 from dunlin.api.types.node import Node
@@ -26,22 +27,23 @@ from dunlin.domain.viewer import Viewer as DomainViewer
 _ORDER = Order("organizations")
 
 
-@strawberry.type(description="Who is asking: the bearer of the token.")
+@strawberry.type(description="Who is asking: the bearer of a token, or a person who has signed in.")
 class Viewer:
-    id: strawberry.ID = strawberry.field(description="The token's id.")
-    name: str = strawberry.field(description="The token's name.")
-    permissions: list[Permission] = strawberry.field(description="What it allows.")
+    id: strawberry.ID = strawberry.field(description="Stays the same as long as the token or the person does.")
+    name: str = strawberry.field(description="The name of the token or the person.")
+    permissions: list[Permission] = strawberry.field(description="What the viewer may do.")
 
     @classmethod
     def of(cls, viewer: DomainViewer) -> Self:
         permissions = [permission for permission in Permission if viewer.may(permission)]
-        return cls(id=encode_id("Viewer", viewer.token_id), name=viewer.name, permissions=permissions)
+        return cls(id=actor_id(viewer.actor.kind, viewer.actor.id), name=viewer.actor.name, permissions=permissions)
 
 
 def _shapes(may_see: bool) -> dict[str, tuple[type[Model], Callable[[Any], Node]]]:
     """Every type with an id: its table and how its row is shown."""
     return {
         "ApiToken": (tables.Token, ApiToken.of),
+        "AuditEntry": (tables.AuditEntry, AuditEntry.of),
         "Organization": (tables.Organization, Organization.of),
         "Integration": (tables.Integration, Integration.of),
         "CollectionCycle": (tables.CollectionCycle, CollectionCycle.of),
@@ -60,6 +62,8 @@ def _scope(viewer: DomainViewer, table: type[Model]) -> QuerySet[Any]:
         return viewer.organizations()
     if table is tables.Token:
         return viewer.tokens() if viewer.may(Permission.ADMIN) else tables.Token.filter(id__in=[])
+    if table is tables.AuditEntry:
+        return viewer.audit_trail() if viewer.may(Permission.ADMIN) else tables.AuditEntry.filter(id__in=[])
     return viewer.visible(table.all())
 
 
@@ -78,7 +82,7 @@ async def _find_nodes(info: Info, ids: list[strawberry.ID]) -> list[Node | None]
 
 
 @strawberry.type(description="What can be read.")
-class Query(TokenQuery):
+class Query(AdminQuery):
     @strawberry.field(description="One object by its global id; null if there is none that the viewer may see.")
     async def node(
         self,

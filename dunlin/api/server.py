@@ -37,6 +37,7 @@ async def serve(settings: Settings) -> None:
                 ws_max_size=_LARGEST_FRAME,
                 ws_per_message_deflate=False,
                 timeout_graceful_shutdown=_LONGEST_GOODBYE_S,
+                forwarded_allow_ips=settings.trusted_proxies,
                 log_config=None,
                 access_log=False,
                 server_header=False,

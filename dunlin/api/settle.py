@@ -23,9 +23,9 @@ async def settled(info: Info, work: Awaitable[T]) -> T | Refusal:
         info.context.loaders = Loaders()  # what is shown afterwards is read anew
 
 
-def row_id(type_name: str, text: str, field: str) -> int:
+def row_id(type_name: str, text: str, *path: str) -> int:
     """Return the row that an id of the input stands for, or refuse with INVALID under the field's path."""
     try:
         return decode_id(type_name, text)
     except MalformedId as error:
-        raise refuse(ProblemCode.INVALID, str(error), field) from error
+        raise refuse(ProblemCode.INVALID, str(error), *path) from error

@@ -21,9 +21,9 @@ from dunlin.domain.rules.token_input import MAX_DAYS
 class CreateTokenInput:
     name: str = strawberry.field(description="What it is for: 1 to 200 characters.")
     permissions: list[Permission] = strawberry.field(description="What it allows: at least one.")
-    organization_id: strawberry.ID | None = strawberry.field(
+    organization_ids: list[strawberry.ID] | None = strawberry.field(
         default=None,
-        description="The only organization it opens. Without: the whole account, if your own token opens that.",
+        description="The organizations that it opens, at least one. Without: the whole account, if you may see that.",
     )
     days: int = strawberry.field(default=365, description=f"How long it is in force, 1 to {MAX_DAYS} days.")
 
@@ -78,10 +78,10 @@ class TokenMutation:
 
 
 async def _create(info: Info, given: CreateTokenInput) -> tuple[str, tables.Token]:
-    organization_id = given.organization_id
     return await create_token(
+        info.context.services.store,
         info.context.viewer,
-        organization_id=None if organization_id is None else row_id("Organization", organization_id, "organizationId"),
+        organization_ids=_organizations(given.organization_ids),
         name=given.name,
         permissions=given.permissions,
         days=given.days,
@@ -92,5 +92,14 @@ async def _create(info: Info, given: CreateTokenInput) -> tuple[str, tables.Toke
 
 async def _revoke(info: Info, given: RevokeTokenInput) -> tables.Token:
     return await revoke_token(
-        info.context.viewer, token_id=row_id("ApiToken", given.token_id, "tokenId"), now=datetime.now(UTC)
+        info.context.services.store,
+        info.context.viewer,
+        token_id=row_id("ApiToken", given.token_id, "tokenId"),
+        now=datetime.now(UTC),
     )
+
+
+def _organizations(ids: list[strawberry.ID] | None) -> list[int] | None:
+    if ids is None:
+        return None
+    return [row_id("Organization", text, "organizationIds", str(place)) for place, text in enumerate(ids)]

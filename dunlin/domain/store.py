@@ -1,8 +1,9 @@
 """The unit of work: one transaction, its delivery events as its last statements, the doorbell after commit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -10,6 +11,9 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
+from dunlin.domain.audit import Act, Actor, differences
+from dunlin.domain.choices import AuditAction
+from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.reminder_status import ReminderStatus
 
 T = TypeVar("T")
@@ -42,10 +46,20 @@ class Bell(Protocol):
 
 
 async def hold_integrations(transaction: "Transaction", organization_id: int) -> None:
-    """Keep an organization's integrations as they are until commit: the first lock of whoever touches its steps."""
+    """Keep an organization's integrations as they are until commit: the first lock of whoever touches its steps.
+
+    Refuses with WRONG_STATE if the organization is closed; it cannot be closed before commit then.
+    """
     await transaction.rows(
         "SELECT id FROM integration WHERE organization_id = $1 ORDER BY id FOR SHARE", organization_id
     )
+    await require_open(transaction, organization_id)
+
+
+async def require_open(transaction: "Transaction", organization_id: int) -> None:
+    """Refuse with WRONG_STATE if the organization is closed. The caller holds its integrations."""
+    if await transaction.rows("SELECT 1 FROM organization WHERE id = $1 AND closed_at IS NOT NULL", organization_id):
+        raise refuse(ProblemCode.WRONG_STATE, "The organization is closed: it can be read, and nothing else.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +75,23 @@ class Change:
     error_code: int | None = None
 
 
+class Doer(Protocol):
+    """Who an act is told of."""
+
+    @property
+    def account_id(self) -> int: ...
+
+    @property
+    def actor(self) -> Actor: ...
+
+
 class Transaction:
     """What an action may do between begin and commit."""
 
     def __init__(self, connection: BaseDBAsyncClient) -> None:
         self._connection = connection
         self._changes: list[Change] = []
+        self._acts: list[Act] = []
         self.plans_due = False
         self.reminders_due = False
 
@@ -76,6 +101,25 @@ class Transaction:
 
     def record(self, changes: Sequence[Change]) -> None:
         self._changes.extend(changes)
+
+    def audit(
+        self,
+        doer: Doer,
+        action: AuditAction,
+        subject: tuple[str, int],
+        *,
+        organization_id: int | None,
+        before: Mapping[str, object] | None = None,
+        after: Mapping[str, object] | None = None,
+    ) -> None:
+        """Tell the audit trail what `doer` did to `subject`, a type of the schema and its row. Never give secrets."""
+        changed = differences(before or {}, after or {})
+        type_name, row_id = subject
+        self._acts.append(Act(doer.account_id, organization_id, doer.actor, action, f"{type_name}:{row_id}", changed))
+
+    async def append_acts(self) -> None:
+        if self._acts:
+            await self.rows(_APPEND_ACTS, *zip(*(_act_columns(act) for act in self._acts), strict=True))
 
     @property
     def announced(self) -> set[int]:
@@ -97,6 +141,20 @@ class Transaction:
         await self.rows(_APPEND_EVENTS, *zip(*(_columns(change) for change in self._changes), strict=True))
 
 
+def _act_columns(act: Act) -> tuple[object, ...]:
+    return (
+        act.account_id,
+        act.organization_id,
+        act.actor.kind.value,
+        act.actor.id,
+        act.actor.name,
+        act.actor.address,
+        act.action.value,
+        act.subject,
+        json.dumps([asdict(difference) for difference in act.differences]),
+    )
+
+
 def _columns(change: Change) -> tuple[object, ...]:
     return (
         change.organization_id,
@@ -111,6 +169,16 @@ def _columns(change: Change) -> tuple[object, ...]:
 
 _TRIES = 3
 _TRY_AGAIN = {"40001", "40P01"}  # serialization failure, deadlock detected
+
+_APPEND_ACTS = """
+INSERT INTO audit_entry (account_id, organization_id, actor_kind, actor_id, actor_name, address, action, subject,
+  changes, occurred_at)
+SELECT t.account_id, t.organization_id, t.actor_kind, t.actor_id, t.actor_name, t.address, t.action, t.subject,
+  t.changes::jsonb, now()
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::text[])
+  AS t(account_id, organization_id, actor_kind, actor_id, actor_name, address, action, subject, changes)
+"""
 
 _APPEND_EVENTS = """
 WITH new AS (
@@ -157,6 +225,7 @@ class Store:
         async with in_transaction() as connection:
             transaction = Transaction(connection)
             result = await work(transaction)
+            await transaction.append_acts()
             await transaction.append_events()
         if transaction.plans_due:
             await self._bell.wake_planner()

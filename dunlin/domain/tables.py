@@ -11,6 +11,8 @@ from tortoise.models import Model
 
 from dunlin.domain.carrier import SenderKind
 from dunlin.domain.choices import (
+    ActorKind,
+    AuditAction,
     CaseClosedReason,
     CaseOrigin,
     CaseState,
@@ -38,7 +40,7 @@ class Account(Model):
 
 
 class Token(Model):
-    """An API token. Only its keyed hash is stored; without `organization` it opens the whole account.
+    """An API token. Only its keyed hash is stored; without `organization_ids` it opens the whole account.
 
     `prefix` is how the secret begins, to name the token by; `key_id` names the key of the hash.
     """
@@ -46,10 +48,7 @@ class Token(Model):
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("dunlin.Account", on_delete=OnDelete.RESTRICT)
     account_id: int
-    organization: ForeignKeyRelation["Organization"] | None = fields.ForeignKeyField(
-        "dunlin.Organization", on_delete=OnDelete.RESTRICT, null=True
-    )
-    organization_id: int | None
+    organization_ids = fields.JSONField[list[int] | None](null=True)  # ascending
     name = fields.CharField(max_length=200)
     prefix = fields.CharField(max_length=12)
     digest = fields.CharField(max_length=64, unique=True)  # hexadecimal
@@ -78,9 +77,38 @@ class Organization(Model):
     window_days = fields.JSONField[list[str]]()
     last_case_number = fields.IntField(default=0)
     created_at = fields.DatetimeField(auto_now_add=True)
+    closed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "organization"
+
+
+class AuditEntry(Model):
+    """One thing that somebody did. Never changed; without `organization` it concerns the account itself.
+
+    `subject` is the type and row of what was changed, e.g. "CollectionStep:12". `changes` are the fields that are
+    different now, as text, each with `field`, `before` and `after`; never a secret.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    account: ForeignKeyRelation[Account] = fields.ForeignKeyField("dunlin.Account", on_delete=OnDelete.RESTRICT)
+    account_id: int
+    organization: ForeignKeyRelation[Organization] | None = fields.ForeignKeyField(
+        "dunlin.Organization", on_delete=OnDelete.RESTRICT, null=True
+    )
+    organization_id: int | None
+    occurred_at = fields.DatetimeField()
+    actor_kind = fields.CharEnumField(ActorKind, max_length=_NAME)
+    actor_id = fields.CharField(max_length=255)
+    actor_name = fields.CharField(max_length=200)
+    address = fields.CharField(max_length=255, null=True)
+    action = fields.CharEnumField(AuditAction, max_length=_NAME, description="What was done.")  # grows: not listed
+    subject = fields.CharField(max_length=64)
+    changes = fields.JSONField[list[dict[str, str | None]]]()
+
+    class Meta:
+        table = "audit_entry"
+        indexes = (Index(fields=("account_id", "id")), Index(fields=("organization_id", "id")))
 
 
 class OfOrganization(Model):

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -10,9 +11,10 @@ from typing import TypeVar
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from dunlin.domain.choices import Permission
+from dunlin.domain.audit import Actor
+from dunlin.domain.choices import ActorKind, Permission
 from dunlin.domain.errors import Forbidden, not_found
-from dunlin.domain.tables import Organization, Token
+from dunlin.domain.tables import AuditEntry, Organization, Token
 from dunlin.domain.vault import key_id
 
 M = TypeVar("M", bound=Model)
@@ -23,12 +25,11 @@ PREFIX_LENGTH = 12  # characters that stay readable; the rest holds 226 bits
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The bearer of a token: of a whole account, or of one organization of it."""
+    """Who asks: for a whole account, or for some organizations of it."""
 
-    token_id: int
-    name: str
+    actor: Actor
     account_id: int
-    organization_id: int | None
+    organization_ids: frozenset[int] | None
     permissions: frozenset[Permission]
     expires_at: datetime | None
 
@@ -42,17 +43,24 @@ class Viewer:
     def organizations(self) -> QuerySet[Organization]:
         """Return the query of all organizations that this viewer may see."""
         visible = Organization.filter(account_id=self.account_id)
-        return visible if self.organization_id is None else visible.filter(id=self.organization_id)
+        return visible if self.organization_ids is None else visible.filter(id__in=self.organization_ids)
 
     def visible(self, query: QuerySet[M]) -> QuerySet[M]:
         """Narrow a query of any organization's rows to those that this viewer may see."""
         query = query.filter(organization__account_id=self.account_id)
-        return query if self.organization_id is None else query.filter(organization_id=self.organization_id)
+        return query if self.organization_ids is None else query.filter(organization_id__in=self.organization_ids)
 
     def tokens(self) -> QuerySet[Token]:
-        """Return the query of the tokens that an ADMIN may see: of one organization only its own."""
+        """Return the query of the tokens that an ADMIN may see: those that open nothing that is not theirs."""
         visible = Token.filter(account_id=self.account_id)
-        return visible if self.organization_id is None else visible.filter(organization_id=self.organization_id)
+        if self.organization_ids is None:
+            return visible
+        return visible.filter(organization_ids__contained_by=sorted(self.organization_ids))
+
+    def audit_trail(self) -> QuerySet[AuditEntry]:
+        """Return the query of what an ADMIN may see of the audit trail."""
+        visible = AuditEntry.filter(account_id=self.account_id)
+        return visible if self.organization_ids is None else visible.filter(organization_id__in=self.organization_ids)
 
     async def organization(self, organization_id: int, *path: str) -> Organization:
         """Return the organization, or refuse with NOT_FOUND, alike for a foreign and for an unknown one."""
@@ -73,7 +81,7 @@ def digest(secret: str, key: bytes) -> str:
 async def issue_token(
     *,
     account_id: int,
-    organization_id: int | None,
+    organization_ids: Collection[int] | None,
     name: str,
     permissions: frozenset[Permission],
     expires_at: datetime | None,
@@ -82,7 +90,7 @@ async def issue_token(
     """Store a new token and return its secret, which can be read only now."""
     secret, _ = await store_token(
         account_id=account_id,
-        organization_id=organization_id,
+        organization_ids=organization_ids,
         name=name,
         permissions=permissions,
         expires_at=expires_at,
@@ -94,7 +102,7 @@ async def issue_token(
 async def store_token(
     *,
     account_id: int,
-    organization_id: int | None,
+    organization_ids: Collection[int] | None,
     name: str,
     permissions: frozenset[Permission],
     expires_at: datetime | None,
@@ -104,7 +112,7 @@ async def store_token(
     secret = _PREFIX + secrets.token_urlsafe(32)
     token = await Token.create(
         account_id=account_id,
-        organization_id=organization_id,
+        organization_ids=None if organization_ids is None else sorted(organization_ids),
         name=name,
         prefix=secret[:PREFIX_LENGTH],
         digest=digest(secret, key),
@@ -130,15 +138,15 @@ async def token_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Token
 async def viewer_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Viewer | None:
     """Return the viewer that a secret stands for; None if its token is unknown, revoked or has expired."""
     token = await token_of(secret, keys, now)
-    return None if token is None else viewer_by(token)
+    return None if token is None else viewer_by(token, None)
 
 
-def viewer_by(token: Token) -> Viewer:
+def viewer_by(token: Token, address: str | None) -> Viewer:
+    """Return the bearer of a token that is in force, who asks from `address`."""
     return Viewer(
-        token_id=token.id,
-        name=token.name,
+        actor=Actor(ActorKind.TOKEN, str(token.id), token.name, address),
         account_id=token.account_id,
-        organization_id=token.organization_id,
+        organization_ids=None if token.organization_ids is None else frozenset(token.organization_ids),
         permissions=frozenset(Permission(name) for name in token.permissions),
         expires_at=token.expires_at,
     )

@@ -1,6 +1,7 @@
 """Settings: environment variables with the prefix DUNLIN_, read once at the start of a process."""
 
 import base64
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -49,6 +50,16 @@ def _secret_keys(value: object) -> object:
     return keys
 
 
+def _networks(value: str) -> str:
+    parts = [part.strip() for part in value.split(",")]
+    try:
+        for part in parts:
+            ip_network(part)
+    except ValueError:
+        raise ValueError("should be network addresses, separated by commas, such as 10.0.0.5,192.168.0.0/16") from None
+    return ",".join(parts)
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -64,6 +75,7 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[bytes, ...], NoDecode, BeforeValidator(_secret_keys)] = Field(default=(), repr=False)
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = "127.0.0.1"
     var: Path = Path("var")
     twilio_account_sid: str | None = None
     twilio_auth_token: str | None = Field(default=None, repr=False)

@@ -1,29 +1,29 @@
-"""One API process that is told of servers that are not there."""
+"""One API process, with the settings that it is given."""
 
 import asyncio
+import base64
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
-import pytest_asyncio
 
+from dunlin.api.ids import encode_id
+from dunlin.domain.tables import AuditEntry
+from dunlin.runtime.wiring import Services
+from tests.build import a_token, an_organization
+from tests.client import mutate, problems
 from tests.flow.embedded_run import two_free_ports
 
 
-@pytest_asyncio.fixture
-async def address() -> AsyncIterator[str]:
-    """An API process whose database and Redis do not answer."""
-    port, nobody = two_free_ports(), two_free_ports()
+@asynccontextmanager
+async def an_api_process(**settings: str) -> AsyncIterator[str]:
+    """Run an API process and yield its address."""
+    port = two_free_ports()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dunlin", "api"),
-        env={
-            **os.environ,
-            "DUNLIN_PORT": str(port),
-            "DUNLIN_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{nobody}/nothing",
-            "DUNLIN_REDIS_URL": f"redis://127.0.0.1:{nobody + 1}",
-            "DUNLIN_SECRET_KEYS": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
-        },
+        env={**os.environ, "DUNLIN_PORT": str(port), **{f"DUNLIN_{name}": value for name, value in settings.items()}},
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
@@ -43,8 +43,14 @@ async def answer_of(http: httpx.AsyncClient) -> httpx.Response:
                 pass
 
 
-async def test_an_api_without_its_database_lives_but_is_not_ready_and_says_so(address: str) -> None:
-    async with httpx.AsyncClient(base_url=address, timeout=10) as http:
+async def test_an_api_without_its_database_lives_but_is_not_ready_and_says_so() -> None:
+    nobody = two_free_ports()
+    away = {
+        "DATABASE_URL": f"postgresql://nobody@127.0.0.1:{nobody}/nothing",
+        "REDIS_URL": f"redis://127.0.0.1:{nobody + 1}",
+        "SECRET_KEYS": base64.b64encode(b"k" * 32).decode(),
+    }
+    async with an_api_process(**away) as address, httpx.AsyncClient(base_url=address, timeout=10) as http:
         assert (await answer_of(http)).status_code == 200
         assert (await http.get("/readyz")).status_code == 503
         headers = {"Authorization": "Bearer dunlin_anything"}
@@ -52,3 +58,22 @@ async def test_an_api_without_its_database_lives_but_is_not_ready_and_says_so(ad
 
     assert refused.status_code == 503
     assert refused.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+
+
+async def test_a_proxy_that_is_not_trusted_cannot_say_where_a_request_comes_from(services: Services) -> None:
+    organization = await an_organization()
+    token = await a_token(services, organization)
+    given = {"organizationId": encode_id("Organization", organization.id), "name": "Another"}
+    settings = {
+        "DATABASE_URL": str(services.settings.database_url),
+        "REDIS_URL": str(services.settings.redis_url),
+        "SECRET_KEYS": base64.b64encode(services.settings.secret_keys[0]).decode(),
+        "TRUSTED_PROXIES": "192.0.2.0/24",
+    }
+    async with an_api_process(**settings) as address, httpx.AsyncClient(base_url=address, timeout=10) as http:
+        await answer_of(http)
+        http.headers["X-Forwarded-For"] = "203.0.113.7"
+
+        assert problems(await mutate(http, token, "renameOrganization", "", given)) == []
+
+    assert (await AuditEntry.get()).address == "127.0.0.1"

@@ -89,16 +89,25 @@ GOOD: dict[str, JSON] = {
     "removeStep": {"stepId": "$step"},
     "editCaseStep": {"caseStepId": "$caseStep", "communicationMethod": "NONE"},
     "createToken": {
-        "organizationId": "$organization",
+        "organizationIds": ["$organization"],
         "name": "Bookkeeping",
         "permissions": ["READ"],
     },
     "revokeToken": {"tokenId": "$own token"},
+    "createOrganization": {
+        "name": "Gasworks",
+        "country": "NL",
+        "timeZone": "Europe/Amsterdam",
+        "defaultLanguage": "nl",
+    },
+    "renameOrganization": {"organizationId": "$organization", "name": "Water and Gas"},
+    "closeOrganization": {"organizationId": "$organization", "confirmed": True},
 }
 NEEDS = (
     dict.fromkeys(GOOD, Permission.CONFIGURE)
     | dict.fromkeys(("openCollectionCases", "editCaseStep"), Permission.COLLECT)
     | dict.fromkeys(("createToken", "revokeToken"), Permission.ADMIN)
+    | dict.fromkeys(("createOrganization", "renameOrganization", "closeOrganization"), Permission.ADMIN)
 )
 Ids = dict[str, str]
 
@@ -139,11 +148,12 @@ async def ids(services: Services) -> Ids:
 
 
 def filled(mutation: str, ids: Ids, **changed: object) -> JSON:
-    given: JSON = {
-        field: ids.get(value, value) if isinstance(value, str) else value
-        for field, value in {**GOOD[mutation], **changed}.items()
-    }
-    return given
+    def fill(value: object) -> object:
+        if isinstance(value, list):
+            return [fill(one) for one in value]
+        return ids.get(value, value) if isinstance(value, str) else value
+
+    return {field: fill(value) for field, value in {**GOOD[mutation], **changed}.items()}
 
 
 def document_of(mutation: str) -> str:

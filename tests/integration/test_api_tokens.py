@@ -10,13 +10,14 @@ from dunlin.api.ids import encode_id
 from dunlin.domain.choices import Permission
 from dunlin.domain.tables import Account, Organization, Token
 from dunlin.domain.vault import key_id
+from dunlin.domain.viewer import issue_token
 from dunlin.runtime.wiring import Services
 from tests.build import ALL_PERMISSIONS, a_token, an_account, an_organization, everything_stored
 from tests.client import JSON, ask, error_codes, graphql, mutate, problems
 
 READ, ADMIN = Permission.READ, Permission.ADMIN
-TOKEN = "id name prefix permissions organization { name } createdAt expiresAt lastUsedAt revokedAt"
-LIST = "{ tokens { nodes { name organization { name } revokedAt } } }"
+TOKEN = "id name prefix permissions organizations { name } createdAt expiresAt lastUsedAt revokedAt"
+LIST = "{ tokens { nodes { name organizations { name } revokedAt } } }"
 GOOD: JSON = {"name": "Bookkeeping", "permissions": ["READ"]}
 
 
@@ -46,7 +47,7 @@ async def test_a_new_token_is_shown_once_and_opens(http: httpx.AsyncClient, toke
     secret, made = payload["secret"], payload["token"]
     assert secret.startswith("dunlin_")
     assert (made["name"], made["prefix"], made["permissions"]) == ("Bookkeeping", secret[:12], ["READ", "COLLECT"])
-    assert (made["organization"], made["lastUsedAt"], made["revokedAt"]) == (None, None, None)
+    assert (made["organizations"], made["lastUsedAt"], made["revokedAt"]) == (None, None, None)
     lasting = datetime.fromisoformat(made["expiresAt"]) - datetime.fromisoformat(made["createdAt"])
     assert abs(lasting - timedelta(days=30)) < timedelta(minutes=1)
     data = await ask(http, secret, "{ viewer { name permissions } }")
@@ -60,14 +61,47 @@ async def test_the_secret_is_stored_nowhere(http: httpx.AsyncClient, token: str)
     assert secret[12:] not in str(await everything_stored())
 
 
+async def a_token_of(services: Services, account: Account, *organizations: Organization) -> str:
+    return await issue_token(
+        account_id=account.id,
+        organization_ids=[organization.id for organization in organizations],
+        name="Some",
+        permissions=ALL_PERMISSIONS,
+        expires_at=None,
+        key=services.settings.secret_keys[0],
+    )
+
+
+async def test_a_token_of_several_organizations_opens_these_and_makes_tokens_of_these_only(
+    http: httpx.AsyncClient, account: Account, organization: Organization, token: str
+) -> None:
+    gas, beside = await an_organization(account, name="Gas"), await an_organization(account, name="Beside")
+    both = [encode_id("Organization", one.id) for one in (gas, organization)]
+
+    made = await create(http, token, organizationIds=both, permissions=["READ", "ADMIN"])
+    narrower = await create(http, made["secret"], organizationIds=both[:1])
+    wider = await create(http, made["secret"], organizationIds=[*both, encode_id("Organization", beside.id)])
+    listed = await ask(http, made["secret"], LIST)
+
+    assert made["token"]["organizations"] == [{"name": "Waterworks"}, {"name": "Gas"}]
+    data = await ask(http, made["secret"], "{ organizations { nodes { name } } }")
+    assert data["organizations"]["nodes"] == [{"name": "Waterworks"}, {"name": "Gas"}]
+    assert problems(narrower) == []
+    assert problems(wider) == [("NOT_FOUND", "organizationIds.2")]
+    assert [node["organizations"] for node in listed["tokens"]["nodes"]] == [
+        [{"name": "Waterworks"}, {"name": "Gas"}],
+        [{"name": "Gas"}],
+    ]
+
+
 async def test_a_token_of_one_organization_opens_that_one(
     http: httpx.AsyncClient, account: Account, organization: Organization, token: str
 ) -> None:
     await an_organization(account, name="Beside")
 
-    payload = await create(http, token, organizationId=encode_id("Organization", organization.id))
+    payload = await create(http, token, organizationIds=[encode_id("Organization", organization.id)])
 
-    assert payload["token"]["organization"] == {"name": "Waterworks"}
+    assert payload["token"]["organizations"] == [{"name": "Waterworks"}]
     data = await ask(http, payload["secret"], "{ organizations { nodes { name } } }")
     assert data["organizations"]["nodes"] == [{"name": "Waterworks"}]
 
@@ -78,6 +112,8 @@ async def test_a_token_of_one_organization_opens_that_one(
         pytest.param({"name": " "}, [("INVALID", "name")], id="empty-name"),
         pytest.param({"name": "x" * 201}, [("INVALID", "name")], id="endless-name"),
         pytest.param({"permissions": []}, [("REQUIRED", "permissions")], id="no-permission"),
+        pytest.param({"organizationIds": []}, [("REQUIRED", "organizationIds")], id="no-organization"),
+        pytest.param({"organizationIds": ["x"]}, [("INVALID", "organizationIds.0")], id="malformed-organization"),
         pytest.param({"days": 0}, [("INVALID", "days")], id="no-day"),
         pytest.param({"days": 3651}, [("INVALID", "days")], id="too-many-days"),
         pytest.param(
@@ -105,8 +141,8 @@ async def test_a_bad_token_is_refused_and_nothing_is_stored(
 @pytest.mark.parametrize(
     ("named", "expected"),
     [
-        pytest.param(None, [("REQUIRED", "organizationId")], id="the-whole-account"),
-        pytest.param("Beside", [("NOT_FOUND", "organizationId")], id="another-of-the-account"),
+        pytest.param(None, [("REQUIRED", "organizationIds")], id="the-whole-account"),
+        pytest.param("Beside", [("NOT_FOUND", "organizationIds.0")], id="another-of-the-account"),
         pytest.param("Waterworks", [], id="its-own"),
     ],
 )
@@ -120,7 +156,7 @@ async def test_an_admin_of_one_organization_makes_tokens_of_that_one_only(
 ) -> None:
     await an_organization(account, name="Beside")
     limited = await a_token(services, account, only=organization.id)
-    given = {"organizationId": encode_id("Organization", (await Organization.get(name=named)).id)} if named else {}
+    given = {"organizationIds": [encode_id("Organization", (await Organization.get(name=named)).id)]} if named else {}
 
     payload = await create(http, limited, **given)
 
@@ -134,13 +170,13 @@ async def test_an_admin_of_one_organization_sees_and_revokes_that_one_s_tokens_o
     limited = await a_token(services, account, only=organization.id)
     beside = await an_organization(account, name="Beside")
     await a_token(services, account, only=beside.id)
-    out_of_reach = await Token.exclude(organization_id=organization.id).all() + [
-        await Token.get(organization_id__isnull=True)
-    ]
+    await a_token_of(services, account, organization, beside)
+    out_of_reach = [row for row in await Token.all() if row.organization_ids != [organization.id]]
+    assert len(out_of_reach) == 3
 
     data = await ask(http, limited, LIST)
 
-    assert [node["organization"] for node in data["tokens"]["nodes"]] == [{"name": "Waterworks"}]
+    assert [node["organizations"] for node in data["tokens"]["nodes"]] == [[{"name": "Waterworks"}]]
     for row in out_of_reach:
         given = {"tokenId": encode_id("ApiToken", row.id)}
         assert problems(await mutate(http, limited, "revokeToken", "", given)) == [("NOT_FOUND", "tokenId")]
@@ -153,16 +189,16 @@ async def test_an_admin_lists_the_tokens_of_the_account_also_revoked_and_expired
     http: httpx.AsyncClient, services: Services, account: Account, organization: Organization, token: str
 ) -> None:
     await a_token(services, account, expires_at=datetime.now(UTC) - timedelta(days=1))
-    made = await create(http, token, organizationId=encode_id("Organization", organization.id))
+    made = await create(http, token, organizationIds=[encode_id("Organization", organization.id)])
     await mutate(http, token, "revokeToken", "", {"tokenId": made["token"]["id"]})
     await a_token(services, await an_account("Stranger"))
 
     nodes = (await ask(http, token, LIST))["tokens"]["nodes"]
 
-    assert [(node["name"], node["organization"]) for node in nodes] == [
+    assert [(node["name"], node["organizations"]) for node in nodes] == [
         ("Tester", None),
         ("Tester", None),
-        ("Bookkeeping", {"name": "Waterworks"}),
+        ("Bookkeeping", [{"name": "Waterworks"}]),
     ]
     assert [node["revokedAt"] is None for node in nodes] == [True, True, False]
 

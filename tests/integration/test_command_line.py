@@ -96,7 +96,9 @@ async def test_a_token_is_revoked_by_its_id(services: Services) -> None:
     [
         pytest.param(("create", "--account", "Nobody"), "There are: 'Owner', 'Other'.", id="no-such-account"),
         pytest.param(("create",), "Name one account with --account.", id="which-account"),
-        pytest.param(("create", "--account", "Owner", "--organization", "X"), "no organization 'X'", id="organization"),
+        pytest.param(
+            ("create", "--account", "Owner", "--organization", "X"), "no open organization 'X'", id="organization"
+        ),
         pytest.param(("create", "--account", "Owner", "--name", " "), "A name has 1 to 200", id="empty-name"),
         pytest.param(("revoke", "dunlin_12345"), "There is no such token.", id="unknown-prefix"),
         pytest.param(("revoke", "99999999999999999999"), "There is no such token.", id="unknown-id"),

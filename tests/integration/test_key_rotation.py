@@ -11,7 +11,7 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from dunlin.api.app import create_app
-from dunlin.domain.actions.revoke_token import revoke
+from dunlin.domain.actions.revoke_token import revoke_token
 from dunlin.domain.actions.rotate_keys import Rotation, rotate_keys, tokens_on_old_keys
 from dunlin.domain.carrier import Credentials
 from dunlin.domain.reminder_status import ReminderStatus
@@ -21,7 +21,7 @@ from dunlin.domain.viewer import digest
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.runtime.vault import AesVault
 from dunlin.runtime.wiring import Services
-from tests.build import NOW, a_collecting_organization, a_new_case, a_token, an_account, open_one
+from tests.build import NOW, a_collecting_organization, a_new_case, a_token, a_viewer, an_account, open_one
 from tests.conftest import SANDBOX_ACCOUNT
 from tests.delivery import plan
 from tests.scripted_channel import ScriptedChannel
@@ -219,7 +219,8 @@ async def test_tokens_in_force_on_an_old_key_are_counted(services: Services) -> 
     await a_token(on_old, account, expires_at=NOW + timedelta(days=1))
     await a_token(on_old, account, expires_at=NOW)
     await a_token(on_new, account)
-    await revoke((await Token.get(digest=digest(await a_token(on_old, account), OLD))).id, NOW)
+    revoked = await Token.get(digest=digest(await a_token(on_old, account), OLD))
+    await revoke_token(services.store, a_viewer(account), token_id=revoked.id, now=NOW)
 
     assert await tokens_on_old_keys(NEW, NOW) == 2
     assert await tokens_on_old_keys(OLD, NOW) == 1

@@ -10,11 +10,11 @@ import pytest_asyncio
 
 from dunlin.api.ids import encode_id
 from dunlin.domain.actions.note_token_use import note_token_uses, use_to_note
-from dunlin.domain.actions.revoke_token import revoke
+from dunlin.domain.actions.revoke_token import revoke_token
 from dunlin.domain.tables import Account, Token
 from dunlin.domain.viewer import token_of
 from dunlin.runtime.wiring import Services
-from tests.build import NOW, a_token, an_account, an_organization
+from tests.build import NOW, a_token, a_viewer, an_account, an_organization
 from tests.client import Socket, acknowledged, ask
 
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -131,29 +131,30 @@ async def test_tokens_of_several_accounts_are_noted_together(services: Services)
     assert {token.last_used_at for token in await Token.all()} == {NOW}
 
 
-async def expire(token: Token) -> None:
+async def expire(services: Services, token: Token) -> None:
     token.expires_at = datetime.now(UTC)
     await token.save(update_fields=["expires_at"])
 
 
-async def revoke_it(token: Token) -> None:
-    await revoke(token.id, datetime.now(UTC))
+async def revoke_it(services: Services, token: Token) -> None:
+    await revoke_token(services.store, a_viewer(await token.account), token_id=token.id, now=datetime.now(UTC))
 
 
 @pytest.mark.parametrize("end", [expire, revoke_it], ids=["expired", "revoked"])
 async def test_a_socket_with_a_running_subscription_is_closed_when_its_token_goes_out_of_force(
     api_address: str,
+    services: Services,
     account: Account,
     secret: str,
     monkeypatch: pytest.MonkeyPatch,
-    end: Callable[[Token], Awaitable[None]],
+    end: Callable[[Services, Token], Awaitable[None]],
 ) -> None:
     monkeypatch.setattr("dunlin.api.endpoint._TOKEN_CHECKED_EVERY_S", 0.01)
     organization = await an_organization(account)
     async with acknowledged(api_address, secret) as socket:
         await watch(socket, organization.id)
 
-        await end(await Token.get())
+        await end(services, await Token.get())
 
         assert await socket.close_code() == 4403
 
@@ -177,7 +178,7 @@ async def test_a_socket_outlives_a_database_that_does_not_answer(
                 await looked.wait()
         await socket.settle()
 
-        await revoke_it(await Token.get())
+        await revoke_it(services, await Token.get())
 
         assert await socket.close_code() == 4403
 

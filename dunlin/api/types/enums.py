@@ -26,7 +26,36 @@ _describe(
         "READ": "See organizations, cycles, cases and reminders; phone numbers and e-mail addresses are masked.",
         "CONFIGURE": "Connect and disconnect integrations, and edit collection cycles.",
         "COLLECT": "Open and handle cases, and see phone numbers and e-mail addresses in full.",
-        "ADMIN": "Manage the account itself: its API tokens.",
+        "ADMIN": "Manage the account itself: its organizations and API tokens, and read the audit trail.",
+    },
+)
+_describe(
+    choices.ActorKind,
+    "How somebody came in.",
+    {
+        "TOKEN": "By an API token.",
+        "USER": "A person who has signed in.",
+        "COMMAND_LINE": "The operator of this service, by its command line.",
+    },
+)
+_describe(
+    choices.AuditAction,
+    "What was done.",
+    {
+        "ORGANIZATION_CREATED": "An organization was created.",
+        "ORGANIZATION_RENAMED": "An organization got another name.",
+        "ORGANIZATION_CLOSED": "An organization was closed, with its integrations and cases.",
+        "SENDING_POLICY_UPDATED": "When reminders may leave was changed.",
+        "INTEGRATION_CONNECTED": "An integration was connected.",
+        "INTEGRATION_DISCONNECTED": "An integration was disconnected, with all that follows.",
+        "CYCLE_CREATED": "A collection cycle was created.",
+        "STEP_ADDED": "A step was added to a cycle.",
+        "STEP_EDITED": "A step of a cycle was edited.",
+        "STEP_REMOVED": "A step was removed from its cycle.",
+        "CASES_OPENED": "Cases were opened: how many, and the first and last reference.",
+        "CASE_STEP_EDITED": "A pending step of a case got another method.",
+        "TOKEN_CREATED": "An API token was made.",
+        "TOKEN_REVOKED": "An API token was revoked.",
     },
 )
 _describe(

@@ -137,6 +137,9 @@ class Organization(Node):
     time_zone: TimeZone = strawberry.field(description="The zone of its calendar and its sending window.")
     default_language: LanguageCode = strawberry.field(description="Used where the customer's language has no text.")
     sending_policy: SendingPolicy = strawberry.field(description="When reminders may leave.")
+    closed_at: datetime | None = strawberry.field(
+        description="When it was closed; null while it is open. A closed one can be read, and nothing else."
+    )
 
     @classmethod
     def of(cls, row: tables.Organization) -> Self:
@@ -152,6 +155,7 @@ class Organization(Node):
                 window_end=row.window_end,
                 days=[day for day in Weekday if day in row.window_days],
             ),
+            closed_at=row.closed_at,
         )
 
     @strawberry.field(description="Every integration this service knows, connected or not.")

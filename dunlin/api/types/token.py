@@ -1,5 +1,6 @@
 """API tokens, without their secrets."""
 
+import asyncio
 from datetime import datetime
 from typing import Self
 
@@ -40,8 +41,8 @@ class ApiToken(Node):
             revoked_at=row.revoked_at,
         )
 
-    @strawberry.field(description="The only organization it opens; null if it opens the whole account.")
-    async def organization(self, info: Info) -> Organization | None:
-        if self.row.organization_id is None:
+    @strawberry.field(description="The organizations that it opens; null if it opens the whole account.")
+    async def organizations(self, info: Info) -> list[Organization] | None:
+        if self.row.organization_ids is None:
             return None
-        return await load_organization(info, self.row.organization_id)
+        return list(await asyncio.gather(*(load_organization(info, number) for number in self.row.organization_ids)))

@@ -13,10 +13,10 @@ from dunlin.domain.carrier import (
     SenderRejected,
     Verdict,
 )
-from dunlin.domain.choices import IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
+from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
 from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.price_list import fetch_anew
-from dunlin.domain.store import Store, Transaction
+from dunlin.domain.store import Store, Transaction, require_open
 from dunlin.domain.tables import Connection, Integration
 from dunlin.domain.vault import Vault
 from dunlin.domain.viewer import Viewer
@@ -50,7 +50,7 @@ async def connect_integration(
     viewer.require(Permission.CONFIGURE)
     organization = await viewer.organization(organization_id, "organizationId")
     integration = await Integration.get(organization_id=organization.id, kind=kind)
-    _require_open(integration)
+    _require_unconnected(integration)
     if account is None:
         raise refuse(
             ProblemCode.REQUIRED,
@@ -62,7 +62,9 @@ async def connect_integration(
 
     async def connect(transaction: Transaction) -> Integration:
         locked = await Integration.select_for_update().get(id=integration.id)
-        _require_open(locked)
+        await require_open(transaction, organization.id)
+        _require_unconnected(locked)
+        status = locked.status
         connection = await Connection.create(
             organization_id=organization.id,
             integration_id=locked.id,
@@ -77,13 +79,26 @@ async def connect_integration(
         locked.attention_reason = None
         await locked.save()
         await fetch_anew(transaction, organization.id, now)
+        transaction.audit(
+            viewer,
+            AuditAction.INTEGRATION_CONNECTED,
+            ("Integration", locked.id),
+            organization_id=organization.id,
+            before={"status": status},
+            after={
+                "status": locked.status,
+                "provider": account.provider,
+                "account": account.credentials.account_sid,
+                "sender": account.sender.value,
+            },
+        )
         transaction.reminders_due = True  # those that waited for good credentials
         return locked
 
     return await store.transact(connect)
 
 
-def _require_open(integration: Integration) -> None:
+def _require_unconnected(integration: Integration) -> None:
     if integration.status is IntegrationStatus.CONNECTED:
         raise refuse(
             ProblemCode.ALREADY_CONNECTED,

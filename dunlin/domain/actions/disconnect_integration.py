@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from dunlin.domain.actions.complete_cases import complete_cases
-from dunlin.domain.choices import IntegrationKind, IntegrationStatus, Permission
+from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationStatus, Permission
 from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.impact import Impact
@@ -63,19 +63,39 @@ async def disconnect_integration(
             raise refuse(ProblemCode.NOT_CONNECTED, f"{kind} is not connected.", "kind")
         if impact_token is not None:
             await _require_current(integration, impact_token)
-        impact = await _reset(transaction, integration, now)
-        await Connection.filter(integration_id=integration.id, disconnected_at=None).update(disconnected_at=now)
-        integration.status = IntegrationStatus.DISCONNECTED
-        integration.connection_id = None
-        integration.disconnected_at = now
-        integration.attention_reason = None
-        await integration.save()
-        return integration, impact
+        return integration, await disconnect_held(transaction, viewer, integration, now)
 
     try:
         return await store.transact(disconnect)
     finally:  # also for who comes second, while the first one still waits
-        await _until_nothing_is_under_way(organization.id, kind)
+        await until_nothing_is_under_way(organization.id)
+
+
+async def disconnect_held(transaction: Transaction, viewer: Viewer, integration: Integration, now: datetime) -> Impact:
+    """Disconnect an integration that is connected and locked; return what has been changed."""
+    connection = await Connection.get(id=integration.connection_id)
+    status = integration.status
+    impact = await _reset(transaction, integration, now)
+    await Connection.filter(integration_id=integration.id, disconnected_at=None).update(disconnected_at=now)
+    integration.status = IntegrationStatus.DISCONNECTED
+    integration.connection_id = None
+    integration.disconnected_at = now
+    integration.attention_reason = None
+    await integration.save()
+    transaction.audit(
+        viewer,
+        AuditAction.INTEGRATION_DISCONNECTED,
+        ("Integration", integration.id),
+        organization_id=integration.organization_id,
+        before={"status": status, "provider": connection.provider, "sender": connection.sender},
+        after={
+            "status": integration.status,
+            "stepsReset": impact.steps,
+            "casesReset": impact.cases,
+            "remindersCanceled": impact.reminders,
+        },
+    )
+    return impact
 
 
 async def _require_current(integration: Integration, impact_token: str) -> None:
@@ -125,15 +145,14 @@ async def _reset(transaction: Transaction, integration: Integration, now: dateti
     return Impact(integration.connection_id, len(steps), cases[0]["n"], len(canceled))
 
 
-async def _until_nothing_is_under_way(organization_id: int, kind: IntegrationKind) -> None:
+async def until_nothing_is_under_way(organization_id: int) -> None:
     """Wait for the handings-over of connections that are disconnected. Bounded, because each of them is."""
     while True:
         under_way = await rows(
-            "SELECT 1 FROM send_attempt WHERE outcome = 'Open' AND began_at > clock_timestamp() - $3::interval"
+            "SELECT 1 FROM send_attempt WHERE outcome = 'Open' AND began_at > clock_timestamp() - $2::interval"
             " AND connection_id IN (SELECT k.id FROM connection k JOIN integration i ON i.id = k.integration_id"
-            " WHERE i.organization_id = $1 AND i.kind = $2 AND k.disconnected_at IS NOT NULL) LIMIT 1",
+            " WHERE i.organization_id = $1 AND k.disconnected_at IS NOT NULL) LIMIT 1",
             organization_id,
-            kind.value,
             _LONGEST_HANDOVER,
         )
         if not under_way:

@@ -1,7 +1,7 @@
 """Choose another method for one pending step of one case."""
 
 from dunlin.domain.actions.methods import require_available
-from dunlin.domain.choices import CaseState, CaseStepState, CommunicationMethod, Permission
+from dunlin.domain.choices import AuditAction, CaseState, CaseStepState, CommunicationMethod, Permission
 from dunlin.domain.errors import ProblemCode, Refusal, not_found, refuse
 from dunlin.domain.rules import step_input
 from dunlin.domain.store import Store, Transaction, hold_integrations
@@ -34,9 +34,18 @@ async def edit_case_step(store: Store, viewer: Viewer, *, case_step_id: int, met
             texts = await StepTexts.get(id=step.texts_id)
             if problems := step_input.check_has_text(texts.sms):
                 raise Refusal(problems)
+        before = {"communicationMethod": step.communication_method}
         step.communication_method = method
         step.skipped_reason = None
         await step.save(update_fields=["communication_method", "skipped_reason"])
+        transaction.audit(
+            viewer,
+            AuditAction.CASE_STEP_EDITED,
+            ("CaseStep", step.id),
+            organization_id=step.organization_id,
+            before=before,
+            after={"communicationMethod": method},
+        )
         return step
 
     return await store.transact(edit)

@@ -1,7 +1,8 @@
 """Make collection cycles, and add and remove their steps. Open cases keep the copies that they have."""
 
+from dunlin.domain.actions.edit_step import tell_of_step, told
 from dunlin.domain.actions.methods import require_available
-from dunlin.domain.choices import Permission
+from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
 from dunlin.domain.rules import step_input
 from dunlin.domain.rules.step_input import NewStep
@@ -27,6 +28,13 @@ async def create_cycle(
     async def create(transaction: Transaction) -> CollectionCycle:
         await hold_integrations(transaction, organization.id)
         cycle = await CollectionCycle.create(organization_id=organization.id, name=name.strip())
+        transaction.audit(
+            viewer,
+            AuditAction.CYCLE_CREATED,
+            ("CollectionCycle", cycle.id),
+            organization_id=organization.id,
+            after={"name": cycle.name, "steps": [step.name.strip() for step in steps]},
+        )
         for place, step in enumerate(steps):
             await require_available(transaction, organization.id, step.communication_method, "steps", str(place))
             await _insert(cycle, place + 1, step)
@@ -55,7 +63,9 @@ async def add_step(
             raise Refusal(problems)
         await require_available(transaction, cycle.organization_id, step.communication_method, "step")
         await _shift(transaction, cycle.id, place, 1)
-        return await _insert(cycle, place, step)
+        added = await _insert(cycle, place, step)
+        tell_of_step(transaction, viewer, AuditAction.STEP_ADDED, added, after=await told(added))
+        return added
 
     return await store.transact(add)
 
@@ -73,6 +83,7 @@ async def remove_step(store: Store, viewer: Viewer, *, step_id: int) -> Collecti
         step = await CollectionStep.select_for_update().get_or_none(id=found.id)
         if step is None:
             raise not_found("step", "stepId")
+        tell_of_step(transaction, viewer, AuditAction.STEP_REMOVED, step, before=await told(step))
         await step.delete()
         await _shift(transaction, cycle.id, step.position, -1)
         return cycle

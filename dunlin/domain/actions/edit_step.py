@@ -1,9 +1,10 @@
 """Edit a step of a collection cycle: its name, days, method and texts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dunlin.domain.actions.methods import require_available
-from dunlin.domain.choices import CommunicationMethod, Permission
+from dunlin.domain.choices import AuditAction, CommunicationMethod, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found, refuse
 from dunlin.domain.rules import step_input
 from dunlin.domain.store import Store, Transaction, hold_integrations
@@ -51,12 +52,40 @@ async def edit_step(
             message = f"The step has been edited meanwhile: it is at version {locked.version}."
             raise refuse(ProblemCode.STALE_VERSION, message, "expectedVersion", found=locked)
         moved = 0 if edit.trigger_days is None else edit.trigger_days - locked.trigger_days
+        before = await told(locked)
         await _change(locked, edit)
+        after = {**await told(locked), "appliedToOpenCases": apply_to_open_cases}
+        tell_of_step(transaction, viewer, AuditAction.STEP_EDITED, locked, before=before, after=after)
         if apply_to_open_cases:
             await _follow(transaction, locked, moved)
         return locked
 
     return await store.transact(apply)
+
+
+async def told(step: CollectionStep) -> dict[str, object]:
+    """Return what the audit trail is told of a step."""
+    texts = await StepTexts.get(id=step.texts_id)
+    return {
+        "name": step.name,
+        "position": step.position,
+        "triggerDays": step.trigger_days,
+        "communicationMethod": step.communication_method,
+        "smsTexts": texts.sms,
+    }
+
+
+def tell_of_step(
+    transaction: Transaction,
+    viewer: Viewer,
+    action: AuditAction,
+    step: CollectionStep,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    subject = ("CollectionStep", step.id)
+    transaction.audit(viewer, action, subject, organization_id=step.organization_id, before=before, after=after)
 
 
 def _require_usable(edit: StepEdit) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from dunlin.domain.choices import Permission
+from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
 from dunlin.domain.price_list import use_countries
 from dunlin.domain.rules.case_input import NewCase, check_cases, normalized
@@ -53,6 +53,13 @@ async def open_cases(
             await _insert(transaction, organization, cycle, steps, new, now)
             await use_countries(transaction, [(organization.id, country) for country in countries if country], now)
             transaction.plans_due = True
+            transaction.audit(
+                viewer,
+                AuditAction.CASES_OPENED,
+                ("CollectionCycle", cycle.id),
+                organization_id=organization.id,
+                after={"cases": len(new), "first": new[0].external_reference, "last": new[-1].external_reference},
+            )
             known = await _by_reference(organization.id, references)
         return [known[reference] for reference in references]
 

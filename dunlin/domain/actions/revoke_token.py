@@ -2,21 +2,34 @@
 
 from datetime import datetime
 
-from dunlin.domain.choices import Permission
+from dunlin.domain.actions.create_token import told
+from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.errors import not_found
+from dunlin.domain.store import Store, Transaction
 from dunlin.domain.tables import Token
 from dunlin.domain.viewer import Viewer
 
 
-async def revoke_token(viewer: Viewer, *, token_id: int, now: datetime) -> Token:
+async def revoke_token(store: Store, viewer: Viewer, *, token_id: int, now: datetime) -> Token:
     """Return the revoked token; one that was revoked before stays as it was. Refuses with NOT_FOUND."""
     viewer.require(Permission.ADMIN)
-    if not await viewer.tokens().filter(id=token_id).exists():
-        raise not_found("token", "tokenId")
-    return await revoke(token_id, now)
 
+    async def revoke(transaction: Transaction) -> Token:
+        token = await viewer.tokens().select_for_update(no_key=True).get_or_none(id=token_id)
+        if token is None:
+            raise not_found("token", "tokenId")
+        if token.revoked_at is None:
+            before = told(token)
+            token.revoked_at = now
+            await token.save(update_fields=["revoked_at"])
+            transaction.audit(
+                viewer,
+                AuditAction.TOKEN_REVOKED,
+                ("ApiToken", token.id),
+                organization_id=None,
+                before=before,
+                after=told(token),
+            )
+        return token
 
-async def revoke(token_id: int, now: datetime) -> Token:
-    """Revoke a token that exists, whoever asks."""
-    await Token.filter(id=token_id, revoked_at__isnull=True).update(revoked_at=now)
-    return await Token.get(id=token_id)
+    return await store.transact(revoke)

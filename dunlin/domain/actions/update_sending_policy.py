@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from dunlin.domain.choices import Permission, Weekday
+from dunlin.domain.choices import AuditAction, Permission, Weekday
 from dunlin.domain.errors import Problem, ProblemCode, Refusal
 from dunlin.domain.rules.schedule import SendWindow, next_opening
 from dunlin.domain.store import Store, Transaction, hold_integrations
@@ -31,6 +31,7 @@ async def update_sending_policy(
     async def update(transaction: Transaction) -> Organization:
         await hold_integrations(transaction, organization.id)
         locked = await Organization.select_for_update(no_key=True).get(id=organization.id)
+        before = _told(locked)
         locked.window_start, locked.window_end = start, end
         locked.window_days = [day.value for day in Weekday if day in days]
         await locked.save(update_fields=["window_start", "window_end", "window_days"])
@@ -40,9 +41,25 @@ async def update_sending_policy(
             opening,
         )
         transaction.reminders_due = True
+        transaction.audit(
+            viewer,
+            AuditAction.SENDING_POLICY_UPDATED,
+            ("Organization", locked.id),
+            organization_id=locked.id,
+            before=before,
+            after=_told(locked),
+        )
         return locked
 
     return await store.transact(update)
+
+
+def _told(organization: Organization) -> dict[str, object]:
+    return {
+        "windowStart": organization.window_start,
+        "windowEnd": organization.window_end,
+        "days": organization.window_days,
+    }
 
 
 def _problems(start: str, end: str, days: list[Weekday]) -> list[Problem]:

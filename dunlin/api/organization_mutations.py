@@ -1,0 +1,130 @@
+"""Creating, renaming and closing organizations, and changing when their reminders may leave."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import strawberry
+
+from dunlin.api.context import Info
+from dunlin.api.inputs import UpdateSendingPolicyInput
+from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
+from dunlin.api.settle import ERRORS, row_id, settled
+from dunlin.api.types.node import UserError, user_errors
+from dunlin.api.types.organization import Organization
+from dunlin.domain import tables
+from dunlin.domain.actions.close_organization import close_organization
+from dunlin.domain.actions.create_organization import create_organization
+from dunlin.domain.actions.rename_organization import rename_organization
+from dunlin.domain.actions.update_sending_policy import update_sending_policy
+from dunlin.domain.errors import Refusal
+from dunlin.domain.rules.organization_input import NewOrganization
+
+
+@strawberry.input(
+    description="An organization to create in your account. Reminders may leave Monday to Saturday, 8-20."
+)
+class CreateOrganizationInput:
+    name: str = strawberry.field(description="Its name, as customers read it: 1 to 200 characters.")
+    country: CountryCode = strawberry.field(description="Its country; national phone numbers are read as of it.")
+    time_zone: TimeZone = strawberry.field(description="The zone of its calendar and its sending window.")
+    default_language: LanguageCode = strawberry.field(description="Used where the customer's language has no text.")
+
+
+@strawberry.input(description="Another name for an organization.")
+class RenameOrganizationInput:
+    organization_id: strawberry.ID = strawberry.field(description="Which one.")
+    name: str = strawberry.field(description="The new name: 1 to 200 characters.")
+
+
+@strawberry.input(description="An organization to close, for good.")
+class CloseOrganizationInput:
+    organization_id: strawberry.ID = strawberry.field(description="Which one.")
+    confirmed: bool = strawberry.field(description="Must be true: closing cannot be undone.")
+
+
+@strawberry.type(description="What became of a change of the organization itself.")
+class OrganizationPayload:
+    organization: Organization | None = strawberry.field(description="The organization as it is now.")
+    user_errors: list[UserError] = strawberry.field(description=ERRORS)
+
+
+@strawberry.type
+class OrganizationMutation:
+    @strawberry.mutation(description="For ADMIN of the whole account: create an organization, nothing connected.")
+    async def create_organization(
+        self,
+        info: Info,
+        input: Annotated[CreateOrganizationInput, strawberry.argument(description="The organization.")],  # noqa: A002
+    ) -> OrganizationPayload:
+        return _payload(await settled(info, _create(info, input)))
+
+    @strawberry.mutation(
+        description="For ADMIN: rename an organization. Texts that are planned already keep the former name."
+    )
+    async def rename_organization(
+        self,
+        info: Info,
+        input: Annotated[RenameOrganizationInput, strawberry.argument(description="Which one, and how.")],  # noqa: A002
+    ) -> OrganizationPayload:
+        return _payload(await settled(info, _rename(info, input)))
+
+    @strawberry.mutation(
+        description="For ADMIN: close an organization. Every integration is disconnected with all that follows, every "
+        "open case is closed as MANUAL. It can still be read. When this answers, nothing more goes out."
+    )
+    async def close_organization(
+        self,
+        info: Info,
+        input: Annotated[CloseOrganizationInput, strawberry.argument(description="Which one.")],  # noqa: A002
+    ) -> OrganizationPayload:
+        return _payload(await settled(info, _close(info, input)))
+
+    @strawberry.mutation(description="Change when an organization's reminders may leave.")
+    async def update_sending_policy(
+        self,
+        info: Info,
+        input: Annotated[UpdateSendingPolicyInput, strawberry.argument(description="The new window.")],  # noqa: A002
+    ) -> OrganizationPayload:
+        return _payload(await settled(info, _update_policy(info, input)))
+
+
+def _payload(outcome: tables.Organization | Refusal) -> OrganizationPayload:
+    if isinstance(outcome, Refusal):
+        return OrganizationPayload(organization=None, user_errors=user_errors(outcome))
+    return OrganizationPayload(organization=Organization.of(outcome), user_errors=[])
+
+
+async def _create(info: Info, given: CreateOrganizationInput) -> tables.Organization:
+    new = NewOrganization(given.name, given.country, given.time_zone, given.default_language)
+    return await create_organization(info.context.services.store, info.context.viewer, new)
+
+
+async def _rename(info: Info, given: RenameOrganizationInput) -> tables.Organization:
+    return await rename_organization(
+        info.context.services.store,
+        info.context.viewer,
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
+        name=given.name,
+    )
+
+
+async def _close(info: Info, given: CloseOrganizationInput) -> tables.Organization:
+    return await close_organization(
+        info.context.services.store,
+        info.context.viewer,
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
+        confirmed=given.confirmed,
+        now=datetime.now(UTC),
+    )
+
+
+async def _update_policy(info: Info, given: UpdateSendingPolicyInput) -> tables.Organization:
+    return await update_sending_policy(
+        info.context.services.store,
+        info.context.viewer,
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
+        start=given.window_start,
+        end=given.window_end,
+        days=given.days,
+        now=datetime.now(UTC),
+    )
