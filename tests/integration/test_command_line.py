@@ -1,20 +1,31 @@
-"""`dunlin token ...` and `dunlin keys rotate`, as an operator types them: in processes of their own."""
+"""The commands of an operator, as they are typed: in processes of their own."""
 
 import asyncio
 import base64
+import getpass
 import os
+import socket
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 
-from dunlin.domain.choices import Permission
-from dunlin.domain.tables import Connection, Organization, Token
+from dunlin.domain.choices import ActorKind, AuditAction, Permission
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.tables import AuditEntry, Connection, Organization, Reminder, Token
 from dunlin.domain.viewer import viewer_of
 from dunlin.runtime.vault import AesVault
 from dunlin.runtime.wiring import Services
-from tests.build import a_collecting_organization, a_token, an_account, an_organization
+from tests.build import (
+    a_collecting_organization,
+    a_token,
+    an_account,
+    an_organization,
+    everything_stored,
+    open_one,
+)
+from tests.delivery import plan
 
 NEW = b"n" * 32
 
@@ -41,6 +52,7 @@ async def dunlin(services: Services, *arguments: str, keys: tuple[bytes, ...] = 
             "DUNLIN_REDIS_URL": str(settings.redis_url),
             "DUNLIN_SECRET_KEYS": ",".join(base64.b64encode(key).decode() for key in keys or settings.secret_keys),
         },
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -119,6 +131,71 @@ async def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert answer.code == 1
     assert said in answer.err
     assert await Token.filter(revoked_at__isnull=True).count() == await Token.all().count() == 2
+
+
+BE = ("--country", "BE", "--time-zone", "Europe/Brussels", "--language", "nl")
+
+
+async def test_an_organization_is_created_renamed_listed_and_closed(services: Services) -> None:
+    made = [
+        await dunlin(services, "account", "create", "Owner"),
+        await dunlin(services, "organization", "create", "Waterworks", *BE),
+        await dunlin(services, "token", "create", "--organization", "Waterworks"),
+        await dunlin(services, "organization", "rename", "Waterworks", "Gasworks"),
+        await dunlin(services, "organization", "close", "--yes", "Gasworks"),
+    ]
+    listed = await dunlin(services, "organization", "list")
+
+    assert [answer.code for answer in made] == [0] * 5, [answer.err for answer in made]
+    assert " ".join(listed.out.splitlines()[1].split()).startswith("1 Gasworks Owner 1 BE Europe/Brussels nl 20")
+    assert "open" not in listed.out.splitlines()[1]
+    assert [entry.action for entry in await AuditEntry.all().order_by("id")] == [
+        AuditAction.ORGANIZATION_CREATED,
+        AuditAction.TOKEN_CREATED,
+        AuditAction.ORGANIZATION_RENAMED,
+        AuditAction.ORGANIZATION_CLOSED,
+    ]
+    entry = await AuditEntry.get(id=1)
+    assert (entry.actor_kind, entry.actor_name) == (ActorKind.COMMAND_LINE, getpass.getuser())
+    assert entry.address == socket.gethostname()
+
+
+async def test_closing_by_hand_cancels_what_is_scheduled(services: Services) -> None:
+    organization, cycle = await a_collecting_organization(services)
+    await open_one(services, cycle)
+    await plan(services)
+
+    assert (await dunlin(services, "organization", "close", "--yes", organization.name)).code == 0
+
+    assert (await Reminder.get()).status is ReminderStatus.CANCELED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(("account", "create", "Owner"), "There is an account 'Owner' already.", id="account-taken"),
+        pytest.param(("account", "create", " "), "A name has 1 to 200", id="empty-account"),
+        pytest.param(("organization", "create", "Waterworks", *BE), "'Waterworks' already", id="name-taken"),
+        pytest.param(("organization", "create", "Gas", *BE, "--country", "XX"), "A country is two", id="country"),
+        pytest.param(("organization", "create", "Gas", *BE, "--time-zone", "Mars"), "IANA name", id="time-zone"),
+        pytest.param(("organization", "create", "Gas", *BE, "--language", "x"), "BCP 47", id="language"),
+        pytest.param(("organization", "rename", "Nobody", "X"), "It has: 'Waterworks'.", id="nobody-to-rename"),
+        pytest.param(("organization", "rename", "Waterworks", " "), "A name has 1 to 200", id="empty-name"),
+        pytest.param(("organization", "close", "--yes", "Nobody"), "no open organization 'Nobody'", id="nobody"),
+        pytest.param(("organization", "close", "Waterworks"), "Aborted!", id="not-confirmed"),
+    ],
+)
+async def test_what_cannot_be_done_with_organizations_is_said_and_changes_nothing(
+    services: Services, arguments: tuple[str, ...], said: str
+) -> None:
+    await an_organization(await an_account("Owner"))
+    before = await everything_stored()
+
+    answer = await dunlin(services, *arguments)
+
+    assert (answer.code, said in answer.err) == (1, True), answer
+    assert "Traceback" not in answer.err
+    assert await everything_stored() == before
 
 
 async def test_keys_are_rotated_and_what_is_left_is_said(services: Services) -> None:
