@@ -8,12 +8,14 @@ from statistics import median
 from bench.disconnect import bare_seconds, dunlin_seconds
 from bench.dispatch import bare_rate, dunlin_rate
 from bench.latency import door_latencies
+from bench.planning import bare_planning_seconds, planning_peak, planning_seconds
 from bench.world import running_carrier, running_services
 
 ROUNDS = 5
 REMINDERS = 2_000
 SINGLE = 60
 OPEN_CASES = 100_000
+DUE = 5_000
 
 
 async def _disconnect() -> None:
@@ -25,6 +27,22 @@ async def _disconnect() -> None:
     print(
         f"disconnect: {median(dunlin):.2f} s with {OPEN_CASES:,} open SMS cases, {median(bare):.2f} s for the bare"
         f" UPDATEs, ratio {median(dunlin) / median(bare):.2f} (3 rounds each)"
+    )
+
+
+async def _planning() -> None:
+    few, many, bare = [], [], []
+    async with running_services("http://127.0.0.1:9") as services:
+        for _ in range(3):
+            bare.append(await bare_planning_seconds(services, due=DUE))
+            few.append(await planning_seconds(services, due=DUE, ahead=0))
+            many.append(await planning_seconds(services, due=DUE, ahead=OPEN_CASES))
+        small, large = [await planning_peak(services, due=due) for due in (DUE // 10, DUE)]
+    print(
+        f"planning: {DUE / median(few):,.0f} due steps/s, {DUE / median(bare):,.0f}/s for the bare INSERT ... SELECT,"
+        f" ratio {median(bare) / median(few):.2f}; with {OPEN_CASES:,} more cases open the cost of a due step is"
+        f" {median(many) / median(few):.2f} times that (3 rounds each); memory for {DUE:,} due steps"
+        f" {large / 1e6:.1f} MB, for {DUE // 10:,} {small / 1e6:.1f} MB"
     )
 
 
@@ -40,6 +58,7 @@ async def main() -> None:
         f"dispatch: {median(dunlin):,.0f}/s through one worker, {median(bare):,.0f}/s bare posts, ratio {ratio:.2f}"
         f" ({REMINDERS:,} reminders, {ROUNDS} rounds each, the carrier answers after 20 ms)"
     )
+    await _planning()
     await _disconnect()
     latencies = sorted(await door_latencies(SINGLE))
     print(

@@ -128,7 +128,7 @@ async def delete_keys(redis: Redis) -> None:
 async def close_window(walker: Walker) -> None:
     """Leave one minute of one day that is days away: nothing leaves now."""
     far = list(Weekday)[(datetime.now(UTC).weekday() + 3) % 7]
-    await walker.call(CLOSE_WINDOW, id=walker.organization_id, start="12:00", end="12:01", day=far)
+    await walker.call(CLOSE_WINDOW, id=walker.organization_id, start="00:00", end="00:01", day=far)
 
 
 async def until(walker: Walker, wanted: dict[str, int]) -> None:

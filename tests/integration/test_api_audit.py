@@ -1,5 +1,6 @@
 """The audit trail: who did what, when and from where, what before and after, for ADMIN only and without secrets."""
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ from dunlin.runtime.wiring import Services
 from tests.build import ALL_PERMISSIONS, a_collecting_organization, a_token, an_account, an_organization
 from tests.client import JSON, ask, error_codes, graphql, mutate, problems
 from tests.conftest import SANDBOX_ACCOUNT
+from tests.flow.test_api_process import an_api_process, answer_of
 from tests.integration.test_api_refusals import GOOD, Ids, filled
 from tests.integration.test_api_refusals import ids as ids  # the fixture
 
@@ -176,3 +178,22 @@ async def test_a_trusted_proxy_says_where_a_request_comes_from(http: httpx.Async
     await mutate(http, token, "renameOrganization", "", given)
 
     assert (await AuditEntry.get()).address == "203.0.113.7"
+
+
+async def test_a_proxy_that_is_not_trusted_cannot_say_where_a_request_comes_from(services: Services) -> None:
+    organization = await an_organization()
+    token = await a_token(services, organization)
+    given = {"organizationId": encode_id("Organization", organization.id), "name": "Another"}
+    settings = {
+        "DATABASE_URL": str(services.settings.database_url),
+        "REDIS_URL": str(services.settings.redis_url),
+        "SECRET_KEYS": base64.b64encode(services.settings.secret_keys[0]).decode(),
+        "TRUSTED_PROXIES": "192.0.2.0/24",
+    }
+    async with an_api_process(**settings) as address, httpx.AsyncClient(base_url=address, timeout=10) as http:
+        await answer_of(http)
+        http.headers["X-Forwarded-For"] = "203.0.113.7"
+
+        assert problems(await mutate(http, token, "renameOrganization", "", given)) == []
+
+    assert (await AuditEntry.get()).address == "127.0.0.1"
