@@ -5,6 +5,7 @@ from typing import Annotated
 
 import strawberry
 
+from dunlin.api.case_mutations import CaseMutation
 from dunlin.api.context import Info
 from dunlin.api.cycle_mutations import CycleMutation, StepPayload
 from dunlin.api.inputs import (
@@ -52,7 +53,7 @@ class OpenCollectionCasesPayload:
 
 
 @strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
-class Mutation(CycleMutation, OrganizationMutation, TokenMutation):
+class Mutation(CycleMutation, CaseMutation, OrganizationMutation, TokenMutation):
     @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
     async def connect_integration(
         self,

@@ -18,6 +18,7 @@ from dunlin.domain.choices import (
     CommunicationMethod,
 )
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.schedule import starts_at
 from dunlin.domain.tables import (
@@ -38,7 +39,8 @@ from dunlin.domain.tables import (
 _SEED = "dunlin"
 _FOUNDED = timedelta(days=400)
 _OPTED_OUT = timedelta(days=200)
-_CASE_CLOSED = "The case is closed."
+_DAY_AFTER = timedelta(hours=23)
+_PAUSED = "Promised to pay at the end of the month"
 
 
 def build_demo(now: datetime) -> Rows:
@@ -202,17 +204,19 @@ class _Builder:
         pending = [step for step in steps if step.state is CaseStepState.PENDING]
         for step in pending:
             step.skipped_reason = reset_reason(case, self._now, era)
+        reached = max([case.opened_at, *(step.due_at for step in steps if step.state is not CaseStepState.PENDING)])
+        today = min(reached + _DAY_AFTER, self._now)
         if content.closed_reason is not None:
-            case.state, case.closed_reason = CaseState.CLOSED, content.closed_reason
+            case.state, case.closed_reason, case.closed_at = CaseState.CLOSED, content.closed_reason, today
             case.attention_reason = None
             for step in pending:
-                step.state, step.skipped_reason = CaseStepState.SKIPPED, _CASE_CLOSED
+                step.state, step.skipped_reason = CaseStepState.SKIPPED, why_closed(content.closed_reason, None)
         elif content.is_paused:
-            case.state = CaseState.PAUSED
+            case.state, case.paused_at, case.pause_reason = CaseState.PAUSED, today, _PAUSED
         elif pending:
             case.next_action_at = pending[0].due_at
         elif not self._awaits_answer(case):
-            case.state, case.closed_reason = CaseState.CLOSED, CaseClosedReason.COMPLETED
+            case.state, case.closed_reason, case.closed_at = CaseState.CLOSED, CaseClosedReason.COMPLETED, today
 
     def _awaits_answer(self, case: CollectionCase) -> bool:
         return any(

@@ -260,6 +260,11 @@ class CollectionCase(OfOrganization):
     opened_at = fields.DatetimeField()
     next_action_at = fields.DatetimeField(null=True)
     attention_reason = fields.CharField(max_length=1_000, null=True)
+    paused_at = fields.DatetimeField(null=True)
+    paused_until = fields.DateField(null=True)  # resumes by itself on this day of the organization's calendar
+    pause_reason = fields.CharField(max_length=1_000, null=True)
+    closed_at = fields.DatetimeField(null=True)
+    closed_note = fields.CharField(max_length=500, null=True)  # what a person said who closed it
 
     class Meta:
         table = "collection_case"
@@ -268,6 +273,7 @@ class CollectionCase(OfOrganization):
             Index(fields=("organization_id", "id")),
             Index(fields=("customer_id",)),
             PartialIndex(fields=("next_action_at",), condition={"state": "ACTIVE"}, name="case_due"),
+            PartialIndex(fields=("paused_until",), condition={"state": "PAUSED"}, name="case_paused"),
         )
 
 

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.plan_reminders import plan_reminders
+from dunlin.domain.actions.resume_cases import resume_cases
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.jobs.price_keeper import PriceKeeper
@@ -49,7 +50,7 @@ class WorkerProcess:
             loop.add_signal_handler(number, self.stop)
         delivering = asyncio.create_task(self._deliverer.run())
         keeper = PriceKeeper(self._services)
-        others = [asyncio.create_task(part) for part in (self._listen(), self._sweep(), keeper.run())]
+        others = [asyncio.create_task(part) for part in (self._listen(), self._keep_sweeping(), keeper.run())]
         stopping = asyncio.create_task(self._stopping.wait())
         log.info("worker ready")
         await asyncio.wait({delivering, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)
@@ -72,6 +73,14 @@ class WorkerProcess:
                 while await plan_reminders(self._services.store, datetime.now(UTC), limit=_PLAN_BATCH) == _PLAN_BATCH:
                     self._deliverer.wake()
         self._deliverer.wake()
+
+    async def sweep(self) -> None:
+        """Find by time what a lost ring, a dead worker or an absent Redis left undone, and pauses that are over."""
+        await sweep_sending(self._services.store, datetime.now(UTC))
+        await destroy_credentials(self._services.store)
+        while await resume_cases(self._services.store, datetime.now(UTC), limit=_PLAN_BATCH) == _PLAN_BATCH:
+            pass
+        await self.plan()
 
     async def _listen(self) -> None:
         """Run arq. It ends when Redis goes away, so begin it anew until Redis is back."""
@@ -117,13 +126,10 @@ class WorkerProcess:
             timezone=UTC,
         )
 
-    async def _sweep(self) -> None:
-        """Find by time what a lost ring, a dead worker or an absent Redis left undone."""
+    async def _keep_sweeping(self) -> None:
         while True:
             try:
-                await sweep_sending(self._services.store, datetime.now(UTC))
-                await destroy_credentials(self._services.store)
-                await self.plan()
+                await self.sweep()
             except Exception:  # the database is away: the next round will find everything
                 log.exception("sweep failed")
             await asyncio.sleep(_SWEEP_S * random.uniform(0.8, 1.2))

@@ -51,6 +51,9 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
         AuditAction.CASE_STEP_EDITED,
         {"field": "communicationMethod", "before": "SMS", "after": "NONE"},
     ),
+    "pauseCase": (AuditAction.CASE_PAUSED, {"field": "pausedUntil", "before": None, "after": "2090-01-15"}),
+    "resumeCase": (AuditAction.CASE_RESUMED, {"field": "state", "before": "PAUSED", "after": "ACTIVE"}),
+    "closeCase": (AuditAction.CASE_CLOSED, {"field": "closedNote", "before": None, "after": "Written off"}),
     "createToken": (AuditAction.TOKEN_CREATED, {"field": "permissions", "before": None, "after": "READ"}),
     "revokeToken": (AuditAction.TOKEN_REVOKED, {"field": "revokedAt"}),
     "createOrganization": (

@@ -12,8 +12,8 @@ from strawberry.utils.str_converters import to_camel_case
 
 from dunlin.api.ids import encode_id
 from dunlin.api.schema import schema
-from dunlin.domain.choices import Permission
-from dunlin.domain.tables import Account, CaseStep, CollectionStep, Token
+from dunlin.domain.choices import CaseState, Permission
+from dunlin.domain.tables import Account, CaseStep, CollectionCase, CollectionStep, Token
 from dunlin.runtime.wiring import Services
 from tests.build import (
     ALL_PERMISSIONS,
@@ -88,6 +88,9 @@ GOOD: dict[str, JSON] = {
     },
     "removeStep": {"stepId": "$step"},
     "editCaseStep": {"caseStepId": "$caseStep", "communicationMethod": "NONE"},
+    "pauseCase": {"caseId": "$case", "reason": "Promised to pay", "until": "2090-01-15"},
+    "resumeCase": {"caseId": "$paused case"},
+    "closeCase": {"caseId": "$case", "reason": "Written off"},
     "createToken": {
         "organizationIds": ["$organization"],
         "name": "Bookkeeping",
@@ -105,7 +108,7 @@ GOOD: dict[str, JSON] = {
 }
 NEEDS = (
     dict.fromkeys(GOOD, Permission.CONFIGURE)
-    | dict.fromkeys(("openCollectionCases", "editCaseStep"), Permission.COLLECT)
+    | dict.fromkeys(("openCollectionCases", "editCaseStep", "pauseCase", "resumeCase", "closeCase"), Permission.COLLECT)
     | dict.fromkeys(("createToken", "revokeToken"), Permission.ADMIN)
     | dict.fromkeys(("createOrganization", "renameOrganization", "closeOrganization"), Permission.ADMIN)
 )
@@ -119,10 +122,12 @@ async def ids(services: Services) -> Ids:
     organization, cycle = await a_collecting_organization(services, account)
     bare = await an_organization(account, name="Bare")
     beside = await a_cycle(bare)
-    await open_one(services, cycle, a_new_case("INV-0", customer="C-0"))
+    case = await open_one(services, cycle, a_new_case("INV-0", customer="C-0"))
+    paused = await open_one(services, beside, a_new_case())
+    await CollectionCase.filter(id=paused.id).update(state=CaseState.PAUSED)
     token = await a_token(services, account)
     foreign, foreign_cycle = await a_collecting_organization(services, await an_account("Other"), name="Foreign")
-    await open_one(services, foreign_cycle)
+    foreign_case = await open_one(services, foreign_cycle)
     await a_token(services, foreign)
     return {
         "$token": token,
@@ -135,6 +140,10 @@ async def ids(services: Services) -> Ids:
         "$caseStep": encode_id("CaseStep", (await CaseStep.get(organization_id=organization.id)).id),
         "$foreign caseStep": encode_id("CaseStep", (await CaseStep.get(organization_id=foreign.id)).id),
         "$unknown caseStep": encode_id("CaseStep", 999_999),
+        "$case": encode_id("CollectionCase", case.id),
+        "$paused case": encode_id("CollectionCase", paused.id),
+        "$foreign case": encode_id("CollectionCase", foreign_case.id),
+        "$unknown case": encode_id("CollectionCase", 999_999),
         "$foreign organization": encode_id("Organization", foreign.id),
         "$foreign cycle": encode_id("CollectionCycle", foreign_cycle.id),
         "$foreign step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=foreign_cycle.id)).id),

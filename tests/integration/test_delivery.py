@@ -156,8 +156,8 @@ async def test_a_paid_case_is_not_reminded_even_if_already_scheduled(planned: Se
     assert await begin(planned) == []
 
     reminder, step = await the_reminder(), await CaseStep.get()
-    assert (reminder.status, reminder.status_reason) == (Status.CANCELED, "The case is closed.")
-    assert (step.state, step.skipped_reason) == (CaseStepState.SKIPPED, "The case is closed.")
+    assert (reminder.status, reminder.status_reason) == (Status.CANCELED, "The amount due has been paid.")
+    assert (step.state, step.skipped_reason) == (CaseStepState.SKIPPED, "The amount due has been paid.")
 
 
 async def test_who_opts_out_after_planning_gets_nothing(planned: Services) -> None:

@@ -180,6 +180,17 @@ async def test_a_closed_case_has_nothing_pending_and_an_active_one_goes_on_or_aw
             assert pending or awaits
 
 
+async def test_a_case_knows_when_it_ended_or_was_paused() -> None:
+    for case in await CollectionCase.all():
+        for moment, is_known in (
+            (case.closed_at, case.state is CaseState.CLOSED),
+            (case.paused_at, case.state is CaseState.PAUSED),
+        ):
+            assert (moment is not None) is is_known
+            assert moment is None or case.opened_at < moment <= NOW
+        assert (case.pause_reason is not None) is (case.state is CaseState.PAUSED)
+
+
 async def test_a_step_without_a_reminder_says_why() -> None:
     reminded = {reminder.case_step_id: reminder.status for reminder in await Reminder.all()}
 

@@ -138,6 +138,9 @@ TRIES: dict[str, Try] = {
     "Query.auditTrail.filter.organizationId": Try(
         "an empty page", {"filter": {"organizationId": "$theirs Organization"}}
     ),
+    "Mutation.pauseCase.input.caseId": Try("NOT_FOUND caseId", changed("pauseCase", caseId="$theirs CollectionCase")),
+    "Mutation.resumeCase.input.caseId": Try("NOT_FOUND caseId", changed("resumeCase", caseId="$theirs CollectionCase")),
+    "Mutation.closeCase.input.caseId": Try("NOT_FOUND caseId", changed("closeCase", caseId="$theirs CollectionCase")),
     "Mutation.revokeToken.input.tokenId": Try("NOT_FOUND tokenId", changed("revokeToken", tokenId="$theirs ApiToken")),
     "Subscription.deliveryStatus.organizationId": Try("NOT_FOUND", {"organizationId": "$theirs Organization"}),
     "Subscription.deliveryStatus.caseId": Try(

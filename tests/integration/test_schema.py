@@ -44,13 +44,6 @@ NOT_YET = {
     # Handling cases and reminders
     "Mutation.recordPayment",
     "RecordPaymentInput",
-    "Mutation.pauseCase",
-    "PauseCaseInput",
-    "Mutation.resumeCase",
-    "ResumeCaseInput",
-    "Mutation.closeCase",
-    "CloseCaseInput",
-    "CasePayload",
     "Mutation.cancelReminder",
     "CancelReminderInput",
     "Mutation.resendReminder",

@@ -22,6 +22,7 @@ GOOD = Situation(
 DISCONNECTED = replace(GOOD, connected=False)
 CLOSED = replace(GOOD, case_state=CaseState.CLOSED)
 PAUSED = replace(GOOD, case_state=CaseState.PAUSED)
+PAID = replace(CLOSED, closed_because="The amount due has been paid.")
 OPTED_OUT = replace(GOOD, opted_out=True)
 NEEDS_ATTENTION = replace(GOOD, needs_attention=True)
 BY_DISCONNECT = Cancel("SMS was disconnected.")
@@ -34,6 +35,7 @@ TABLE = {
     "it waits for the window to open": (GOOD, EVENING, Wait(MORNING)),
     "it is canceled after a disconnect": (DISCONNECTED, NOON, BY_DISCONNECT),
     "it is canceled when the case is closed": (CLOSED, NOON, BY_CLOSING),
+    "it is canceled by a payment, and says so": (PAID, NOON, Cancel("The amount due has been paid.")),
     "it is canceled after an opt-out": (OPTED_OUT, NOON, BY_OPT_OUT),
     "it waits, nobody knows how long, while the case is paused": (PAUSED, NOON, Wait(None)),
     "it waits, nobody knows how long, while SMS needs attention": (NEEDS_ATTENTION, NOON, Wait(None)),

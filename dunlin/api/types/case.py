@@ -99,10 +99,19 @@ class CollectionCase(Node):
     amount_due: Money = strawberry.field(description="What is still to be paid.")
     due_on: date = strawberry.field(description="The day by which it should have been paid.")
     opened_at: datetime = strawberry.field(description="When it was opened here.")
-    next_action_at: datetime | None = strawberry.field(description="When its next step is due; null if none is ahead.")
+    next_action_at: datetime | None = strawberry.field(
+        description="When its next step is due; null if none is ahead or the case is paused."
+    )
     attention_reason: str | None = strawberry.field(
         description="Why a person must look: no usable number, a refused text, a debtor who has died ..."
     )
+    paused_at: datetime | None = strawberry.field(description="Since when it is paused; null if it is not.")
+    paused_until: date | None = strawberry.field(
+        description="The day of the organization's calendar on which it resumes by itself; null: only when resumed."
+    )
+    pause_reason: str | None = strawberry.field(description="Why it is paused, where a reason was given.")
+    closed_at: datetime | None = strawberry.field(description="When it ended; null while it is open.")
+    closed_note: str | None = strawberry.field(description="What was said by the person who closed it.")
 
     @classmethod
     def of(cls, row: tables.CollectionCase) -> Self:
@@ -120,6 +129,11 @@ class CollectionCase(Node):
             opened_at=row.opened_at,
             next_action_at=row.next_action_at,
             attention_reason=row.attention_reason,
+            paused_at=row.paused_at,
+            paused_until=row.paused_until,
+            pause_reason=row.pause_reason,
+            closed_at=row.closed_at,
+            closed_note=row.closed_note,
         )
 
     @strawberry.field(description="Whose it is.")

@@ -51,7 +51,7 @@ async def change_status(transaction: Transaction, changes: Sequence[StatusChange
     await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON])
     await _call_off(transaction, [one for one in last if one.status in _ARRIVING])
     await _opt_out(transaction, [one for one in last if one.opted_out], now)
-    await complete_cases(transaction, {one.case_id for one in last if one.status in _FINAL})
+    await complete_cases(transaction, {one.case_id for one in last if one.status in _FINAL}, now)
 
 
 def _columns(change: StatusChange) -> tuple[object, ...]:
@@ -105,7 +105,7 @@ async def _ask_for_attention(transaction: Transaction, failed: Sequence[StatusCh
     if failed:
         await transaction.rows(
             "UPDATE collection_case c SET attention_reason = t.reason"
-            " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE c.id = t.id",
+            " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE c.id = t.id AND c.state <> 'CLOSED'",
             [change.case_id for change in failed],
             [_ATTENTION + (change.reason or "the carrier gives no reason.") for change in failed],
         )

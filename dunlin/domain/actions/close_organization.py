@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from dunlin.domain.actions.disconnect_integration import disconnect_held, until_nothing_is_under_way
+from dunlin.domain.actions.disconnect_integration import disconnect_held
+from dunlin.domain.actions.under_way import OF_FORMER_CONNECTIONS, until_nothing_is_under_way
 from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.store import Store, Transaction, require_open
@@ -33,7 +34,7 @@ async def close_organization(
                 await disconnect_held(transaction, viewer, integration, now)
         await require_open(transaction, found.id)
         organization = await Organization.select_for_update(no_key=True).get(id=found.id)
-        ended = await _end_cases(transaction, found.id)
+        ended = await _end_cases(transaction, found.id, now)
         organization.closed_at = now
         await organization.save(update_fields=["closed_at"])
         transaction.audit(
@@ -48,15 +49,18 @@ async def close_organization(
     try:
         return await store.transact(close)
     finally:  # also for who comes second, while the first one still waits
-        await until_nothing_is_under_way(found.id)
+        await until_nothing_is_under_way(OF_FORMER_CONNECTIONS, found.id)
 
 
-async def _end_cases(transaction: Transaction, organization_id: int) -> int:
+async def _end_cases(transaction: Transaction, organization_id: int, now: datetime) -> int:
     """Close every open case; return how many there were. Nothing is scheduled any more: all is disconnected."""
     closed = await transaction.rows(
-        "UPDATE collection_case SET state = 'CLOSED', closed_reason = 'MANUAL', next_action_at = NULL"
+        "UPDATE collection_case SET state = 'CLOSED', closed_reason = 'MANUAL', closed_note = $2, closed_at = $3,"
+        " next_action_at = NULL, paused_at = NULL, paused_until = NULL, pause_reason = NULL"
         " WHERE organization_id = $1 AND state <> 'CLOSED' RETURNING id",
         organization_id,
+        _REASON,
+        now,
     )
     await transaction.rows(
         "UPDATE case_step SET state = 'SKIPPED', skipped_reason = $2 WHERE organization_id = $1 AND state = 'PENDING'",

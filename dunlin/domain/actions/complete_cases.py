@@ -1,11 +1,12 @@
 """Close the cases that have come to the end of their cycle."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from dunlin.domain.store import Transaction
 
 
-async def complete_cases(transaction: Transaction, case_ids: Collection[int]) -> None:
+async def complete_cases(transaction: Transaction, case_ids: Collection[int], now: datetime) -> None:
     """Close as COMPLETED those of `case_ids` that have no step ahead and no reminder under way."""
     if not case_ids:
         return
@@ -18,8 +19,10 @@ async def complete_cases(transaction: Transaction, case_ids: Collection[int]) ->
     )
     if ending:
         await transaction.rows(
-            "UPDATE collection_case c SET state = 'CLOSED', closed_reason = 'COMPLETED' WHERE id = ANY($1)"
+            "UPDATE collection_case c SET state = 'CLOSED', closed_reason = 'COMPLETED', closed_at = $2"
+            " WHERE id = ANY($1)"
             " AND NOT EXISTS (SELECT 1 FROM reminder r WHERE r.case_id = c.id"
             " AND r.status IN ('SCHEDULED', 'SENDING', 'UNCONFIRMED', 'SENT'))",
             [row["id"] for row in ending],
+            now,
         )

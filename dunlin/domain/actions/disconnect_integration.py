@@ -1,9 +1,9 @@
 """Disconnect an integration: at once, whole, and reported done only when nothing more goes out."""
 
-import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dunlin.domain.actions.complete_cases import complete_cases
+from dunlin.domain.actions.under_way import OF_FORMER_CONNECTIONS, until_nothing_is_under_way
 from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationStatus, Permission
 from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.reminder_status import ReminderStatus
@@ -11,10 +11,6 @@ from dunlin.domain.rules.impact import Impact
 from dunlin.domain.store import Change, Store, Transaction, rows
 from dunlin.domain.tables import Connection, Integration
 from dunlin.domain.viewer import Viewer
-
-# No handing over can still be under way after this: the window to begin in, and the carrier's time-out.
-_LONGEST_HANDOVER = timedelta(seconds=2 + 10 + 1)
-_GLANCE_S = 0.05
 
 
 async def impact_of(integration: Integration) -> Impact:
@@ -68,7 +64,7 @@ async def disconnect_integration(
     try:
         return await store.transact(disconnect)
     finally:  # also for who comes second, while the first one still waits
-        await until_nothing_is_under_way(organization.id)
+        await until_nothing_is_under_way(OF_FORMER_CONNECTIONS, organization.id)
 
 
 async def disconnect_held(transaction: Transaction, viewer: Viewer, integration: Integration, now: datetime) -> Impact:
@@ -141,20 +137,5 @@ async def _reset(transaction: Transaction, integration: Integration, now: dateti
     transaction.record(
         [Change(organization_id, row["case_id"], row["id"], ReminderStatus.CANCELED, now, reason) for row in canceled]
     )
-    await complete_cases(transaction, {row["case_id"] for row in canceled})
+    await complete_cases(transaction, {row["case_id"] for row in canceled}, now)
     return Impact(integration.connection_id, len(steps), cases[0]["n"], len(canceled))
-
-
-async def until_nothing_is_under_way(organization_id: int) -> None:
-    """Wait for the handings-over of connections that are disconnected. Bounded, because each of them is."""
-    while True:
-        under_way = await rows(
-            "SELECT 1 FROM send_attempt WHERE outcome = 'Open' AND began_at > clock_timestamp() - $2::interval"
-            " AND connection_id IN (SELECT k.id FROM connection k JOIN integration i ON i.id = k.integration_id"
-            " WHERE i.organization_id = $1 AND k.disconnected_at IS NOT NULL) LIMIT 1",
-            organization_id,
-            _LONGEST_HANDOVER,
-        )
-        if not under_way:
-            return
-        await asyncio.sleep(_GLANCE_S)

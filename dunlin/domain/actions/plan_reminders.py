@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dunlin.domain.actions.case_calendar import Delay, delay_steps, point_to_next_step
 from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.choices import CommunicationMethod, IntegrationStatus
 from dunlin.domain.price_list import prices_of, use_countries
@@ -48,7 +49,7 @@ async def plan_reminders(store: Store, now: datetime, *, limit: int = 500) -> in
         outcomes = [(one, _decide(one, now)) for one in due]
         await _remind(transaction, [(one, o) for one, o in outcomes if isinstance(o, Remind)], now)
         await _skip(transaction, [(one, o) for one, o in outcomes if isinstance(o, Skip)])
-        await _move_on(transaction, due)
+        await _move_on(transaction, due, now)
         return len(due)
 
     return await store.transact(plan)
@@ -178,21 +179,14 @@ async def _skip(transaction: Transaction, skips: Sequence[tuple[_Due, Skip]]) ->
         )
 
 
-async def _move_on(transaction: Transaction, due: Sequence[_Due]) -> None:
+async def _move_on(transaction: Transaction, due: Sequence[_Due], now: datetime) -> None:
     """Point each case to its next step; steps after one that comes late move by the same number of days."""
     if not due:
         return
-    late = [one for one in due if one.days_late]
-    if late:
-        await transaction.rows(
-            _MOVE_LATER_STEPS,
-            [one.case_id for one in late],
-            [one.position for one in late],
-            [one.days_late for one in late],
-        )
+    await delay_steps(transaction, [Delay(one.case_id, one.position, one.days_late) for one in due if one.days_late])
     case_ids = [one.case_id for one in due]
-    await transaction.rows(_SET_NEXT_ACTION, case_ids)
-    await complete_cases(transaction, case_ids)
+    await point_to_next_step(transaction, case_ids)
+    await complete_cases(transaction, case_ids, now)
 
 
 _HOLD_INTEGRATIONS = """
@@ -228,19 +222,4 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], 
             $9::text[], $10::int[], $11::timestamptz[], $12::numeric[], $13::text[]) AS t
 ON CONFLICT (case_step_id, resend_number) DO NOTHING
 RETURNING id, organization_id, case_id
-"""
-
-# Days are added on the organization's calendar, so that a clock change moves no step to another hour.
-_MOVE_LATER_STEPS = """
-UPDATE case_step s
-SET due_at = ((s.due_at AT TIME ZONE o.time_zone) + late.days * interval '1 day') AT TIME ZONE o.time_zone
-FROM unnest($1::bigint[], $2::int[], $3::int[]) AS late(case_id, position, days), organization o
-WHERE o.id = s.organization_id AND s.case_id = late.case_id AND s.position > late.position AND s.state = 'PENDING'
-"""
-
-_SET_NEXT_ACTION = """
-UPDATE collection_case c
-SET next_action_at = (SELECT s.due_at FROM case_step s WHERE s.case_id = c.id AND s.state = 'PENDING'
-                      ORDER BY s.position LIMIT 1)
-WHERE c.id = ANY($1)
 """

@@ -10,7 +10,9 @@ from typing import Any
 from dunlin.domain.actions.change_status import StatusChange, change_status
 from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport
+from dunlin.domain.choices import CaseClosedReason
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
+from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.outcome import Outcome, outcome_of
 from dunlin.domain.store import Store, Transaction, rows
 
@@ -26,7 +28,7 @@ async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]
 
     async def record(transaction: Transaction) -> None:
         blamed = any(_blames_account(answer) for _, answer in answers)
-        wanted = await _still_wanted(transaction, answers, to_be_flagged=blamed)
+        unwanted = await _no_longer_wanted(transaction, answers, to_be_flagged=blamed)
         held = {row["id"]: row for row in await transaction.rows(_HOLD_REMINDERS, _ids(answers))}
         outcomes = [
             (
@@ -43,7 +45,7 @@ async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]
             if isinstance(answer, Accepted):
                 changes += _accepted(row)
             elif row["fence"] == handover.fence and row["status"] in _OPEN:
-                changes += _settled(row, outcome, wanted=row["id"] in wanted, now=now)
+                changes += _settled(row, outcome, unwanted=unwanted.get(row["id"]), now=now)
         await _flag_integrations(transaction, outcomes)
         await change_status(transaction, changes, now)
 
@@ -58,20 +60,26 @@ def _ids(answers: Sequence[tuple[Handover, Answer]]) -> list[int]:
     return [handover.reminder_id for handover, _ in answers]
 
 
-async def _still_wanted(
+async def _no_longer_wanted(
     transaction: Transaction, answers: Sequence[tuple[Handover, Answer]], *, to_be_flagged: bool
-) -> set[int]:
-    """Hold the integrations concerned where something may go again; return the reminders that still may.
+) -> dict[int, str]:
+    """Hold integrations and cases where something may go again; return the reminders that must not, and why.
 
-    A disconnect leaves SENDING rows to us, so we ask here: not whether something is connected now, but whether
-    nothing was disconnected since the attempt began.
+    A disconnect or the end of a case leaves SENDING rows to us, so we ask here: not whether something is connected
+    now, but whether nothing was disconnected since the attempt began, and whether the case is still open.
     """
-    if all(isinstance(answer, Accepted) for _, answer in answers):
-        return set()
+    again = [(handover, answer) for handover, answer in answers if not isinstance(answer, Accepted)]
+    if not again:
+        return {}
     lock = "FOR UPDATE" if to_be_flagged else "FOR SHARE"
-    await transaction.rows(f"{_INTEGRATIONS} {lock}", _ids(answers))
-    wanted = await transaction.rows(_STILL_CONNECTED, [handover.correlation for handover, _ in answers])
-    return {row["reminder_id"] for row in wanted}
+    await transaction.rows(f"{_INTEGRATIONS} {lock}", _ids(again))
+    closed = {
+        row["reminder_id"]: why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"])
+        for row in await transaction.rows(_CASES, _ids(again))
+        if row["closed_reason"] is not None
+    }
+    disconnected = await transaction.rows(_DISCONNECTED, [handover.correlation for handover, _ in again])
+    return closed | {row["reminder_id"]: f"{row['kind']} was disconnected." for row in disconnected}
 
 
 def _blames_account(answer: Answer) -> bool:
@@ -84,7 +92,7 @@ def _accepted(row: dict[str, Any]) -> list[StatusChange]:
     return [_change(row, ReminderStatus.SENT)]
 
 
-def _settled(row: dict[str, Any], outcome: Outcome, *, wanted: bool, now: datetime) -> list[StatusChange]:
+def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: str | None, now: datetime) -> list[StatusChange]:
     if outcome.status == row["status"]:
         return []
     again = now + outcome.wait if outcome.wait is not None else None
@@ -99,9 +107,9 @@ def _settled(row: dict[str, Any], outcome: Outcome, *, wanted: bool, now: dateti
     )
     if outcome.status is not ReminderStatus.SCHEDULED:
         return [settled]
-    if not wanted:
-        return [settled, _change(row, ReminderStatus.CANCELED, f"{row['method']} was disconnected.")]
-    return [settled]  # whether the case still wants it is asked again before it is marked
+    if unwanted is not None:
+        return [settled, _change(row, ReminderStatus.CANCELED, unwanted)]
+    return [settled]
 
 
 def _change(
@@ -187,14 +195,25 @@ async def record_report(store: Store, correlation: str, report: StatusReport, no
     await store.transact(record)
 
 
-# The integration before the reminder, and the reminder before its attempts, as everywhere.
+# The integration before the case, the case before the reminder, and the reminder before its attempts, as everywhere.
 _INTEGRATIONS = """
 SELECT id FROM integration WHERE id IN (SELECT integration_id FROM reminder WHERE id = ANY($1)) ORDER BY id
 """
 
-_STILL_CONNECTED = """
-SELECT a.reminder_id FROM send_attempt a JOIN connection k ON k.id = a.connection_id
-WHERE a.correlation = ANY($1) AND k.disconnected_at IS NULL
+
+_CASES = """
+WITH held AS MATERIALIZED (
+  SELECT id, closed_reason, closed_note FROM collection_case
+  WHERE id IN (SELECT case_id FROM reminder WHERE id = ANY($1)) ORDER BY id FOR NO KEY UPDATE
+)
+SELECT r.id AS reminder_id, held.closed_reason, held.closed_note
+FROM reminder r JOIN held ON held.id = r.case_id WHERE r.id = ANY($1)
+"""
+
+_DISCONNECTED = """
+SELECT a.reminder_id, i.kind FROM send_attempt a
+JOIN connection k ON k.id = a.connection_id JOIN integration i ON i.id = k.integration_id
+WHERE a.correlation = ANY($1) AND k.disconnected_at IS NOT NULL
 """
 
 _HOLD_REMINDERS = """

@@ -18,6 +18,7 @@ class Situation:
     opted_out: bool
     window: SendWindow
     zone: ZoneInfo
+    closed_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def may_hand_over(situation: Situation, now: datetime) -> Go | Cancel | Wait:
     if not situation.connected:
         return Cancel("SMS was disconnected.")
     if situation.case_state is CaseState.CLOSED:
-        return Cancel("The case is closed.")
+        return Cancel(situation.closed_because or "The case is closed.")
     if situation.opted_out:
         return Cancel("The customer has opted out of SMS.")
     if situation.needs_attention or situation.case_state is CaseState.PAUSED:

@@ -1,0 +1,33 @@
+"""What a worker does by time alone, with the clock of today."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from arq.connections import RedisSettings
+
+from dunlin.domain.choices import CaseState
+from dunlin.domain.tables import CollectionCase
+from dunlin.jobs.worker import WorkerProcess
+from dunlin.runtime.wiring import Services
+from tests.build import a_cycle, an_organization, open_one
+
+
+@pytest.fixture
+def worker(services: Services) -> WorkerProcess:
+    assert services.settings.redis_url is not None
+    return WorkerProcess(services, RedisSettings.from_dsn(services.settings.redis_url))
+
+
+async def test_a_case_whose_pause_is_over_is_resumed(services: Services, worker: WorkerProcess) -> None:
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
+    next_year = yesterday.replace(year=yesterday.year + 1, day=1)
+    cycle = await a_cycle(await an_organization(), days=[3650])
+    case = await open_one(services, cycle)
+    await CollectionCase.all().update(state=CaseState.PAUSED, paused_until=next_year, next_action_at=None)
+    await worker.sweep()
+    assert (await CollectionCase.get(id=case.id)).state is CaseState.PAUSED
+
+    await CollectionCase.all().update(paused_until=yesterday)
+    await worker.sweep()
+
+    assert (await CollectionCase.get(id=case.id)).state is CaseState.ACTIVE
