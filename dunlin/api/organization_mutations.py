@@ -15,7 +15,9 @@ from dunlin.domain import tables
 from dunlin.domain.actions.close_organization import close_organization
 from dunlin.domain.actions.create_organization import create_organization
 from dunlin.domain.actions.rename_organization import rename_organization
+from dunlin.domain.actions.set_return_reason import set_return_reason
 from dunlin.domain.actions.update_sending_policy import update_sending_policy
+from dunlin.domain.choices import ReturnReaction
 from dunlin.domain.errors import Refusal
 from dunlin.domain.rules.organization_input import NewOrganization
 
@@ -40,6 +42,15 @@ class RenameOrganizationInput:
 class CloseOrganizationInput:
     organization_id: strawberry.ID = strawberry.field(description="Which one.")
     confirmed: bool = strawberry.field(description="Must be true: closing cannot be undone.")
+
+
+@strawberry.input(description="A reaction to a return reason. It counts for cases that are opened from now on.")
+class SetReturnReasonInput:
+    organization_id: strawberry.ID = strawberry.field(description="Whose.")
+    code: str = strawberry.field(description="The ISO 20022 code, e.g. MS03; any but MD07.")
+    reaction: ReturnReaction | None = strawberry.field(
+        default=None, description="What cases with this reason do; null for the usual reaction."
+    )
 
 
 @strawberry.type(description="What became of a change of the organization itself.")
@@ -79,6 +90,16 @@ class OrganizationMutation:
     ) -> OrganizationPayload:
         return _payload(await settled(info, _close(info, input)))
 
+    @strawberry.mutation(
+        description="Choose what cases do about a return reason. MD07, the debtor has died, cannot be chosen otherwise."
+    )
+    async def set_return_reason(
+        self,
+        info: Info,
+        input: Annotated[SetReturnReasonInput, strawberry.argument(description="Which reason, and what.")],  # noqa: A002
+    ) -> OrganizationPayload:
+        return _payload(await settled(info, _set_return_reason(info, input)))
+
     @strawberry.mutation(description="Change when an organization's reminders may leave.")
     async def update_sending_policy(
         self,
@@ -115,6 +136,16 @@ async def _close(info: Info, given: CloseOrganizationInput) -> tables.Organizati
         organization_id=row_id("Organization", given.organization_id, "organizationId"),
         confirmed=given.confirmed,
         now=datetime.now(UTC),
+    )
+
+
+async def _set_return_reason(info: Info, given: SetReturnReasonInput) -> tables.Organization:
+    return await set_return_reason(
+        info.context.services.store,
+        info.context.viewer,
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
+        code=given.code,
+        reaction=given.reaction,
     )
 
 

@@ -20,6 +20,7 @@ from dunlin.domain.choices import (
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.phone import country_of
+from dunlin.domain.rules.return_reason import opening_of
 from dunlin.domain.rules.schedule import starts_at
 from dunlin.domain.tables import (
     Account,
@@ -170,6 +171,7 @@ class _Builder:
                 cycle_id=steps[0].cycle_id,
                 origin=content.cycle.origin,
                 return_reason_code=content.return_reason_code,
+                reaction=opening_of(content.return_reason_code, {}).reaction,
                 amount_due=content.amount,
                 currency=self._content.currency,
                 due_on=content.due_on,

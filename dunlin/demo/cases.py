@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from dunlin.demo.content import DemoCycle, DemoOrganization
 from dunlin.demo.customers import SCRIPTED, DemoCustomer
 from dunlin.domain.choices import CaseClosedReason, CaseOrigin
-from dunlin.domain.rules.plan import DECEASED
+from dunlin.domain.rules.return_reason import DECEASED
 
 QUIET = timedelta(hours=1)  # a fresh demo has nothing due for so long
 _OPENING_LAG = {CaseOrigin.OVERDUE_INVOICE: 1, CaseOrigin.DIRECT_DEBIT_RETURN: 2}  # days after the due date

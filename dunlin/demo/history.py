@@ -17,6 +17,7 @@ from dunlin.domain.carrier import Accepted, Answer, Refused, Unknown
 from dunlin.domain.choices import CaseStepState, CommunicationMethod, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
+from dunlin.domain.rules.return_reason import why_never
 from dunlin.domain.rules.texts import Filling
 from dunlin.domain.tables import (
     CaseStep,
@@ -85,7 +86,7 @@ class History:
         return DueStep(
             communication_method=method,
             integration_status=IntegrationStatus.CONNECTED if method is CommunicationMethod.SMS else None,
-            return_reason_code=case.return_reason_code,
+            never_because=why_never(case.return_reason_code, case.reaction, is_deceased=False),
             phone=customer.phone,
             opted_out=customer.sms_opted_out_at is not None,
             texts=scene.texts,
@@ -98,6 +99,7 @@ class History:
                 currency=case.currency,
                 due_on=case.due_on,
                 reference=case.external_reference,
+                reaction=case.reaction,
             ),
             window=DAYTIME,  # whatever the window is today: nobody was texted at night
             zone=ZoneInfo(self._organization.time_zone),

@@ -21,6 +21,7 @@ from dunlin.domain.choices import (
     IntegrationKind,
     IntegrationProvider,
     IntegrationStatus,
+    ReturnReaction,
     SmsEncoding,
 )
 from dunlin.domain.reminder_status import ReminderStatus
@@ -228,11 +229,23 @@ class Customer(OfOrganization):
     phone = fields.CharField(max_length=16, null=True)
     email = fields.CharField(max_length=320, null=True)
     sms_opted_out_at = fields.DatetimeField(null=True)
+    deceased_at = fields.DatetimeField(null=True)  # when we were told; nothing is ever sent from then on
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:
         table = "customer"
         unique_together = (("organization_id", "external_reference"),)
+
+
+class ReturnReasonChoice(OfOrganization):
+    """An organization's own reaction to a return reason, in place of the table's."""
+
+    code = fields.CharField(max_length=4)
+    reaction = fields.CharEnumField(ReturnReaction, max_length=_NAME)
+
+    class Meta:
+        table = "return_reason_choice"
+        unique_together = (("organization_id", "code"),)
 
 
 class CollectionCase(OfOrganization):
@@ -252,6 +265,7 @@ class CollectionCase(OfOrganization):
     cycle_id: int
     origin = fields.CharEnumField(CaseOrigin, max_length=_NAME)
     return_reason_code = fields.CharField(max_length=8, null=True)
+    reaction = fields.CharEnumField(ReturnReaction, max_length=_NAME, db_default=ReturnReaction.REMIND.value)
     state = fields.CharEnumField(CaseState, max_length=_NAME, default=CaseState.ACTIVE)
     closed_reason = fields.CharEnumField(CaseClosedReason, max_length=_NAME, null=True)
     amount_due = fields.DecimalField(max_digits=18, decimal_places=4)

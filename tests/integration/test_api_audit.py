@@ -54,6 +54,10 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
     "pauseCase": (AuditAction.CASE_PAUSED, {"field": "pausedUntil", "before": None, "after": "2090-01-15"}),
     "resumeCase": (AuditAction.CASE_RESUMED, {"field": "state", "before": "PAUSED", "after": "ACTIVE"}),
     "closeCase": (AuditAction.CASE_CLOSED, {"field": "closedNote", "before": None, "after": "Written off"}),
+    "setReturnReason": (
+        AuditAction.RETURN_REASON_SET,
+        {"field": "AM04", "before": None, "after": "PERSON_FIRST"},
+    ),
     "createToken": (AuditAction.TOKEN_CREATED, {"field": "permissions", "before": None, "after": "READ"}),
     "revokeToken": (AuditAction.TOKEN_REVOKED, {"field": "revokedAt"}),
     "createOrganization": (

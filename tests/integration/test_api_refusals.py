@@ -97,6 +97,7 @@ GOOD: dict[str, JSON] = {
         "permissions": ["READ"],
     },
     "revokeToken": {"tokenId": "$own token"},
+    "setReturnReason": {"organizationId": "$organization", "code": "AM04", "reaction": "PERSON_FIRST"},
     "createOrganization": {
         "name": "Gasworks",
         "country": "NL",

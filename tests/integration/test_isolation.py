@@ -129,6 +129,9 @@ TRIES: dict[str, Try] = {
         "NOT_FOUND organizationIds.1",
         changed("createToken", organizationIds=["$ours Organization", "$theirs Organization"]),
     ),
+    "Mutation.setReturnReason.input.organizationId": Try(
+        "NOT_FOUND organizationId", changed("setReturnReason", organizationId="$theirs Organization")
+    ),
     "Mutation.renameOrganization.input.organizationId": Try(
         "NOT_FOUND organizationId", changed("renameOrganization", organizationId="$theirs Organization")
     ),

@@ -16,7 +16,7 @@ DEAR = "Dear {{ customer.name }}, {{ amount }} is due."
 STEP = DueStep(
     communication_method=CommunicationMethod.SMS,
     integration_status=IntegrationStatus.CONNECTED,
-    return_reason_code=None,
+    never_because=None,
     phone="+447700900001",
     opted_out=False,
     texts={"en": DEAR, "nl": "Beste {{ customer.name }}"},
@@ -77,7 +77,7 @@ def test_a_step_is_skipped_with_its_reason_when(step: DueStep, reason: str, need
     "step", [STEP, *(row[0] for row in SKIPPED.values())], ids=["nothing else is wrong", *SKIPPED.keys()]
 )
 def test_a_debtor_who_has_died_is_never_reminded_and_a_person_must_look_also_when(step: DueStep) -> None:
-    assert decide(replace(step, return_reason_code="MD07"), NOW) == Skip(DIED)
+    assert decide(replace(step, never_because=DIED), NOW) == Skip(DIED)
 
 
 FIRST = {
@@ -111,11 +111,6 @@ def test_a_due_step_becomes_a_reminder_that_may_leave_at_once() -> None:
 
 def test_an_integration_that_needs_attention_still_plans_because_a_person_may_mend_it_in_time() -> None:
     assert decide(replace(STEP, integration_status=IntegrationStatus.NEEDS_ATTENTION), NOW) == decide(STEP, NOW)
-
-
-@pytest.mark.parametrize("code", ["AM04", "MD01", "MD06", "MS03", "AC04"])
-def test_every_other_return_reason_goes_through_its_cycle(code: str) -> None:
-    assert decide(replace(STEP, return_reason_code=code), NOW) == decide(STEP, NOW)
 
 
 CLOCK = {

@@ -21,6 +21,7 @@ from dunlin.domain.choices import (
     CaseStepState,
     CommunicationMethod,
     Permission,
+    ReturnReaction,
 )
 from dunlin.domain.rules import mail, phone
 
@@ -41,6 +42,9 @@ class Customer(Node):
     phone: str | None = strawberry.field(description="Masked (+32 *** ** 56) unless the viewer holds COLLECT.")
     email: str | None = strawberry.field(description="Masked (j***@example.com) unless the viewer holds COLLECT.")
     sms_opted_out_at: datetime | None = strawberry.field(description="Since when the customer refuses SMS.")
+    deceased_at: datetime | None = strawberry.field(
+        description="When we were told that the customer has died (MD07); nothing is sent from then on."
+    )
 
     @classmethod
     def of(cls, row: tables.Customer, *, may_see: bool) -> Self:
@@ -52,6 +56,7 @@ class Customer(Node):
             phone=row.phone if may_see or row.phone is None else phone.mask(row.phone),
             email=row.email if may_see or row.email is None else mail.mask(row.email),
             sms_opted_out_at=row.sms_opted_out_at,
+            deceased_at=row.deceased_at,
         )
 
 
@@ -94,6 +99,7 @@ class CollectionCase(Node):
     return_reason_code: str | None = strawberry.field(
         description="ISO 20022 return reason of the direct debit, e.g. AM04."
     )
+    reaction: ReturnReaction = strawberry.field(description="What it does about its return reason.")
     state: CaseState = strawberry.field(description="Where it stands.")
     closed_reason: CaseClosedReason | None = strawberry.field(description="Why it ended; null while it is open.")
     amount_due: Money = strawberry.field(description="What is still to be paid.")
@@ -122,6 +128,7 @@ class CollectionCase(Node):
             external_reference=row.external_reference,
             origin=row.origin,
             return_reason_code=row.return_reason_code,
+            reaction=row.reaction,
             state=row.state,
             closed_reason=row.closed_reason,
             amount_due=Money(amount=row.amount_due, currency=CurrencyCode(row.currency)),

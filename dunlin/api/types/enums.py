@@ -46,6 +46,7 @@ _describe(
         "ORGANIZATION_RENAMED": "An organization got another name.",
         "ORGANIZATION_CLOSED": "An organization was closed, with its integrations and cases.",
         "SENDING_POLICY_UPDATED": "When reminders may leave was changed.",
+        "RETURN_REASON_SET": "Another reaction to a return reason was chosen.",
         "INTEGRATION_CONNECTED": "An integration was connected.",
         "INTEGRATION_DISCONNECTED": "An integration was disconnected, with all that follows.",
         "CYCLE_CREATED": "A collection cycle was created.",
@@ -104,6 +105,18 @@ _describe(
     {
         "OVERDUE_INVOICE": "An invoice was not paid in time.",
         "DIRECT_DEBIT_RETURN": "A direct debit came back from the bank.",
+    },
+)
+_describe(
+    choices.ReturnReaction,
+    "What a case does about its return reason.",
+    {
+        "REMIND": "Reminds like any other case.",
+        "ASK_FOR_MANDATE": "Reminds, and its texts can ask for a new account or mandate: "
+        '{% if reaction == "ASK_FOR_MANDATE" %}...{% endif %}.',
+        "PERSON_FIRST": "Opens PAUSED and asks for attention: a person decides, and resumes or closes it.",
+        "NEVER": "Opens PAUSED and asks for attention; nothing is ever sent. With MD07, nothing is sent in any case of "
+        "that customer.",
     },
 )
 _describe(

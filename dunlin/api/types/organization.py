@@ -13,6 +13,7 @@ from dunlin.api.types import case, cycle, reminder
 from dunlin.api.types.enums import IntegrationCategory
 from dunlin.api.types.node import Node
 from dunlin.api.types.price import SmsPricing, load_pricing
+from dunlin.api.types.return_reason import ReturnReason, load_return_reasons
 from dunlin.domain import tables
 from dunlin.domain.actions.disconnect_integration import impact_of
 from dunlin.domain.choices import (
@@ -182,6 +183,10 @@ class Organization(Node):
         rows = await info.context.loaders.integrations.load(self.row.id)
         connected = [CommunicationMethod(row.kind) for row in rows if row.connection_id is not None]
         return [CommunicationMethod.NONE, *connected]
+
+    @strawberry.field(description="Why direct debits come back, by code, and what its cases do then.")
+    async def return_reasons(self) -> list[ReturnReason]:
+        return await load_return_reasons(self.row.id)
 
     @strawberry.field(description="Its collection cycles, oldest first.")
     async def collection_cycles(

@@ -17,6 +17,7 @@ from dunlin.domain.choices import CaseClosedReason, CaseState, IntegrationProvid
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
+from dunlin.domain.rules.return_reason import WHY_DECEASED
 from dunlin.domain.rules.schedule import window_of
 from dunlin.domain.store import Store, Transaction
 
@@ -92,6 +93,7 @@ def _situation(row: dict[str, Any]) -> Situation:
         opted_out=row["sms_opted_out_at"] is not None,
         window=window_of(row["window_start"], row["window_end"], json.loads(row["window_days"])),
         zone=ZoneInfo(row["time_zone"]),
+        never_because=WHY_DECEASED if row["deceased_at"] is not None else None,
         closed_because=row["closed_reason"] and why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"]),
     )
 
@@ -189,7 +191,7 @@ FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence
 _HOLD = """
 SELECT r.id, r.fence, r.organization_id, r.case_id, r.case_step_id, r."to", r.text, i.status AS integration_status,
        i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender, c.state AS case_state,
-       c.closed_reason, c.closed_note, customer.sms_opted_out_at,
+       c.closed_reason, c.closed_note, customer.sms_opted_out_at, customer.deceased_at,
        o.time_zone, o.window_start, o.window_end, o.window_days
 FROM unnest($1::bigint[], $2::int[]) AS claim(id, fence)
 JOIN reminder r ON r.id = claim.id AND r.fence = claim.fence AND r.status = 'SCHEDULED'

@@ -1,18 +1,28 @@
 """Open collection cases in bulk: idempotent by external reference, all or nothing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from dunlin.domain.choices import AuditAction, Permission
+from dunlin.domain.actions.stop_for_deceased import hold_cases_of, stop_for_deceased
+from dunlin.domain.actions.under_way import OF_CUSTOMERS, until_nothing_is_under_way
+from dunlin.domain.choices import AuditAction, CaseState, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
 from dunlin.domain.price_list import use_countries
 from dunlin.domain.rules.case_input import NewCase, check_cases, normalized
 from dunlin.domain.rules.phone import country_of
+from dunlin.domain.rules.return_reason import DECEASED, Opening, opening_of
 from dunlin.domain.rules.schedule import SendWindow, starts_at, step_dates, window_of
 from dunlin.domain.store import Store, Transaction, hold_integrations
-from dunlin.domain.tables import CollectionCase, CollectionCycle, CollectionStep, Organization
+from dunlin.domain.tables import (
+    CollectionCase,
+    CollectionCycle,
+    CollectionStep,
+    Customer,
+    Organization,
+    ReturnReasonChoice,
+)
 from dunlin.domain.viewer import Viewer
 
 
@@ -40,6 +50,8 @@ async def open_cases(
     if problems := check_cases(cases, organization.country):
         raise Refusal(problems)
     checked = [normalized(case, organization.country) for case in cases]
+    chosen = {row.code: row.reaction for row in await ReturnReasonChoice.filter(organization_id=organization.id)}
+    openings = {code: opening_of(code, chosen) for code in {case.return_reason_code for case in checked}}
     countries = {country_of(case.customer.phone) for case in checked if case.customer.phone is not None}
 
     async def open_new(transaction: Transaction) -> list[CollectionCase]:
@@ -50,7 +62,9 @@ async def open_cases(
         known = await _by_reference(organization.id, references)
         new = [case for case in checked if case.external_reference not in known]
         if new:
-            await _insert(transaction, organization, cycle, steps, new, now)
+            told = {case.customer.external_reference for case in new if case.return_reason_code == DECEASED}
+            await hold_cases_of(transaction, organization.id, told)
+            await _insert(transaction, organization, cycle, steps, new, openings, now)
             await use_countries(transaction, [(organization.id, country) for country in countries if country], now)
             transaction.plans_due = True
             transaction.audit(
@@ -61,9 +75,23 @@ async def open_cases(
                 after={"cases": len(new), "first": new[0].external_reference, "last": new[-1].external_reference},
             )
             known = await _by_reference(organization.id, references)
+            deceased = await _deceased(organization.id, new, told)
+            if deceased:
+                await stop_for_deceased(transaction, deceased, now)
+                known = await _by_reference(organization.id, references)
         return [known[reference] for reference in references]
 
-    return await store.transact(open_new)
+    opened = await store.transact(open_new)
+    if customers := [case.customer_id for case in opened if case.return_reason_code == DECEASED]:
+        await until_nothing_is_under_way(OF_CUSTOMERS, customers)
+    return opened
+
+
+async def _deceased(organization_id: int, cases: Sequence[NewCase], told: Collection[str]) -> set[int]:
+    """Return those customers of `cases` who have died, as these cases or earlier ones tell."""
+    references = {case.customer.external_reference for case in cases}
+    customers = await Customer.filter(organization_id=organization_id, external_reference__in=references)
+    return {one.id for one in customers if one.deceased_at is not None or one.external_reference in told}
 
 
 async def _by_reference(organization_id: int, references: list[str]) -> dict[str, CollectionCase]:
@@ -77,6 +105,7 @@ async def _insert(
     cycle: CollectionCycle,
     steps: Sequence[CollectionStep],
     cases: Sequence[NewCase],
+    openings: Mapping[str | None, Opening],
     now: datetime,
 ) -> None:
     customers = await _upsert_customers(transaction, organization.id, cases)
@@ -97,10 +126,15 @@ async def _insert(
             "amount_due": str(case.amount),
             "currency": case.currency,
             "due_on": case.due_on.isoformat(),
-            "next_action_at": schedules[case.due_on][0].isoformat(),
+            "reaction": opening.reaction,
+            "state": CaseState.PAUSED if opening.is_paused else CaseState.ACTIVE,
+            "pause_reason": opening.attention if opening.is_paused else None,
+            "attention_reason": opening.attention,
+            "next_action_at": None if opening.is_paused else schedules[case.due_on][0].isoformat(),
             "due_at": [moment.isoformat() for moment in schedules[case.due_on]],
         }
         for place, case in enumerate(cases)
+        for opening in [openings[case.return_reason_code]]
     ]
     await transaction.rows(_INSERT_CASES, organization.id, cycle.id, now, json.dumps(rows))
 
@@ -150,12 +184,15 @@ _INSERT_CASES = """
 WITH new AS (
   SELECT * FROM jsonb_to_recordset($4::text::jsonb) AS n(
     number text, external_reference text, customer_id bigint, origin text, return_reason_code text,
-    amount_due numeric, currency text, due_on date, next_action_at timestamptz, due_at timestamptz[])
+    reaction text, state text, pause_reason text, attention_reason text, amount_due numeric, currency text,
+    due_on date, next_action_at timestamptz, due_at timestamptz[])
 ), opened AS (
   INSERT INTO collection_case (organization_id, cycle_id, number, external_reference, customer_id, origin,
-    return_reason_code, state, amount_due, currency, due_on, opened_at, next_action_at)
-  SELECT $1, $2, number, external_reference, customer_id, origin, return_reason_code, 'ACTIVE',
-    amount_due, currency, due_on, $3, next_action_at
+    return_reason_code, reaction, state, pause_reason, paused_at, attention_reason, amount_due, currency, due_on,
+    opened_at, next_action_at)
+  SELECT $1, $2, number, external_reference, customer_id, origin, return_reason_code, reaction, state, pause_reason,
+    CASE WHEN state = 'PAUSED' THEN $3::timestamptz END, attention_reason, amount_due, currency, due_on,
+    $3, next_action_at
   FROM new RETURNING id, external_reference
 ), ordered AS (
   SELECT s.*, row_number() OVER (ORDER BY s.position) AS place FROM collection_step s WHERE s.cycle_id = $2

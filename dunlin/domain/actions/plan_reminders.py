@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.case_calendar import Delay, delay_steps, point_to_next_step
 from dunlin.domain.actions.complete_cases import complete_cases
-from dunlin.domain.choices import CommunicationMethod, IntegrationStatus
+from dunlin.domain.choices import CommunicationMethod, IntegrationStatus, ReturnReaction
 from dunlin.domain.price_list import prices_of, use_countries
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
 from dunlin.domain.rules.price import Cost, estimate
+from dunlin.domain.rules.return_reason import why_never
 from dunlin.domain.rules.schedule import days_late, window_of
 from dunlin.domain.rules.texts import Filling
 from dunlin.domain.store import Change, Store, Transaction
@@ -67,10 +68,11 @@ async def _hold_integrations(transaction: Transaction, now: datetime, limit: int
 
 def _due(row: dict[str, Any], now: datetime) -> _Due:
     zone = ZoneInfo(row["time_zone"])
+    reaction = ReturnReaction(row["reaction"])
     step = DueStep(
         communication_method=CommunicationMethod(row["communication_method"]),
         integration_status=IntegrationStatus(row["integration_status"]) if row["integration_status"] else None,
-        return_reason_code=row["return_reason_code"],
+        never_because=why_never(row["return_reason_code"], reaction, is_deceased=row["deceased_at"] is not None),
         phone=row["phone"],
         opted_out=row["sms_opted_out_at"] is not None,
         texts=json.loads(row["sms"]),
@@ -83,6 +85,7 @@ def _due(row: dict[str, Any], now: datetime) -> _Due:
             currency=row["currency"],
             due_on=row["due_on"],
             reference=row["external_reference"],
+            reaction=reaction,
         ),
         window=window_of(row["window_start"], row["window_end"], json.loads(row["window_days"])),
         zone=zone,
@@ -200,7 +203,8 @@ ORDER BY id FOR SHARE SKIP LOCKED
 
 _SELECT_DUE = """
 SELECT s.id AS case_step_id, s.organization_id, s.case_id, s.position, s.communication_method, s.due_at,
-       s.skipped_reason, texts.sms, c.return_reason_code, c.amount_due, c.currency, c.due_on, c.external_reference,
+       s.skipped_reason, texts.sms, c.return_reason_code, c.reaction, customer.deceased_at,
+       c.amount_due, c.currency, c.due_on, c.external_reference,
        customer.name AS customer_name, customer.language, customer.phone, customer.sms_opted_out_at,
        o.name AS organization_name, o.time_zone, o.default_language, o.window_start, o.window_end, o.window_days,
        i.id AS integration_id, i.status AS integration_status

@@ -72,5 +72,6 @@ async def _filling(
         currency=case.currency,
         due_on=case.due_on,
         reference=case.external_reference,
+        reaction=case.reaction,
     )
     return filling, language or customer.language or organization.default_language

@@ -71,7 +71,9 @@ async def _resume(transaction: Transaction, case_ids: Collection[int], now: date
         ],
     )
     await transaction.rows(
-        "UPDATE collection_case SET state = 'ACTIVE', paused_at = NULL, paused_until = NULL, pause_reason = NULL"
+        "UPDATE collection_case SET state = 'ACTIVE', paused_at = NULL, paused_until = NULL, pause_reason = NULL,"
+        # Who was asked to look has looked.
+        " attention_reason = CASE WHEN attention_reason = pause_reason THEN NULL ELSE attention_reason END"
         " WHERE id = ANY($1)",
         sorted(case_ids),
     )

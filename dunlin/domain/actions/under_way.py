@@ -14,6 +14,10 @@ OF_FORMER_CONNECTIONS = (
     "connection_id IN (SELECT k.id FROM connection k JOIN integration i ON i.id = k.integration_id"
     " WHERE i.organization_id = $2 AND k.disconnected_at IS NOT NULL)"
 )
+OF_CUSTOMERS = (
+    "reminder_id IN (SELECT r.id FROM reminder r JOIN collection_case c ON c.id = r.case_id"
+    " WHERE c.customer_id = ANY($2))"
+)
 OF_CASES = "reminder_id IN (SELECT id FROM reminder WHERE case_id = ANY($2))"
 
 

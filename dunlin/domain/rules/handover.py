@@ -19,6 +19,7 @@ class Situation:
     window: SendWindow
     zone: ZoneInfo
     closed_because: str | None = None
+    never_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ def may_hand_over(situation: Situation, now: datetime) -> Go | Cancel | Wait:
         return Cancel("SMS was disconnected.")
     if situation.case_state is CaseState.CLOSED:
         return Cancel(situation.closed_because or "The case is closed.")
+    if situation.never_because is not None:
+        return Cancel(situation.never_because)
     if situation.opted_out:
         return Cancel("The customer has opted out of SMS.")
     if situation.needs_attention or situation.case_state is CaseState.PAUSED:

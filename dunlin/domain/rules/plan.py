@@ -10,8 +10,6 @@ from dunlin.domain.rules.schedule import SendWindow, next_opening
 from dunlin.domain.rules.segments import Encoded, encode
 from dunlin.domain.rules.texts import BadText, Filling, choose_language, render
 
-DECEASED = "MD07"  # ISO 20022: the debtor has died
-
 
 @dataclass(frozen=True, slots=True)
 class DueStep:
@@ -19,7 +17,7 @@ class DueStep:
 
     communication_method: CommunicationMethod
     integration_status: IntegrationStatus | None  # of the step's method; None where it has none
-    return_reason_code: str | None
+    never_because: str | None  # why nothing may ever be sent
     phone: str | None
     opted_out: bool
     texts: Mapping[str, str]
@@ -50,8 +48,8 @@ class Skip:
 
 def decide(step: DueStep, now: datetime) -> Remind | Skip:
     """Return what becomes of `step` at `now`."""
-    if step.return_reason_code == DECEASED:
-        return Skip("The debtor has died (MD07): no reminder is sent, and a person must look.")
+    if step.never_because is not None:
+        return Skip(step.never_because)
     if step.communication_method is CommunicationMethod.NONE:
         return Skip(step.reset_reason or "This step has no communication method.", needs_attention=False)
     if step.integration_status in (None, IntegrationStatus.DISCONNECTED):

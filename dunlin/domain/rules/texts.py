@@ -18,9 +18,11 @@ from liquid import Environment, StrictUndefined
 from liquid.exceptions import LiquidError, LiquidSyntaxError
 from liquid.token import TOKEN_EXPRESSION, Token
 
+from dunlin.domain.choices import ReturnReaction
+
 MAX_LENGTH = 456  # three joined segments of the smallest size in use, 152 septets
 
-PLACEHOLDERS = ("customer.name", "organization.name", "amount", "due_date", "reference")
+PLACEHOLDERS = ("customer.name", "organization.name", "amount", "due_date", "reference", "reaction")
 
 _RANGE = re.compile(r"\(.+?\.\.", re.DOTALL)
 
@@ -64,7 +66,10 @@ class BadText(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What a text is about. `reference` is the one that the customer knows: the case's external reference."""
+    """What a text is about. `reference` is the one that the customer knows: the case's external reference.
+
+    `reaction` is what the return reason asks for: {% if reaction == "ASK_FOR_MANDATE" %}...{% endif %}.
+    """
 
     customer_name: str
     organization_name: str
@@ -72,6 +77,7 @@ class Filling:
     currency: str
     due_on: date
     reference: str
+    reaction: ReturnReaction = ReturnReaction.REMIND
 
 
 def unknown_placeholders(text: str) -> list[str]:
@@ -93,6 +99,7 @@ def render(text: str, filling: Filling, language: str) -> str:
         "amount": format_currency(filling.amount, filling.currency, locale=locale),
         "due_date": format_date(filling.due_on, format="long", locale=locale),
         "reference": filling.reference,
+        "reaction": filling.reaction.value,
     }
     try:
         filled = _ENVIRONMENT.from_string(text).render(**values)
