@@ -7,9 +7,11 @@ from decimal import Decimal
 from dunlin.domain.actions.connect_integration import connect_integration
 from dunlin.domain.actions.create_organization import store_organization
 from dunlin.domain.actions.open_cases import open_cases
+from dunlin.domain.actions.record_payment import record_payment
 from dunlin.domain.audit import Actor
 from dunlin.domain.choices import ActorKind, CaseOrigin, CommunicationMethod, IntegrationKind, Permission, Weekday
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
+from dunlin.domain.rules.payment import NewPayment
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.store import rows
 from dunlin.domain.tables import (
@@ -174,6 +176,17 @@ async def open_one(
         now=now,
     )
     return opened[0]
+
+
+async def pay(services: Services, case: CollectionCase, amount: str = "1.00") -> CollectionCase:
+    return await record_payment(
+        services.store,
+        a_viewer(await case.organization),
+        case_id=case.id,
+        payment=NewPayment(Decimal(amount), case.currency, None, "BANK-1"),
+        idempotency_key=None,
+        now=NOW,
+    )
 
 
 async def everything_stored() -> dict[str, list[str]]:

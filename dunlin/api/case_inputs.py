@@ -1,8 +1,27 @@
 """The inputs of what is done to one case."""
 
-from datetime import date
+from datetime import date, datetime
 
 import strawberry
+
+from dunlin.api.inputs import IDEMPOTENCY_KEY, MoneyInput
+from dunlin.domain.rules.payment import NewPayment
+
+
+@strawberry.input(description="Money that has come in for a case.")
+class RecordPaymentInput:
+    case_id: strawberry.ID = strawberry.field(description="The case. One that ended unpaid takes a late payment, too.")
+    amount: MoneyInput = strawberry.field(
+        description="How much, in the currency of the case. What is more than was due is kept as overpaid."
+    )
+    paid_at: datetime | None = strawberry.field(default=None, description="When it was paid; left out: now.")
+    reference: str | None = strawberry.field(
+        default=None, description="What the bank or the bookkeeping knows it by: at most 200 characters."
+    )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
+
+    def payment(self) -> NewPayment:
+        return NewPayment(self.amount.amount, self.amount.currency, self.paid_at, self.reference)
 
 
 @strawberry.input(description="A case to be paused. A paused one gets the new reason and day.")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from dunlin.api.case_inputs import CloseCaseInput, PauseCaseInput, ResumeCaseInput
+from dunlin.api.case_inputs import CloseCaseInput, PauseCaseInput, RecordPaymentInput, ResumeCaseInput
 from dunlin.api.context import Info
 from dunlin.api.settle import ERRORS, row_id, settled
 from dunlin.api.types.case import CollectionCase
@@ -14,6 +14,7 @@ from dunlin.api.types.node import UserError, user_errors
 from dunlin.domain import tables
 from dunlin.domain.actions.close_case import close_case
 from dunlin.domain.actions.pause_case import pause_case
+from dunlin.domain.actions.record_payment import record_payment
 from dunlin.domain.actions.resume_cases import resume_case
 from dunlin.domain.errors import Refusal
 
@@ -26,6 +27,17 @@ class CasePayload:
 
 @strawberry.type
 class CaseMutation:
+    @strawberry.mutation(
+        description="Record a payment. Less is due from then on; with nothing due the case is closed as PAID and what "
+        "is scheduled is canceled. When this answers, no text goes out any more that asks for what was paid."
+    )
+    async def record_payment(
+        self,
+        info: Info,
+        input: Annotated[RecordPaymentInput, strawberry.argument(description="The payment.")],  # noqa: A002
+    ) -> CasePayload:
+        return await _answer(info, _record_payment(info, input))
+
     @strawberry.mutation(
         description="Pause a case: it keeps its schedule, and nothing goes out. When this answers, nothing is on its "
         "way out any more."
@@ -65,6 +77,17 @@ async def _answer(info: Info, work: Awaitable[tables.CollectionCase]) -> CasePay
     if isinstance(outcome, Refusal):
         return CasePayload(case=None, user_errors=user_errors(outcome))
     return CasePayload(case=CollectionCase.of(outcome), user_errors=[])
+
+
+async def _record_payment(info: Info, given: RecordPaymentInput) -> tables.CollectionCase:
+    return await record_payment(
+        info.context.services.store,
+        info.context.viewer,
+        case_id=row_id("CollectionCase", given.case_id, "caseId"),
+        payment=given.payment(),
+        idempotency_key=given.idempotency_key,
+        now=datetime.now(UTC),
+    )
 
 
 async def _pause(info: Info, given: PauseCaseInput) -> tables.CollectionCase:

@@ -13,6 +13,12 @@ from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationKi
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
 from dunlin.domain.rules.step_input import NewStep
 
+IDEMPOTENCY_KEY = (
+    "A key of the client's own, new for each request, 1 to 200 characters: the same call again, also at the same time, "
+    "is done once and gets the same answer. With another input it is refused (IDEMPOTENCY_KEY_REUSED). It belongs to "
+    "the account and is kept for 24 hours; a refused call leaves it free."
+)
+
 
 @strawberry.input(one_of=True, description="Who the texts come from: exactly one of these.")
 class SmsSenderInput:
@@ -58,6 +64,7 @@ class ConnectIntegrationInput:
     organization_id: strawberry.ID = strawberry.field(description="The organization to connect it for.")
     kind: IntegrationKind = strawberry.field(description="Which integration.")
     twilio: TwilioInput | None = strawberry.field(default=None, description="The account to connect with.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="What to disconnect, and that the consequences have been read.")
@@ -68,6 +75,7 @@ class DisconnectIntegrationInput:
     impact_token: str | None = strawberry.field(
         default=None, description="disconnectImpact.token, to be refused if the figures have changed since."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A text in one language.")

@@ -50,6 +50,7 @@ class Loaders:
         self.integrations = _by_parent(tables.Integration, "organization_id", "id")
         self.steps = _by_parent(tables.CollectionStep, "cycle_id", "position")
         self.case_steps = _by_parent(tables.CaseStep, "case_id", "position")
+        self.payments = _by_parent(tables.Payment, "case_id", "id")
         self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
         self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")
         self.prices: DataLoader[int, list[ListedPrice]] = DataLoader(load_fn=_load_prices)

@@ -122,6 +122,7 @@ async def _connect(info: Info, given: ConnectIntegrationInput) -> tables.Integra
         kind=given.kind,
         account=account,
         now=datetime.now(UTC),
+        idempotency_key=given.idempotency_key,
     )
 
 
@@ -134,6 +135,7 @@ async def _disconnect(info: Info, given: DisconnectIntegrationInput) -> tuple[ta
         confirmed=given.confirmed,
         impact_token=given.impact_token,
         now=datetime.now(UTC),
+        idempotency_key=given.idempotency_key,
     )
 
 

@@ -14,7 +14,7 @@ from dunlin.api.ids import actor_id, decode_any, decode_id
 from dunlin.api.pages import MAX_PAGE, After, Before, Connection, First, Last, Order, Window, connection_of, read_page
 from dunlin.api.preview import PreviewSmsInput, SmsPreview, read_preview
 from dunlin.api.types.audit import AuditEntry
-from dunlin.api.types.case import CaseStep, CollectionCase, Customer
+from dunlin.api.types.case import CaseStep, CollectionCase, Customer, Payment
 from dunlin.api.types.cycle import CollectionCycle, CollectionStep
 from dunlin.api.types.node import Node
 from dunlin.api.types.organization import Integration, Organization
@@ -51,6 +51,7 @@ def _shapes(may_see: bool) -> dict[str, tuple[type[Model], Callable[[Any], Node]
         "Customer": (tables.Customer, lambda row: Customer.of(row, may_see=may_see)),
         "CollectionCase": (tables.CollectionCase, CollectionCase.of),
         "CaseStep": (tables.CaseStep, CaseStep.of),
+        "Payment": (tables.Payment, Payment.of),
         "Reminder": (tables.Reminder, lambda row: Reminder.of(row, may_see=may_see)),
         "DeliveryStatusEvent": (tables.DeliveryEvent, DeliveryStatusEvent.of),
     }

@@ -23,6 +23,9 @@ T = TypeVar("T")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
+_DATETIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 _CURRENCIES = frozenset(list_currencies())
@@ -52,13 +55,13 @@ def _among(allowed: frozenset[str], sentence: str) -> Callable[[object], str]:
 
 
 def _parse_datetime(value: object) -> datetime:
-    try:
-        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.tzinfo is None:
-        raise _bad("A DateTime is written as 2026-11-22T08:30:00+01:00, with its offset.")
-    return parsed
+    # Python reads more than RFC 3339, even a NUL at the end.
+    if isinstance(value, str) and _DATETIME.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value.upper())
+        except ValueError:
+            pass
+    raise _bad("A DateTime is written as 2026-11-22T08:30:00+01:00, with its offset.")
 
 
 def _parse_date(value: object) -> date:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,7 @@ from dunlin.domain.tables import (
     DeliveryEvent,
     DeliverySequence,
     Organization,
+    Payment,
     Reminder,
     SmsPrice,
     StepTexts,
@@ -211,6 +213,8 @@ class _Builder:
         if content.closed_reason is not None:
             case.state, case.closed_reason, case.closed_at = CaseState.CLOSED, content.closed_reason, today
             case.attention_reason = None
+            if content.closed_reason is CaseClosedReason.PAID:
+                self._pay(case, today)
             for step in pending:
                 step.state, step.skipped_reason = CaseStepState.SKIPPED, why_closed(content.closed_reason, None)
         elif content.is_paused:
@@ -219,6 +223,21 @@ class _Builder:
             case.next_action_at = pending[0].due_at
         elif not self._awaits_answer(case):
             case.state, case.closed_reason, case.closed_at = CaseState.CLOSED, CaseClosedReason.COMPLETED, today
+
+    def _pay(self, case: CollectionCase, moment: datetime) -> None:
+        self._rows.add(
+            Payment(
+                id=self._rows.next_id(Payment),
+                organization_id=self._organization.id,
+                case_id=case.id,
+                amount=case.amount_due,
+                currency=case.currency,
+                paid_at=moment,
+                reference=case.external_reference,
+                recorded_at=moment,
+            )
+        )
+        case.amount_due = Decimal(0)
 
     def _awaits_answer(self, case: CollectionCase) -> bool:
         return any(

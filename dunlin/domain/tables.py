@@ -4,6 +4,8 @@ starts from it, so that the tables can be partitioned or distributed by organiza
 Times are aware UTC datetimes. Money is an exact decimal with its currency.
 """
 
+from decimal import Decimal
+
 from tortoise import fields
 from tortoise.fields import ForeignKeyRelation, OnDelete
 from tortoise.indexes import Index, PartialIndex
@@ -268,7 +270,8 @@ class CollectionCase(OfOrganization):
     reaction = fields.CharEnumField(ReturnReaction, max_length=_NAME, db_default=ReturnReaction.REMIND.value)
     state = fields.CharEnumField(CaseState, max_length=_NAME, default=CaseState.ACTIVE)
     closed_reason = fields.CharEnumField(CaseClosedReason, max_length=_NAME, null=True)
-    amount_due = fields.DecimalField(max_digits=18, decimal_places=4)
+    amount_due = fields.DecimalField(max_digits=18, decimal_places=4)  # what is open now
+    overpaid = fields.DecimalField(max_digits=18, decimal_places=4, default=Decimal(0), db_default=Decimal(0))
     currency = fields.CharField(max_length=3)
     due_on = fields.DateField()
     opened_at = fields.DatetimeField()
@@ -289,6 +292,40 @@ class CollectionCase(OfOrganization):
             PartialIndex(fields=("next_action_at",), condition={"state": "ACTIVE"}, name="case_due"),
             PartialIndex(fields=("paused_until",), condition={"state": "PAUSED"}, name="case_paused"),
         )
+
+
+class Payment(OfOrganization):
+    """Money that came in for a case, in the case's currency. Never changed."""
+
+    case: ForeignKeyRelation[CollectionCase] = fields.ForeignKeyField(
+        "dunlin.CollectionCase", on_delete=OnDelete.RESTRICT
+    )
+    case_id: int
+    amount = fields.DecimalField(max_digits=18, decimal_places=4)
+    currency = fields.CharField(max_length=3)
+    paid_at = fields.DatetimeField()
+    reference = fields.CharField(max_length=200, null=True)
+    recorded_at = fields.DatetimeField()
+
+    class Meta:
+        table = "payment"
+        indexes = (Index(fields=("case_id", "id")), Index(fields=("organization_id", "id")))
+
+
+class IdempotencyKey(OfOrganization):
+    """A request that was done, by the key that its client gave it. `answer` refers to what it was answered with."""
+
+    account: ForeignKeyRelation[Account] = fields.ForeignKeyField("dunlin.Account", on_delete=OnDelete.RESTRICT)
+    account_id: int
+    key = fields.CharField(max_length=200)
+    fingerprint = fields.CharField(max_length=64)
+    answer = fields.JSONField[dict[str, object]]()
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "idempotency_key"
+        unique_together = (("account_id", "key"),)
+        indexes = (Index(fields=("created_at",)),)
 
 
 class CaseStep(OfOrganization):

@@ -15,6 +15,11 @@ class Vault(Protocol):
         """Return what was sealed for this organization, or raise `BrokenSeal`."""
         ...
 
+    def digest(self, secret: str) -> str:
+        """Return a keyed hash of a secret, by which it can be recognized and not searched for. Another key, another
+        hash."""
+        ...
+
     def is_newest(self, sealed: bytes) -> bool:
         """Return whether it was sealed with the key that seals now."""
         ...

@@ -16,6 +16,7 @@ from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.resume_cases import resume_cases
 from dunlin.domain.actions.sweep import sweep_sending
+from dunlin.domain.idempotency import forget_requests
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.jobs.price_keeper import PriceKeeper
 from dunlin.runtime.bell import DELIVER_JOB, PLAN_JOB, QUEUE, decode_job, encode_job
@@ -78,6 +79,7 @@ class WorkerProcess:
         """Find by time what a lost ring, a dead worker or an absent Redis left undone, and pauses that are over."""
         await sweep_sending(self._services.store, datetime.now(UTC))
         await destroy_credentials(self._services.store)
+        await forget_requests(self._services.store, datetime.now(UTC))
         while await resume_cases(self._services.store, datetime.now(UTC), limit=_PLAN_BATCH) == _PLAN_BATCH:
             pass
         await self.plan()

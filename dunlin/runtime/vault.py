@@ -3,6 +3,8 @@
 A sealed value is: version (1 byte), key id (4 bytes), nonce (12 bytes), ciphertext with tag.
 """
 
+import hashlib
+import hmac
 import json
 import secrets
 from dataclasses import asdict
@@ -23,6 +25,7 @@ class AesVault:
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         self._keys = {key_id(key): AESGCM(key) for key in keys}
         self._newest = key_id(keys[0])
+        self._digest_key = hmac.new(keys[0], b"dunlin digests", hashlib.sha256).digest()
 
     def seal(self, credentials: Credentials, *, organization_id: int) -> bytes:
         nonce = secrets.token_bytes(_NONCE)
@@ -40,6 +43,9 @@ class AesVault:
         except (InvalidTag, ValueError) as error:  # ValueError: too short for its nonce
             raise BrokenSeal from error
         return Credentials(**json.loads(plain))
+
+    def digest(self, secret: str) -> str:
+        return hmac.new(self._digest_key, secret.encode(), hashlib.sha256).hexdigest()
 
     def is_newest(self, sealed: bytes) -> bool:
         return sealed[: 1 + _KEY_ID] == _VERSION + self._newest

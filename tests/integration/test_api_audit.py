@@ -51,6 +51,7 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
         AuditAction.CASE_STEP_EDITED,
         {"field": "communicationMethod", "before": "SMS", "after": "NONE"},
     ),
+    "recordPayment": (AuditAction.PAYMENT_RECORDED, {"field": "amountDue", "before": "84.5000", "after": "74.0000"}),
     "pauseCase": (AuditAction.CASE_PAUSED, {"field": "pausedUntil", "before": None, "after": "2090-01-15"}),
     "resumeCase": (AuditAction.CASE_RESUMED, {"field": "state", "before": "PAUSED", "after": "ACTIVE"}),
     "closeCase": (AuditAction.CASE_CLOSED, {"field": "closedNote", "before": None, "after": "Written off"}),

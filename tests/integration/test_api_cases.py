@@ -1,4 +1,4 @@
-"""pauseCase, resumeCase, closeCase: what they show, and what they refuse with nothing changed."""
+"""recordPayment, pauseCase, resumeCase, closeCase: what they show, and what they refuse with nothing changed."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,8 @@ from tests.build import a_collecting_organization, a_token, everything_stored, o
 from tests.client import JSON, mutate, problems
 
 CASE = "case { state closedReason pausedUntil pauseReason closedNote nextActionAt closedAt }"
+
+EUR_50 = {"amount": "50.00", "currency": "EUR"}
 
 
 @pytest_asyncio.fixture
@@ -61,6 +63,42 @@ async def test_a_case_is_paused_resumed_and_closed(http: httpx.AsyncClient, toke
     assert closed["case"]["closedAt"] is not None
 
 
+async def test_a_payment_is_recorded_and_shown(http: httpx.AsyncClient, token: str, case: CollectionCase) -> None:
+    shown = """case { state amountDue { amount currency } overpaid { amount }
+                      payments { amount { amount currency } paidAt reference recordedAt } }"""
+    part = of(case, amount=EUR_50, paidAt="2026-01-15T12:00:00+01:00", reference="BANK-1")
+
+    partly = await mutate(http, token, "recordPayment", shown, part)
+    paid = await mutate(http, token, "recordPayment", shown, of(case, amount=EUR_50))
+
+    assert [problems(payload) for payload in (partly, paid)] == [[], []]
+    first, second = paid["case"].pop("payments")
+    assert {**first, "recordedAt": None} == {
+        "amount": EUR_50,
+        "paidAt": "2026-01-15T11:00:00+00:00",
+        "reference": "BANK-1",
+        "recordedAt": None,
+    }
+    assert second["paidAt"] == second["recordedAt"]
+    assert partly["case"]["amountDue"] == {"amount": "34.50", "currency": "EUR"}
+    assert paid["case"] == {
+        "state": "CLOSED",
+        "amountDue": {"amount": "0.00", "currency": "EUR"},
+        "overpaid": {"amount": "15.50"},
+    }
+
+
+async def test_one_key_is_one_payment(http: httpx.AsyncClient, token: str, case: CollectionCase) -> None:
+    given = of(case, amount=EUR_50, idempotencyKey="payment 1")
+
+    first = await mutate(http, token, "recordPayment", CASE, given)
+    again = await mutate(http, token, "recordPayment", CASE, given)
+    other = await mutate(http, token, "recordPayment", CASE, {**given, "reference": "BANK-1"})
+
+    assert first == again
+    assert problems(other) == [("IDEMPOTENCY_KEY_REUSED", "idempotencyKey")]
+
+
 @pytest.mark.parametrize(
     ("mutation", "given", "problem"),
     [
@@ -68,6 +106,27 @@ async def test_a_case_is_paused_resumed_and_closed(http: httpx.AsyncClient, toke
         pytest.param("pauseCase", {"until": "9999-12-31"}, ("INVALID", "until"), id="until the end of time"),
         pytest.param("pauseCase", {"reason": "x" * 501}, ("INVALID", "reason"), id="paused for an endless reason"),
         pytest.param("closeCase", {"reason": "a\nb"}, ("INVALID", "reason"), id="closed for a reason of two lines"),
+        pytest.param(
+            "recordPayment",
+            {"amount": {"amount": "0", "currency": "EUR"}},
+            ("INVALID", "amount.amount"),
+            id="nothing paid",
+        ),
+        pytest.param(
+            "recordPayment",
+            {"amount": {"amount": "5", "currency": "USD"}},
+            ("INVALID", "amount.currency"),
+            id="paid in another currency",
+        ),
+        pytest.param(
+            "recordPayment",
+            {"amount": EUR_50, "paidAt": "2090-01-15T12:00:00Z"},
+            ("INVALID", "paidAt"),
+            id="paid in the future",
+        ),
+        pytest.param(
+            "recordPayment", {"amount": EUR_50, "idempotencyKey": ""}, ("INVALID", "idempotencyKey"), id="an empty key"
+        ),
         pytest.param("resumeCase", {}, ("WRONG_STATE", "caseId"), id="resumed while active"),
     ],
 )

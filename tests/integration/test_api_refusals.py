@@ -39,8 +39,14 @@ GOOD: dict[str, JSON] = {
             "authToken": SANDBOX_ACCOUNT.auth_token,
             "sender": {"phoneNumber": SANDBOX_ACCOUNT.phone_numbers[0]},
         },
+        "idempotencyKey": "connect 1",
     },
-    "disconnectIntegration": {"organizationId": "$organization", "kind": "SMS", "confirmed": True},
+    "disconnectIntegration": {
+        "organizationId": "$organization",
+        "kind": "SMS",
+        "confirmed": True,
+        "idempotencyKey": "x",
+    },
     "editStep": {"stepId": "$step", "name": "First text", "smsTexts": [{"language": "en", "text": "Please pay."}]},
     "openCollectionCases": {
         "organizationId": "$organization",
@@ -88,6 +94,13 @@ GOOD: dict[str, JSON] = {
     },
     "removeStep": {"stepId": "$step"},
     "editCaseStep": {"caseStepId": "$caseStep", "communicationMethod": "NONE"},
+    "recordPayment": {
+        "caseId": "$case",
+        "amount": {"amount": "10.50", "currency": "EUR"},
+        "paidAt": "2026-01-15T12:00:00+01:00",
+        "reference": "BANK-1",
+        "idempotencyKey": "payment 1",
+    },
     "pauseCase": {"caseId": "$case", "reason": "Promised to pay", "until": "2090-01-15"},
     "resumeCase": {"caseId": "$paused case"},
     "closeCase": {"caseId": "$case", "reason": "Written off"},
@@ -109,7 +122,10 @@ GOOD: dict[str, JSON] = {
 }
 NEEDS = (
     dict.fromkeys(GOOD, Permission.CONFIGURE)
-    | dict.fromkeys(("openCollectionCases", "editCaseStep", "pauseCase", "resumeCase", "closeCase"), Permission.COLLECT)
+    | dict.fromkeys(
+        ("openCollectionCases", "editCaseStep", "recordPayment", "pauseCase", "resumeCase", "closeCase"),
+        Permission.COLLECT,
+    )
     | dict.fromkeys(("createToken", "revokeToken"), Permission.ADMIN)
     | dict.fromkeys(("createOrganization", "renameOrganization", "closeOrganization"), Permission.ADMIN)
 )

@@ -31,6 +31,7 @@ from dunlin.domain.tables import (
     DeliverySequence,
     Integration,
     Organization,
+    Payment,
     Reminder,
     SendAttempt,
 )
@@ -189,6 +190,14 @@ async def test_a_case_knows_when_it_ended_or_was_paused() -> None:
             assert (moment is not None) is is_known
             assert moment is None or case.opened_at < moment <= NOW
         assert (case.pause_reason is not None) is (case.state is CaseState.PAUSED)
+
+
+async def test_a_case_is_paid_if_and_only_if_nothing_is_due() -> None:
+    for case in await CollectionCase.all():
+        payments = await Payment.filter(case_id=case.id)
+
+        assert (case.closed_reason is CaseClosedReason.PAID) is (case.amount_due == 0) is bool(payments)
+        assert all(payment.paid_at == case.closed_at for payment in payments)
 
 
 async def test_a_step_without_a_reminder_says_why() -> None:

@@ -22,6 +22,7 @@ from tests.build import (
     an_account,
     everything_stored,
     open_one,
+    pay,
 )
 from tests.client import JSON, acknowledged, error_codes, graphql, problems
 from tests.delivery import send
@@ -66,6 +67,7 @@ NODES: dict[str, type[Model]] = {
     "DeliveryStatusEvent": tables.DeliveryEvent,
     "Integration": tables.Integration,
     "Organization": tables.Organization,
+    "Payment": tables.Payment,
     "Reminder": tables.Reminder,
 }
 
@@ -141,6 +143,9 @@ TRIES: dict[str, Try] = {
     "Query.auditTrail.filter.organizationId": Try(
         "an empty page", {"filter": {"organizationId": "$theirs Organization"}}
     ),
+    "Mutation.recordPayment.input.caseId": Try(
+        "NOT_FOUND caseId", changed("recordPayment", caseId="$theirs CollectionCase")
+    ),
     "Mutation.pauseCase.input.caseId": Try("NOT_FOUND caseId", changed("pauseCase", caseId="$theirs CollectionCase")),
     "Mutation.resumeCase.input.caseId": Try("NOT_FOUND caseId", changed("resumeCase", caseId="$theirs CollectionCase")),
     "Mutation.closeCase.input.caseId": Try("NOT_FOUND caseId", changed("closeCase", caseId="$theirs CollectionCase")),
@@ -203,7 +208,8 @@ async def with_everything(services: Services, account: tables.Account, name: str
     organization, cycle = await a_collecting_organization(services, account, name=name)
     await a_token(services, organization, only=organization.id)
     case = a_new_case(f"{name} 1", return_reason_code="AM04")
-    await open_one(services, cycle, replace(case, customer=replace(case.customer, email="ada@example.com")))
+    opened = await open_one(services, cycle, replace(case, customer=replace(case.customer, email="ada@example.com")))
+    await pay(services, opened)
     return organization
 
 

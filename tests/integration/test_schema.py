@@ -37,13 +37,7 @@ NOT_YET = {
     "SmtpInput",
     # Prices of what was sent
     "Reminder.actualCost",
-    # Idempotency keys
-    "ConnectIntegrationInput.idempotencyKey",
-    "DisconnectIntegrationInput.idempotencyKey",
-    "UserErrorCode.IDEMPOTENCY_KEY_REUSED",
     # Handling cases and reminders
-    "Mutation.recordPayment",
-    "RecordPaymentInput",
     "Mutation.cancelReminder",
     "CancelReminderInput",
     "Mutation.resendReminder",

@@ -6,7 +6,7 @@ import pytest
 from arq.connections import RedisSettings
 
 from dunlin.domain.choices import CaseState
-from dunlin.domain.tables import CollectionCase
+from dunlin.domain.tables import CollectionCase, IdempotencyKey
 from dunlin.jobs.worker import WorkerProcess
 from dunlin.runtime.wiring import Services
 from tests.build import a_cycle, an_organization, open_one
@@ -31,3 +31,20 @@ async def test_a_case_whose_pause_is_over_is_resumed(services: Services, worker:
     await worker.sweep()
 
     assert (await CollectionCase.get(id=case.id)).state is CaseState.ACTIVE
+
+
+async def test_a_key_that_has_been_kept_long_enough_is_forgotten(worker: WorkerProcess) -> None:
+    organization = await an_organization()
+    for hours in (23, 25):
+        await IdempotencyKey.create(
+            account_id=organization.account_id,
+            organization_id=organization.id,
+            key=f"{hours} hours",
+            fingerprint="",
+            answer={},
+            created_at=datetime.now(UTC) - timedelta(hours=hours),
+        )
+
+    await worker.sweep()
+
+    assert (await IdempotencyKey.get()).key == "23 hours"

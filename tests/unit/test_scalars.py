@@ -26,6 +26,7 @@ def written(name: str, value: Any) -> object:
 BRUSSELS = timezone(timedelta(hours=1))
 ACCEPTED: list[tuple[str, str, object]] = [
     ("DateTime", "2026-11-22T08:30:00+01:00", datetime(2026, 11, 22, 8, 30, tzinfo=BRUSSELS)),
+    ("DateTime", "2026-11-22t08:30:00z", datetime(2026, 11, 22, 8, 30, tzinfo=UTC)),
     ("DateTime", "2026-11-22T08:30:00Z", datetime(2026, 11, 22, 8, 30, tzinfo=UTC)),
     ("DateTime", "2026-11-22T08:30:00.125+00:00", datetime(2026, 11, 22, 8, 30, 0, 125_000, tzinfo=UTC)),
     ("Date", "2026-11-22", date(2026, 11, 22)),
@@ -69,6 +70,9 @@ SENTENCES = {
 REFUSED: dict[str, dict[str, object]] = {
     "DateTime": {
         "without an offset": "2026-11-22T08:30:00",
+        "with NUL at its end": "2026-11-22T08:30:00+01:00\0",
+        "without seconds": "2026-11-22T08:30+01:00",
+        "of a week": "2026-W47-7T08:30:00Z",
         "a date only": "2026-11-22",
         "a day that does not exist": "2026-02-30T08:30:00Z",
         "an hour that does not exist": "2026-11-22T25:30:00Z",

@@ -90,6 +90,24 @@ class CaseStep(Node):
         return reminder.Reminder.of(rows[-1], may_see=may_see) if rows else None
 
 
+@strawberry.type(description="Money that came in for a case.")
+class Payment(Node):
+    amount: Money = strawberry.field(description="How much.")
+    paid_at: datetime = strawberry.field(description="When it was paid.")
+    reference: str | None = strawberry.field(description="What the bank or the bookkeeping knows it by.")
+    recorded_at: datetime = strawberry.field(description="When it was recorded here.")
+
+    @classmethod
+    def of(cls, row: tables.Payment) -> Self:
+        return cls(
+            id=encode_id("Payment", row.id),
+            amount=Money(amount=row.amount, currency=CurrencyCode(row.currency)),
+            paid_at=row.paid_at,
+            reference=row.reference,
+            recorded_at=row.recorded_at,
+        )
+
+
 @strawberry.type(description="One customer's run through a collection cycle.")
 class CollectionCase(Node):
     row: strawberry.Private[tables.CollectionCase]
@@ -103,6 +121,7 @@ class CollectionCase(Node):
     state: CaseState = strawberry.field(description="Where it stands.")
     closed_reason: CaseClosedReason | None = strawberry.field(description="Why it ended; null while it is open.")
     amount_due: Money = strawberry.field(description="What is still to be paid.")
+    overpaid: Money | None = strawberry.field(description="By how much more was paid than was due, if it was.")
     due_on: date = strawberry.field(description="The day by which it should have been paid.")
     opened_at: datetime = strawberry.field(description="When it was opened here.")
     next_action_at: datetime | None = strawberry.field(
@@ -132,6 +151,7 @@ class CollectionCase(Node):
             state=row.state,
             closed_reason=row.closed_reason,
             amount_due=Money(amount=row.amount_due, currency=CurrencyCode(row.currency)),
+            overpaid=Money(amount=row.overpaid, currency=CurrencyCode(row.currency)) if row.overpaid else None,
             due_on=row.due_on,
             opened_at=row.opened_at,
             next_action_at=row.next_action_at,
@@ -164,6 +184,10 @@ class CollectionCase(Node):
     @strawberry.field(description="Its steps, in order.")
     async def steps(self, info: Info) -> list[CaseStep]:
         return [CaseStep.of(row) for row in await info.context.loaders.case_steps.load(self.row.id)]
+
+    @strawberry.field(description="What has been paid, in the order in which it was recorded.")
+    async def payments(self, info: Info) -> list[Payment]:
+        return [Payment.of(row) for row in await info.context.loaders.payments.load(self.row.id)]
 
     @strawberry.field(description="Its reminders, newest first.")
     async def reminders(

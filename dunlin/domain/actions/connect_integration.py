@@ -1,6 +1,7 @@
 """Connect an integration: check the account with the carrier, then store it sealed."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -15,11 +16,14 @@ from dunlin.domain.carrier import (
 )
 from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
 from dunlin.domain.errors import ProblemCode, refuse
+from dunlin.domain.idempotency import RowOf, earlier_answer, once, request_of
 from dunlin.domain.price_list import fetch_anew
 from dunlin.domain.store import Store, Transaction, require_open
 from dunlin.domain.tables import Connection, Integration
 from dunlin.domain.vault import Vault
 from dunlin.domain.viewer import Viewer
+
+_ANSWER = RowOf(Integration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,25 @@ async def connect_integration(
     kind: IntegrationKind,
     account: CarrierAccount | None,
     now: datetime,
+    idempotency_key: str | None = None,
 ) -> Integration:
     """Return the connected integration. Nothing of a former configuration comes back.
 
     Refuses with NOT_FOUND, REQUIRED (no account given and none of the operator's), ALREADY_CONNECTED,
-    CREDENTIALS_REJECTED, SENDER_REJECTED or CARRIER_UNAVAILABLE; nothing is stored then.
+    CREDENTIALS_REJECTED, SENDER_REJECTED, CARRIER_UNAVAILABLE or IDEMPOTENCY_KEY_REUSED; nothing is stored then.
     """
     viewer.require(Permission.CONFIGURE)
     organization = await viewer.organization(organization_id, "organizationId")
     integration = await Integration.get(organization_id=organization.id, kind=kind)
+    content = {
+        "organization": organization.id,
+        "kind": kind,
+        "account": account and vault.digest(json.dumps(asdict(account))),
+    }
+    request = request_of(viewer, organization.id, idempotency_key, "connectIntegration", content)
+    # Read after the integration: whoever connected it under this key is known by then.
+    if earlier := await earlier_answer(request, now):
+        return await _ANSWER.recall(earlier)
     _require_unconnected(integration)
     if account is None:
         raise refuse(
@@ -61,6 +75,9 @@ async def connect_integration(
     sealed = vault.seal(account.credentials, organization_id=organization.id)
 
     async def connect(transaction: Transaction) -> Integration:
+        return await once(transaction, request, now, lambda: work(transaction), _ANSWER)
+
+    async def work(transaction: Transaction) -> Integration:
         locked = await Integration.select_for_update().get(id=integration.id)
         await require_open(transaction, organization.id)
         _require_unconnected(locked)

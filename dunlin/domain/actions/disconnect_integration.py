@@ -1,11 +1,15 @@
 """Disconnect an integration: at once, whole, and reported done only when nothing more goes out."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.actions.under_way import OF_FORMER_CONNECTIONS, until_nothing_is_under_way
 from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationStatus, Permission
 from dunlin.domain.errors import ProblemCode, refuse
+from dunlin.domain.idempotency import once, request_of
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.impact import Impact
 from dunlin.domain.store import Change, Store, Transaction, rows
@@ -39,10 +43,12 @@ async def disconnect_integration(
     confirmed: bool,
     impact_token: str | None,
     now: datetime,
+    idempotency_key: str | None = None,
 ) -> tuple[Integration, Impact]:
     """Return the integration and what has really been changed.
 
-    Refuses with NOT_FOUND, CONFIRMATION_REQUIRED, NOT_CONNECTED or IMPACT_CHANGED; nothing is changed then.
+    Refuses with NOT_FOUND, CONFIRMATION_REQUIRED, NOT_CONNECTED, IMPACT_CHANGED or IDEMPOTENCY_KEY_REUSED; nothing is
+    changed then.
     """
     viewer.require(Permission.CONFIGURE)
     organization = await viewer.organization(organization_id, "organizationId")
@@ -53,7 +59,13 @@ async def disconnect_integration(
             "confirmed",
         )
 
+    content = {"organization": organization.id, "kind": kind, "impactToken": impact_token}
+    request = request_of(viewer, organization.id, idempotency_key, "disconnectIntegration", content)
+
     async def disconnect(transaction: Transaction) -> tuple[Integration, Impact]:
+        return await once(transaction, request, now, lambda: work(transaction), _Disconnected())
+
+    async def work(transaction: Transaction) -> tuple[Integration, Impact]:
         integration = await Integration.select_for_update().get(organization_id=organization.id, kind=kind)
         if integration.connection_id is None:
             raise refuse(ProblemCode.NOT_CONNECTED, f"{kind} is not connected.", "kind")
@@ -65,6 +77,15 @@ async def disconnect_integration(
         return await store.transact(disconnect)
     finally:  # also for who comes second, while the first one still waits
         await until_nothing_is_under_way(OF_FORMER_CONNECTIONS, organization.id)
+
+
+class _Disconnected:
+    def keep(self, result: tuple[Integration, Impact]) -> Mapping[str, Any]:
+        integration, impact = result
+        return {"integration": integration.id, "impact": asdict(impact)}
+
+    async def recall(self, kept: Mapping[str, Any]) -> tuple[Integration, Impact]:
+        return await Integration.get(id=kept["integration"]), Impact(**kept["impact"])
 
 
 async def disconnect_held(transaction: Transaction, viewer: Viewer, integration: Integration, now: datetime) -> Impact:

@@ -13,8 +13,8 @@ from dunlin.domain.rules import phone
 MAX_CASES = 1_000
 MAX_LENGTH = 200
 MAX_AMOUNT = Decimal(10) ** 14
-_DECIMALS = 4
-_SMALLEST = Decimal(1).scaleb(-_DECIMALS)
+DECIMALS = 4
+SMALLEST = Decimal(1).scaleb(-DECIMALS)
 _REASON_CODE = re.compile(r"[A-Z0-9]{4}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
@@ -97,8 +97,8 @@ def _check_amount(amount: Decimal) -> Iterator[Problem]:
     path = ("amountDue", "amount")
     if not amount.is_finite() or not 0 < amount < MAX_AMOUNT:
         yield Problem(ProblemCode.INVALID, "An amount due is more than 0 and less than 10^14.", path)
-    elif amount != amount.quantize(_SMALLEST):
-        yield Problem(ProblemCode.INVALID, f"An amount has at most {_DECIMALS} decimals.", path)
+    elif amount != amount.quantize(SMALLEST):
+        yield Problem(ProblemCode.INVALID, f"An amount has at most {DECIMALS} decimals.", path)
 
 
 def _check_reason(case: NewCase) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from tortoise.fields.base import OnDelete
 from tortoise import fields
 
 class Migration(migrations.Migration):
-    dependencies = [('dunlin', '0003_pause_and_close')]
+    dependencies = [('dunlin', '0004_payments_and_idempotency')]
 
     initial = False
 
