@@ -69,6 +69,12 @@ REQUIRED, INVALID = ProblemCode.REQUIRED, ProblemCode.INVALID
 BAD = {
     "an empty reference": (replace(CASE, external_reference=""), REQUIRED, EMPTY, "externalReference"),
     "a blank reference": (replace(CASE, external_reference="  "), REQUIRED, EMPTY, "externalReference"),
+    "a name that is long once composed": (
+        with_customer(name="\U0001d160" * 67),
+        INVALID,
+        LINE,
+        "customer.name",
+    ),
     "a long reference": (replace(CASE, external_reference="a" * 201), INVALID, LINE, "externalReference"),
     "a reference of two lines": (replace(CASE, external_reference="a\nb"), INVALID, LINE, "externalReference"),
     "an empty customer reference": (

@@ -57,7 +57,16 @@ SKIPPED = {
     ),
     "the text names what does not exist": (
         replace(STEP, texts={"en": "Dear {{ nickname }}"}),
-        "The text in en could not be filled in. The text is not a valid template: 'nickname' is undefined.",
+        "The text in en cannot be sent. The text is not a valid template: 'nickname' is undefined.",
+        True,
+    ),
+    "the text becomes longer than a carrier takes": (
+        replace(
+            STEP,
+            texts={"en": "{{ customer.name }}" * 9},
+            filling=replace(STEP.filling, customer_name="A" * 200),
+        ),
+        "The text in en cannot be sent. Filled in, it has 1,800 characters; a text message has at most 1,600.",
         True,
     ),
     "the text comes to nothing": (

@@ -170,6 +170,20 @@ def test_a_filled_text_is_in_composed_form_whatever_was_typed() -> None:
     assert unicodedata.is_normalized("NFC", filled)
 
 
+def test_a_name_is_put_in_composed_form_before_it_is_cut() -> None:
+    filling = replace(FILLING, customer_name="e\u0301" * 30)
+
+    assert render("{{ customer.name | truncate: 23 }}", filling, "fr") == "é" * 20 + "..."
+
+
+def test_a_text_of_1600_characters_is_the_longest_that_is_filled_in() -> None:
+    text, filling = "{{ customer.name }}" * 8, replace(FILLING, customer_name="A" * 200)
+
+    assert len(render(text, filling, "en")) == 1_600
+    with pytest.raises(BadText, match="Filled in, it has 1,601 characters; a text message has at most 1,600"):
+        render(text + "!", filling, "en")
+
+
 INJECTIONS = {
     "a placeholder": "{{ reference }}",
     "a tag": "{% assign amount = 0 %}",

@@ -9,6 +9,7 @@ from decimal import Decimal
 from dunlin.domain.choices import CaseOrigin
 from dunlin.domain.errors import Problem, ProblemCode
 from dunlin.domain.rules import phone
+from dunlin.domain.rules.texts import composed
 
 MAX_CASES = 1_000
 MAX_LENGTH = 200
@@ -78,7 +79,7 @@ def _check(case: NewCase, country: str) -> Iterator[Problem]:
 def _check_line(value: str, *path: str) -> Iterator[Problem]:
     if not value.strip():
         yield Problem(ProblemCode.REQUIRED, "This may not be empty.", path)
-    elif len(value) > MAX_LENGTH or not value.isprintable():
+    elif max(len(value), len(composed(value))) > MAX_LENGTH or not value.isprintable():
         yield Problem(ProblemCode.INVALID, f"This has 1 to {MAX_LENGTH} printable characters.", path)
 
 

@@ -69,7 +69,7 @@ def _remind(step: DueStep, to: str, language: str, now: datetime) -> Remind | Sk
     try:
         text = render(step.texts[language], step.filling, language)
     except BadText as error:
-        return Skip(f"The text in {language} could not be filled in. {error}")
+        return Skip(f"The text in {language} cannot be sent. {error}")
     if not text:
         return Skip(f"The text in {language} is empty once filled in.")
     return Remind(to, text, language, encode(text), next_opening(now, step.window, step.zone))

@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
-from liquid import Environment, StrictUndefined
+from liquid import BoundTemplate, Environment, StrictUndefined
 from liquid.exceptions import LiquidError, LiquidSyntaxError
 from liquid.token import TOKEN_EXPRESSION, Token
 
 from dunlin.domain.choices import ReturnReaction
 
 MAX_LENGTH = 456  # three joined segments of the smallest size in use, 152 septets
+MAX_SENT = 1_600  # Twilio refuses longer texts (21617), whatever their encoding
 
 PLACEHOLDERS = ("customer.name", "organization.name", "amount", "due_date", "reference", "reaction")
 
@@ -80,34 +81,70 @@ class Filling:
     reaction: ReturnReaction = ReturnReaction.REMIND
 
 
-def unknown_placeholders(text: str) -> list[str]:
-    """Return the placeholders of `text` that do not exist, or raise `BadText` if it cannot be read."""
+@lru_cache(maxsize=1_024)
+def parse(text: str) -> BoundTemplate:
+    """Return `text` as a template, or raise `BadText`."""
     try:
-        found = _ENVIRONMENT.from_string(text).analyze(include_partials=False).globals
+        return _ENVIRONMENT.from_string(text)
     except LiquidError as error:
         raise BadText(_sentence(error)) from error
-    names = (str(variable) for variables in found.values() for variable in variables)
-    return [name for name in dict.fromkeys(names) if name not in PLACEHOLDERS]
+
+
+@lru_cache(maxsize=1_024)
+def named(text: str) -> tuple[str, ...]:
+    """Return what `text` asks to be filled in, each name once, in its order; or raise `BadText`."""
+    template = parse(text)
+    try:
+        found = template.analyze(include_partials=False).globals
+    except LiquidError as error:
+        raise BadText(_sentence(error)) from error
+    return tuple(dict.fromkeys(str(variable) for variables in found.values() for variable in variables))
+
+
+def unknown_placeholders(text: str) -> list[str]:
+    """Return the placeholders of `text` that do not exist, or raise `BadText` if it cannot be read."""
+    return [name for name in named(text) if name not in PLACEHOLDERS]
 
 
 def render(text: str, filling: Filling, language: str) -> str:
-    """Return `text` filled in for `language` (BCP 47), in Unicode's composed form, or raise `BadText`."""
-    locale = _locale(language)
+    """Return `text` filled in for `language` (BCP 47), in Unicode's composed form.
+
+    Raise `BadText` if that cannot be done, or makes a text that is too long for the carrier.
+    """
     values: Mapping[str, object] = {
-        "customer": {"name": filling.customer_name},
-        "organization": {"name": filling.organization_name},
-        "amount": format_currency(filling.amount, filling.currency, locale=locale),
-        "due_date": format_date(filling.due_on, format="long", locale=locale),
-        "reference": filling.reference,
+        "customer": {"name": composed(filling.customer_name)},
+        "organization": {"name": composed(filling.organization_name)},
+        "amount": write_amount(filling.amount, filling.currency, language),
+        "due_date": write_date(filling.due_on, language),
+        "reference": composed(filling.reference),
         "reaction": filling.reaction.value,
     }
     try:
-        filled = _ENVIRONMENT.from_string(text).render(**values)
+        filled = parse(text).render(**values)
     except LiquidError as error:
         raise BadText(_sentence(error)) from error
+    sent = as_sent(filled)
+    if len(sent) > MAX_SENT:
+        raise BadText(f"Filled in, it has {len(sent):,} characters; a text message has at most {MAX_SENT:,}.")
+    return sent
+
+
+def as_sent(filled: str) -> str:
+    """Return a filled text as it goes out: in composed form, without space around it."""
     # A no-break space, which Babel puts between amount and sign, would make the whole text UCS-2.
-    plain = filled.replace("\u00a0", " ").replace("\u202f", " ")
-    return unicodedata.normalize("NFC", plain).strip()
+    return composed(filled.replace("\u00a0", " ").replace("\u202f", " ")).strip()
+
+
+def composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def write_amount(amount: Decimal, currency: str, language: str) -> str:
+    return format_currency(amount, currency, locale=_locale(language))
+
+
+def write_date(day: date, language: str) -> str:
+    return format_date(day, format="long", locale=_locale(language))
 
 
 def choose_language(texts: Mapping[str, str], wanted: str | None, default: str) -> str | None:
