@@ -11,6 +11,7 @@ from dunlin.api.ids import decode_id
 from dunlin.api.scalars import CountryCode, CurrencyCode, LanguageCode
 from dunlin.api.settle import settled
 from dunlin.api.types.node import Money
+from dunlin.api.types.price import SmsTextSize
 from dunlin.domain.actions import preview_sms
 from dunlin.domain.choices import SmsEncoding
 from dunlin.domain.errors import ProblemCode, Refusal
@@ -48,6 +49,9 @@ class SmsPreview:
     estimated_cost: Money | None = strawberry.field(
         description="Segments times the price of the country; null while that price is not known."
     )
+    worst: SmsTextSize | None = strawberry.field(
+        description="What no text made of it exceeds, as in CollectionStep.smsCosts; null with unknown placeholders."
+    )
 
     @classmethod
     def of(cls, preview: preview_sms.Preview) -> Self:
@@ -59,6 +63,7 @@ class SmsPreview:
             offending_characters=list(draft.encoded.offending_characters),
             unknown_placeholders=draft.unknown_placeholders,
             estimated_cost=Money(amount=cost.amount, currency=CurrencyCode(cost.currency)) if cost else None,
+            worst=SmsTextSize.of(preview.worst) if preview.worst else None,
         )
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from dunlin.api.ids import encode_id
 from dunlin.domain.choices import Permission
-from dunlin.domain.tables import Organization
+from dunlin.domain.tables import CollectionStep, Organization
 from dunlin.jobs.price_keeper import PriceKeeper
 from dunlin.runtime.wiring import Services
 from tests.build import (
+    NONE,
     NOW,
     a_collecting_organization,
     a_cycle,
@@ -21,7 +22,7 @@ from tests.build import (
     an_organization,
     open_one,
 )
-from tests.client import ask, error_codes, graphql
+from tests.client import JSON, ask, error_codes, graphql, mutate, problems
 from tests.delivery import plan
 
 PRICING = """query ($id: ID!) { organization(id: $id) { integration(kind: SMS) { pricing {
@@ -31,6 +32,11 @@ PRICING = """query ($id: ID!) { organization(id: $id) { integration(kind: SMS) {
 PREVIEW = """query ($input: PreviewSmsInput!) { previewSms(input: $input) {
   text encoding segments offendingCharacters unknownPlaceholders estimatedCost { amount currency }
 } }"""
+WORST = """query ($input: PreviewSmsInput!) { previewSms(input: $input) {
+  worst { encoding segments price { country } cost { amount currency } }
+} }"""
+SIZE = "{ encoding segments price { country pricePerSegment { amount currency } } cost { amount currency } }"
+COST = f"language usual {SIZE} worst {SIZE} offendingCharacters {{ character replacement }} reasons"
 COSTS = "{ organizations { nodes { reminders { nodes { segments estimatedCost { amount currency } } } } } }"
 
 
@@ -207,3 +213,105 @@ async def test_a_preview_needs_read(services: Services, http: httpx.AsyncClient)
     given = {"organizationId": encode_id("Organization", organization.id), "text": "A"}
 
     assert error_codes(await graphql(http, token, PREVIEW, input=given)) == ["FORBIDDEN"]
+
+
+def in_belgium(segments: int, cost: str) -> JSON:
+    price = {"country": "BE", "pricePerSegment": {"amount": "0.11", "currency": "USD"}}
+    return {"segments": segments, "price": price, "cost": {"amount": cost, "currency": "USD"}}
+
+
+async def test_an_edited_step_says_for_each_text_what_it_costs_usually_and_at_worst(
+    services: Services, http: httpx.AsyncClient
+) -> None:
+    organization, cycle = await a_collecting_organization(services)
+    await open_one(services, cycle)  # to Britain, which costs less
+    await fetch_prices(services)
+    token, step = await a_token(services, organization), await CollectionStep.get()
+    texts = [
+        {"language": "nl", "text": "Beste {{ customer.name | truncate: 40 }}, gelieve te betalen."},
+        {"language": "fr", "text": "Ça coûte\u00a0! Payez au plus vite à {{ organization.name }}."},
+    ]
+
+    given = {"stepId": encode_id("CollectionStep", step.id), "smsTexts": texts}
+    payload = await mutate(http, token, "editStep", f"step {{ smsCosts {{ {COST} }} }}", given)
+
+    assert problems(payload) == []
+    assert payload["step"]["smsCosts"] == [
+        {
+            "language": "fr",
+            "usual": {"encoding": "UCS_2", **in_belgium(1, "0.11")},
+            "worst": {"encoding": "UCS_2", **in_belgium(1, "0.11")},
+            "offendingCharacters": [{"character": "û", "replacement": "u"}],
+            "reasons": [
+                "Not in GSM-7: û. So the whole text goes as UCS-2: 70 characters in one segment, 67 in each of several,"
+                " instead of 160 and 153."
+            ],
+        },
+        {
+            "language": "nl",
+            "usual": {"encoding": "GSM_7", **in_belgium(1, "0.11")},
+            "worst": {"encoding": "UCS_2", **in_belgium(3, "0.33")},
+            "offendingCharacters": [],
+            "reasons": ["{{ customer.name }} has up to 200 characters, also such as are not in GSM-7."],
+        },
+    ]
+
+
+@pytest.mark.parametrize("field", ["addStep", "createCollectionCycle"])
+async def test_a_new_step_says_what_its_texts_cost_too(services: Services, http: httpx.AsyncClient, field: str) -> None:
+    organization = await an_organization()
+    cycle = await a_cycle(organization, [NONE])
+    token = await a_token(services, organization)
+    step = {"name": "Ask", "triggerDays": 7, "smsTexts": [{"language": "en", "text": "A" * 161}]}
+    given: dict[str, tuple[JSON, str]] = {
+        "addStep": ({"cycleId": encode_id("CollectionCycle", cycle.id), "step": step}, "step {{ {0} }}"),
+        "createCollectionCycle": (
+            {"organizationId": encode_id("Organization", organization.id), "name": "New", "steps": [step]},
+            "cycle {{ steps {{ {0} }} }}",
+        ),
+    }
+
+    payload = await mutate(http, token, field, given[field][1].format(f"smsCosts {{ {COST} }}"), given[field][0])
+
+    made = payload["step"] if field == "addStep" else payload["cycle"]["steps"][0]
+    unpriced = {"encoding": "GSM_7", "segments": 2, "price": None, "cost": None}
+    assert problems(payload) == []
+    assert made["smsCosts"] == [
+        {"language": "en", "usual": unpriced, "worst": unpriced, "offendingCharacters": [], "reasons": []}
+    ]
+
+
+async def test_a_preview_says_what_the_text_costs_at_worst(services: Services, http: httpx.AsyncClient) -> None:
+    organization, _ = await a_collecting_organization(services)
+    await fetch_prices(services)
+    token = await a_token(services, organization)
+    given = {"organizationId": encode_id("Organization", organization.id)}
+
+    found = await ask(http, token, WORST, input={**given, "text": "{{ customer.name }}"})
+    unknown = await ask(http, token, WORST, input={**given, "text": "{{ customer.iban }}"})
+
+    assert found["previewSms"]["worst"] == {
+        "encoding": "UCS_2",
+        "segments": 11,
+        "price": {"country": "BE"},
+        "cost": {"amount": "1.21", "currency": "USD"},
+    }
+    assert unknown["previewSms"]["worst"] is None
+
+
+async def test_a_preview_of_a_case_whose_text_is_too_long_to_be_sent_is_refused(
+    services: Services, http: httpx.AsyncClient
+) -> None:
+    organization, cycle = await a_collecting_organization(services)
+    case = await open_one(services, cycle, a_new_case(name="A" * 200))
+    token = await a_token(services, organization)
+    given = {
+        "organizationId": encode_id("Organization", organization.id),
+        "text": "{{ customer.name }}" * 9,
+        "caseId": encode_id("CollectionCase", case.id),
+    }
+
+    body = await graphql(http, token, PREVIEW, input=given)
+
+    assert error_codes(body) == ["BAD_USER_INPUT"]
+    assert "1,800 characters; a text message has at most 1,600" in body["errors"][0]["message"]

@@ -11,6 +11,7 @@ from dunlin.api.ids import encode_id
 from dunlin.domain.tables import Reminder
 from dunlin.runtime.wiring import Services
 from tests.build import (
+    NONE,
     a_collecting_organization,
     a_cycle,
     a_new_case,
@@ -41,6 +42,9 @@ EVENTS = """{ organizations(first: 1) { nodes { deliveryEvents(first: 100) { nod
   reminder { status case { number customer { name } } }
 } } } } }"""
 NODES = """query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Reminder { status case { customer { name } } } } }"""
+STEPS = """{ organizations(first: 1) { nodes { collectionCycles(first: 1) { nodes { steps {
+  smsCosts { language usual { segments cost { amount } } worst { segments cost { amount } } reasons }
+} } } } } }"""
 ORGANIZATIONS = """{ organizations(first: 100) { nodes {
   name
   availableCommunicationMethods
@@ -127,3 +131,18 @@ async def test_thirty_organizations_cost_as_many_statements_as_one(http: httpx.A
 
     assert len(data["organizations"]["nodes"]) == 30
     assert thirty == one <= 6
+
+
+async def test_the_costs_of_fifty_steps_cost_as_many_statements_as_those_of_one(
+    http: httpx.AsyncClient, services: Services
+) -> None:
+    organization, _ = await a_collecting_organization(services)
+    other = await an_organization(await an_account("Other"))
+    await a_cycle(other, [NONE] * 50)
+    one, _ = await cost(http, await a_token(services, organization), STEPS)
+
+    fifty, data = await cost(http, await a_token(services, other), STEPS)
+
+    steps = data["organizations"]["nodes"][0]["collectionCycles"]["nodes"][0]["steps"]
+    assert len([step for step in steps if step["smsCosts"][0]["worst"]["segments"] > 1]) == 50
+    assert fifty == one <= 7

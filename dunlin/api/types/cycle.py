@@ -9,6 +9,7 @@ from dunlin.api.ids import encode_id
 from dunlin.api.scalars import LanguageCode
 from dunlin.api.types import organization
 from dunlin.api.types.node import Node
+from dunlin.api.types.price import SmsTextCost, load_text_costs
 from dunlin.domain import tables
 from dunlin.domain.choices import CommunicationMethod
 
@@ -56,6 +57,10 @@ class CollectionStep(Node):
         texts = await info.context.loaders.step_texts.load(self.row.texts_id)
         assert texts is not None, "a step's texts exist"
         return [LocalizedText(language=LanguageCode(language), text=text) for language, text in texts.sms.items()]
+
+    @strawberry.field(description="What each of its texts costs, usually and at worst: in the order of smsTexts.")
+    async def sms_costs(self, info: Info) -> list[SmsTextCost]:
+        return await load_text_costs(info, self.row)
 
 
 @strawberry.type(description="The ordered steps by which overdue money is asked for.")

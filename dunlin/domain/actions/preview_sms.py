@@ -10,6 +10,7 @@ from dunlin.domain.price_list import prices_of
 from dunlin.domain.rules.preview import Draft, draft, sample_filling
 from dunlin.domain.rules.price import Cost, estimate
 from dunlin.domain.rules.step_input import check_sms_text
+from dunlin.domain.rules.text_cost import PricedSize, worst_cost
 from dunlin.domain.rules.texts import BadText, Filling
 from dunlin.domain.tables import CollectionCase, Customer, Organization
 from dunlin.domain.viewer import Viewer
@@ -17,8 +18,11 @@ from dunlin.domain.viewer import Viewer
 
 @dataclass(frozen=True, slots=True)
 class Preview:
+    """`worst` is what no filling of the text exceeds; None where it has unknown placeholders."""
+
     draft: Draft
     cost: Cost | None
+    worst: PricedSize | None
 
 
 async def preview_sms(
@@ -48,9 +52,10 @@ async def preview_sms(
         raise refuse(ProblemCode.INVALID, str(error), "text") from error
     if not drafted.text.strip():
         raise refuse(ProblemCode.INVALID, "The text is empty once filled in.", "text")
-    listed = await prices_of([organization.id])
-    price = next((row.price for row in listed if row.country == (country or organization.country)), None)
-    return Preview(drafted, estimate(price, drafted.encoded.segments))
+    prices = {row.country: row.price for row in await prices_of([organization.id])}
+    price = prices.get(country or organization.country)
+    worst = None if drafted.unknown_placeholders else worst_cost(text, language, organization.name, prices)
+    return Preview(drafted, estimate(price, drafted.encoded.segments), worst)
 
 
 async def _filling(

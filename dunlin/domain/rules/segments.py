@@ -25,8 +25,16 @@ def encode(text: str) -> Encoded:
     offending = tuple(dict.fromkeys(c for c in text if c not in _GSM_7 and c not in _GSM_7_EXTENSION))
     if offending:
         return Encoded(SmsEncoding.UCS_2, _pack(_units(text, joined=67), alone=70, joined=67), offending)
-    septets = [2 if character in _GSM_7_EXTENSION else 1 for character in text]
-    return Encoded(SmsEncoding.GSM_7, _pack(septets, alone=160, joined=153), ())
+    return Encoded(SmsEncoding.GSM_7, _pack(_septets(text), alone=160, joined=153), ())
+
+
+def septets_of(text: str) -> int:
+    """Return how long `text` is in GSM-7; it holds nothing else."""
+    return sum(_septets(text))
+
+
+def _septets(text: str) -> list[int]:
+    return [2 if character in _GSM_7_EXTENSION else 1 for character in text]
 
 
 def _pack(sizes: list[int], *, alone: int, joined: int) -> int:
@@ -65,11 +73,21 @@ def _clusters(text: str) -> Iterator[str]:
 _JOINER = "\u200d"
 
 
-def _continues(cluster: str, character: str) -> bool:
+def stands_alone(character: str) -> bool:
+    """Return whether a character is a cluster of its own, whatever stands beside it, a joiner excepted."""
+    return not _follows(character) and not _is_flag_half(character)
+
+
+def _follows(character: str) -> bool:
     if character in ("\u200c", _JOINER) or unicodedata.category(character).startswith("M"):
         return True
-    if "\U0001f3fb" <= character <= "\U0001f3ff" or "\U000e0020" <= character <= "\U000e007f":
-        return True  # a skin tone, a letter of a regional flag
+    # A skin tone, a letter of a regional flag.
+    return "\U0001f3fb" <= character <= "\U0001f3ff" or "\U000e0020" <= character <= "\U000e007f"
+
+
+def _continues(cluster: str, character: str) -> bool:
+    if _follows(character):
+        return True
     if cluster.endswith(_JOINER):
         return unicodedata.category(character).startswith("S")
     return _is_flag_half(cluster) and _is_flag_half(character)
