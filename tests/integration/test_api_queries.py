@@ -1,9 +1,5 @@
 """How many statements a query costs: as many for thirty rows as for one."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import httpx
 import pytest
 
@@ -23,6 +19,7 @@ from tests.build import (
 )
 from tests.client import JSON, ask
 from tests.delivery import plan
+from tests.statements import is_noting, statements
 
 CASES = """{ organizations(first: 1) { nodes { collectionCases(first: 100) { totalCount nodes {
   number
@@ -52,27 +49,8 @@ ORGANIZATIONS = """{ organizations(first: 100) { nodes {
 } } }"""
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect the statements that run meanwhile, but for the noting of a token's use: no request waits for it."""
-    collected: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if "UPDATE token" not in record.getMessage():
-                collected.append(record.getMessage())
-
-    logger, collector = logging.getLogger("tortoise.db_client"), Collector()
-    level = logger.level
-    logger.addHandler(collector)
-    logger.setLevel(logging.DEBUG)
-    yield collected
-    logger.setLevel(level)
-    logger.removeHandler(collector)
-
-
 async def cost(http: httpx.AsyncClient, token: str, query: str, **variables: object) -> tuple[int, JSON]:
-    with statements() as run:
+    with statements(lambda statement: not is_noting(statement)) as run:
         data = await ask(http, token, query, **variables)
     return len(run), data
 

@@ -7,15 +7,19 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 import pytest_asyncio
+from tortoise.transactions import in_transaction
 
 from dunlin.api.ids import encode_id
-from dunlin.domain.actions.note_token_use import note_token_uses, use_to_note
+from dunlin.api.token_uses import TokenUses
+from dunlin.domain.actions.note_token_use import TokenUse, note_token_uses, use_to_note
 from dunlin.domain.actions.revoke_token import revoke_token
 from dunlin.domain.tables import Account, Token
-from dunlin.domain.viewer import token_of
+from dunlin.domain.vault import key_id
+from dunlin.domain.viewer import digest, token_of
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, a_token, a_viewer, an_account, an_organization
 from tests.client import Socket, acknowledged, ask
+from tests.statements import is_noting, statements
 
 OLD, NEW = b"o" * 32, b"n" * 32
 VIEWER = "{ viewer { name } }"
@@ -75,6 +79,39 @@ async def test_a_failure_to_note_a_use_fails_no_request(
     await ask(http, secret, VIEWER)
 
     await until(lambda token: token.last_used_at is not None)
+
+
+async def test_requests_that_come_while_a_use_is_being_stored_cost_no_statement_more(
+    http: httpx.AsyncClient, secret: str
+) -> None:
+    token = await Token.get()
+    with statements(is_noting) as run:
+        async with in_transaction():
+            await Token.select_for_update().get(id=token.id)
+            for _ in range(5):
+                await ask(http, secret, VIEWER)
+        await until(lambda token: token.last_used_at is not None)
+        await ask(http, secret, VIEWER)
+
+    assert len(run) == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "key"),
+    [pytest.param(timedelta(minutes=1), OLD, id="a minute later"), pytest.param(timedelta(), NEW, id="with a new key")],
+)
+async def test_a_process_that_has_stored_a_use_stores_the_next_one(
+    services: Services, secret: str, after: timedelta, key: bytes
+) -> None:
+    uses, token = TokenUses(), await Token.get()
+    running = asyncio.create_task(uses.run())
+    uses.note(TokenUse(token.id, NOW, digest(secret, OLD), key_id(OLD).hex()))
+    await until(lambda token: token.last_used_at == NOW)
+
+    uses.note(TokenUse(token.id, NOW + after, digest(secret, key), key_id(key).hex()))
+
+    await until(lambda token: (token.last_used_at, token.key_id) == (NOW + after, key_id(key).hex()))
+    running.cancel()
 
 
 async def test_uses_are_noted_once_a_minute(services: Services, secret: str) -> None:

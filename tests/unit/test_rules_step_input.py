@@ -59,7 +59,8 @@ BAD_TEXTS = {
     "with an unknown placeholder": (
         "{{ customer.nam }} {{ sum }}",
         ProblemCode.UNKNOWN_PLACEHOLDER,
-        "Unknown: customer.nam, sum. A text may name customer.name, organization.name, amount, due_date, reference.",
+        "Unknown: customer.nam, sum. A text may name customer.name, organization.name, amount, due_date, reference,"
+        " reaction.",
     ),
     "with an open placeholder": (
         "Dear {{ customer.name",

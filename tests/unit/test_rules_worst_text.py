@@ -12,7 +12,7 @@ from babel.numbers import list_currencies
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dunlin.domain.choices import CaseOrigin, SmsEncoding
+from dunlin.domain.choices import CaseOrigin, ReturnReaction, SmsEncoding
 from dunlin.domain.rules.case_input import MAX_AMOUNT, SMALLEST, NewCase, NewCustomer, check_cases
 from dunlin.domain.rules.extent import ANYTHING, Size, extent_of, joined, worst_size
 from dunlin.domain.rules.segments import encode
@@ -33,7 +33,7 @@ LONG = st.builds(
 NAMES = st.text(PRINTABLE, min_size=1, max_size=200) | LONG
 LITERALS = st.text(st.sampled_from(CHARACTERS + WIDE + "\u200d\u00a0\n"), max_size=12)
 ASSIGNED = ["x", "y", "amount", "reference"]
-PLACES = ["customer.name", "organization.name", "amount", "due_date", "reference", "x", "y"]
+PLACES = ["customer.name", "organization.name", "amount", "due_date", "reference", "reaction", "x", "y"]
 
 
 def quoted(text: str) -> str:
@@ -83,6 +83,7 @@ FILLINGS = st.builds(
     currency=st.sampled_from(sorted(list_currencies())),
     due_on=st.dates(date(2000, 1, 1), date(2100, 12, 31)),
     reference=NAMES,
+    reaction=st.sampled_from(list(ReturnReaction)),
 )
 
 

@@ -9,7 +9,7 @@ from dunlin.domain.tables import Token
 from dunlin.domain.vault import key_id
 from dunlin.domain.viewer import digest
 
-_NOTED_EVERY = timedelta(minutes=1)
+NOTED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class TokenUse:
 def use_to_note(token: Token, secret: str, key: bytes, now: datetime) -> TokenUse | None:
     """Return what is to be noted of a use; None if that was noted within the last minute."""
     newest = key_id(key).hex()
-    is_fresh = token.last_used_at is not None and now - token.last_used_at < _NOTED_EVERY
+    is_fresh = token.last_used_at is not None and now - token.last_used_at < NOTED_EVERY
     if is_fresh and token.key_id == newest:
         return None
     return TokenUse(token.id, now, digest(secret, key), newest)
@@ -39,7 +39,7 @@ async def note_token_uses(uses: Collection[TokenUse]) -> None:
         [use.used_at for use in uses],
         [use.digest for use in uses],
         [use.key_id for use in uses],
-        _NOTED_EVERY,
+        NOTED_EVERY,
     )
 
 

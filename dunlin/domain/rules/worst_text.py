@@ -27,6 +27,7 @@ from liquid.builtin.tags.liquid_tag import LiquidNode
 from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.expression import Expression
 
+from dunlin.domain.choices import ReturnReaction
 from dunlin.domain.rules.case_input import MAX_AMOUNT, MAX_LENGTH, SMALLEST
 from dunlin.domain.rules.extent import (
     ANYTHING,
@@ -84,6 +85,7 @@ def placeholders(language: str, organization_name: str) -> Mapping[str, Part]:
         "amount": _amounts(language),
         "due_date": _dates(language),
         "reference": anything_composed(MAX_LENGTH),
+        "reaction": frozenset(reaction.value for reaction in ReturnReaction),
     }
 
 
