@@ -1,13 +1,16 @@
 """Settings: environment variables with the prefix DUNLIN_, read once at the start of a process."""
 
 import base64
+import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dunlin.runtime.address import is_safe
 
 
 class BadSettings(Exception):
@@ -60,7 +63,38 @@ def _networks(value: str) -> str:
     return ",".join(parts)
 
 
+def _issuer(value: str) -> str:
+    """Return it as it is: tokens must name their issuer to the letter, also a slash at its end."""
+    if not is_safe(value) or "?" in value:
+        raise ValueError(
+            "should be the issuer as its tokens name it, an https address such as https://login.example.com/"
+        )
+    return value
+
+
+def _jwks_address(value: str) -> str:
+    if not is_safe(value):
+        raise ValueError(
+            "should be an address such as https://login.example.com/jwks.json; http is for loopback addresses only"
+        )
+    return value
+
+
+def _audience(value: str) -> str:
+    if not value.isprintable() or len(value) > 255:
+        raise ValueError("should be the audience that tokens for this service name, such as https://dunlin.example.com")
+    return value
+
+
+def _claim_prefix(value: str) -> str:
+    # It is told in a header of HTTP when a claim is missing, which takes no quotes.
+    if not re.fullmatch(r"[A-Za-z0-9_.:/~-]{1,200}", value):
+        raise ValueError("should be how the claims' names begin, such as dunlin_ or https://dunlin.example.com/")
+    return value
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
 class Settings(BaseSettings):
@@ -84,6 +118,21 @@ class Settings(BaseSettings):
     sandbox_auth_token: str | None = Field(default=None, repr=False)
     sandbox_sender: str | None = None
     dev_token_file: Path | None = None
+    oidc_issuer: Annotated[str, AfterValidator(_issuer)] | None = None
+    oidc_audience: Annotated[str, AfterValidator(_audience)] | None = None
+    oidc_jwks_url: Annotated[str, AfterValidator(_jwks_address)] | None = None
+    oidc_algorithm: Algorithm = "RS256"
+    oidc_leeway: Annotated[int, Field(ge=0, le=300)] = 30  # seconds
+    oidc_claim_prefix: Annotated[str, AfterValidator(_claim_prefix)] = "dunlin_"
+
+    @model_validator(mode="after")
+    def _has_all_of_its_issuer(self) -> Self:
+        given = [name for name in ("oidc_issuer", "oidc_audience", "oidc_jwks_url") if getattr(self, name) is not None]
+        missing = [name for name in ("oidc_issuer", "oidc_audience") if given and name not in given]
+        if missing:
+            because = " and ".join(f"DUNLIN_{name.upper()}" for name in given)
+            raise ValueError("\n".join(f"DUNLIN_{name.upper()}: should be set with {because}" for name in missing))
+        return self
 
     @property
     def callback_base(self) -> str:
@@ -96,8 +145,10 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [
-            f"DUNLIN_{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors(include_input=False)
-        ]
+        lines = [_line(problem["loc"], problem["msg"]) for problem in error.errors(include_input=False)]
         raise BadSettings("\n".join(lines)) from error
+
+
+def _line(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"DUNLIN_{str(location[0]).upper()}: {message}" if location else message  # else it names them itself

@@ -16,13 +16,18 @@ from dunlin.domain.store import Store
 from dunlin.domain.vault import Vault
 from dunlin.runtime.bell import RedisBell, open_redis
 from dunlin.runtime.database import open_database
+from dunlin.runtime.issuer_keys import KeyTimes
 from dunlin.runtime.settings import Settings
+from dunlin.runtime.sign_in import SignIn, open_sign_in
 from dunlin.runtime.vault import AesVault
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a process stands on. `default_account` is what one connects with who brings no account."""
+    """What a process stands on. `default_account` is what one connects with who brings no account.
+
+    `sign_in` checks the tokens of users; None where no issuer of such is set.
+    """
 
     settings: Settings
     store: Store
@@ -30,6 +35,7 @@ class Services:
     channels: Mapping[IntegrationProvider, Channel]
     redis: ArqRedis
     default_account: CarrierAccount | None
+    sign_in: SignIn | None
 
 
 @asynccontextmanager
@@ -42,6 +48,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         transport = await stack.enter_async_context(Transport(settings.twilio_url))
+        sign_in = await stack.enter_async_context(open_sign_in(settings, KeyTimes()))
         twilio = TwilioChannel(settings.callback_base, transport)
         yield Services(
             settings=settings,
@@ -50,6 +57,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             channels={IntegrationProvider.TWILIO: twilio, IntegrationProvider.SANDBOX: twilio},
             redis=redis,
             default_account=_default_account(settings),
+            sign_in=sign_in,
         )
 
 

@@ -14,6 +14,10 @@ DATABASE = "should be an address such as postgresql://user:password@host:5432/da
 REDIS = "should be an address such as redis://host:6379/0 or unix:///path/to/socket"
 WEB = "should be an address such as https://dunlin.example.com"
 KEYS = "should be one or more keys of 32 bytes in base64, separated by commas"
+ISSUER = "should be the issuer as its tokens name it, an https address such as https://login.example.com/"
+JWKS = "should be an address such as https://login.example.com/jwks.json; http is for loopback addresses only"
+AUDIENCE = "should be the audience that tokens for this service name, such as https://dunlin.example.com"
+PREFIX = "should be how the claims' names begin, such as dunlin_ or https://dunlin.example.com/"
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +45,29 @@ MALFORMED = {
     "a port in words": ("PORT", "http", "should be a valid integer"),
     "a port below the first": ("PORT", "0", "should be greater than or equal to 1"),
     "a port above the last": ("PORT", "65536", "should be less than or equal to 65535"),
+    "an issuer by plain http": ("OIDC_ISSUER", "http://login.example.com", ISSUER),
+    "an issuer that only looks like this machine": ("OIDC_ISSUER", "http://127.0.0.1.example.com", ISSUER),
+    "an issuer that is no address": ("OIDC_ISSUER", "login.example.com", ISSUER),
+    "an issuer with a query": ("OIDC_ISSUER", "https://login.example.com/?tenant=1", ISSUER),
+    "an issuer with an empty query": ("OIDC_ISSUER", "https://login.example.com/?", ISSUER),
+    "an issuer with a fragment": ("OIDC_ISSUER", "https://login.example.com/#top", ISSUER),
+    "an issuer with a user": ("OIDC_ISSUER", "https://me@login.example.com/", ISSUER),
+    "an issuer with a port in words": ("OIDC_ISSUER", "https://login.example.com:https/", ISSUER),
+    "an issuer with half an address": ("OIDC_ISSUER", "https://[::1", ISSUER),
+    "an issuer on two lines": ("OIDC_ISSUER", "https://login.example\n.com/", ISSUER),
+    "keys by plain http": ("OIDC_JWKS_URL", "http://login.example.com/jwks.json", JWKS),
+    "keys by plain http in the network": ("OIDC_JWKS_URL", "http://10.0.0.5/jwks.json", JWKS),
+    "keys in a file": ("OIDC_JWKS_URL", "file:///etc/jwks.json", JWKS),
+    "an endless audience": ("OIDC_AUDIENCE", "a" * 256, AUDIENCE),
+    "an audience on two lines": ("OIDC_AUDIENCE", "dun\nlin", AUDIENCE),
+    "a shared secret to sign with": ("OIDC_ALGORITHM", "HS256", "should be 'RS256', "),
+    "no signature": ("OIDC_ALGORITHM", "none", "should be 'RS256', "),
+    "an algorithm in small letters": ("OIDC_ALGORITHM", "rs256", "should be 'RS256', "),
+    "a leeway in words": ("OIDC_LEEWAY", "some", "should be a valid integer"),
+    "a leeway below nothing": ("OIDC_LEEWAY", "-1", "should be greater than or equal to 0"),
+    "a leeway beyond five minutes": ("OIDC_LEEWAY", "301", "should be less than or equal to 300"),
+    "a prefix with a quote": ("OIDC_CLAIM_PREFIX", 'dun"lin', PREFIX),
+    "a prefix with a space": ("OIDC_CLAIM_PREFIX", "dun lin", PREFIX),
 }
 
 
@@ -79,6 +106,54 @@ def test_all_malformed_variables_are_named_at_once(monkeypatch: pytest.MonkeyPat
     assert [line.split(":")[0] for line in str(refused.value).splitlines()] == ["DUNLIN_DATABASE_URL", "DUNLIN_PORT"]
 
 
+PARTS_OF_AN_ISSUER = {
+    "OIDC_ISSUER": "https://login.example.com/",
+    "OIDC_AUDIENCE": "dunlin",
+    "OIDC_JWKS_URL": "https://login.example.com/jwks.json",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        (["OIDC_ISSUER"], ["OIDC_AUDIENCE"]),
+        (["OIDC_AUDIENCE"], ["OIDC_ISSUER"]),
+        (["OIDC_JWKS_URL"], ["OIDC_ISSUER", "OIDC_AUDIENCE"]),
+        (["OIDC_ISSUER", "OIDC_JWKS_URL"], ["OIDC_AUDIENCE"]),
+        (["OIDC_AUDIENCE", "OIDC_JWKS_URL"], ["OIDC_ISSUER"]),
+        (["OIDC_ISSUER", "OIDC_AUDIENCE"], []),
+        (["OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"], []),
+    ],
+    ids=lambda names: "+".join(names).lower() or "nothing",
+)
+def test_half_an_issuer_is_refused_and_what_is_missing_named(
+    monkeypatch: pytest.MonkeyPatch, given: list[str], missing: list[str]
+) -> None:
+    for name in given:
+        monkeypatch.setenv(f"DUNLIN_{name}", PARTS_OF_AN_ISSUER[name])
+
+    if not missing:
+        assert read_settings().oidc_issuer == "https://login.example.com/"
+        return
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+    because = " and ".join(f"DUNLIN_{name}" for name in given)
+    assert str(refused.value).splitlines() == [f"DUNLIN_{name}: should be set with {because}" for name in missing]
+
+
+@pytest.mark.parametrize(
+    "issuer", ["http://localhost:8080/realms/dunlin", "http://127.0.0.1:8080", "http://127.8.9.1", "http://[::1]:8080"]
+)
+def test_an_issuer_and_its_keys_may_be_on_this_machine_by_plain_http(
+    monkeypatch: pytest.MonkeyPatch, issuer: str
+) -> None:
+    monkeypatch.setenv("DUNLIN_OIDC_ISSUER", issuer)
+    monkeypatch.setenv("DUNLIN_OIDC_AUDIENCE", "dunlin")
+    monkeypatch.setenv("DUNLIN_OIDC_JWKS_URL", f"{issuer}/jwks")
+
+    assert (read_settings().oidc_issuer, read_settings().oidc_jwks_url) == (issuer, f"{issuer}/jwks")
+
+
 GOOD = {
     "postgresql": ("DATABASE_URL", "postgresql://user:pw@host:5432/dunlin", "postgresql://user:pw@host:5432/dunlin"),
     "postgres": ("DATABASE_URL", "postgres://host/dunlin", "postgres://host/dunlin"),
@@ -92,6 +167,10 @@ GOOD = {
     "one key": ("SECRET_KEYS", NEW_TEXT, (NEW,)),
     "two keys, the newest first": ("SECRET_KEYS", f" {NEW_TEXT} , {OLD_TEXT} ", (NEW, OLD)),
     "a folder": ("VAR", "/srv/dunlin", Path("/srv/dunlin")),
+    "an algorithm": ("OIDC_ALGORITHM", "ES256", "ES256"),
+    "no leeway": ("OIDC_LEEWAY", "0", 0),
+    "the largest leeway": ("OIDC_LEEWAY", "300", 300),
+    "a prefix of claims": ("OIDC_CLAIM_PREFIX", "https://dunlin.example.com/", "https://dunlin.example.com/"),
 }
 
 
@@ -115,6 +194,8 @@ def test_no_variable_is_needed() -> None:
 
     assert (settings.database_url, settings.redis_url, settings.public_url) == (None, None, None)
     assert (settings.secret_keys, settings.twilio_account_sid) == ((), None)
+    assert (settings.oidc_issuer, settings.oidc_algorithm, settings.oidc_leeway) == (None, "RS256", 30)
+    assert settings.oidc_claim_prefix == "dunlin_"
 
 
 CALLBACKS = {
