@@ -89,6 +89,10 @@ class Socket:
             await self._connection.wait_closed()
         return self._connection.close_code
 
+    @property
+    def close_reason(self) -> str | None:
+        return self._connection.close_reason
+
 
 @asynccontextmanager
 async def connected(address: str, *, protocol: str = "graphql-transport-ws") -> AsyncIterator[Socket]:

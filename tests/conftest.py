@@ -1,6 +1,5 @@
 """What the tests stand on: a PostgreSQL, a Valkey and a sandbox carrier of their own, started once."""
 
-import asyncio
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,9 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 
-from dunlin.api.app import create_app
 from dunlin.domain.store import rows
 from dunlin.runtime.database import migrate
 from dunlin.runtime.embedded import with_embedded
@@ -23,6 +20,7 @@ from dunlin.sandbox.account import Account
 from dunlin.sandbox.app import serving
 from dunlin.sandbox.behaviour import Behaviour
 from dunlin.sandbox.world import World
+from tests.serving import a_listener, address_of, served
 
 SANDBOX_ACCOUNT = Account(
     sid="AC" + "5a" * 16, auth_token="5e" * 16, friendly_name="Tests", phone_numbers=("+15005550006", "+447700900123")
@@ -62,9 +60,7 @@ def settings() -> Iterator[Settings]:
 @pytest.fixture(scope="session")
 def listener() -> Iterator[socket.socket]:
     """The socket that the API listens on; its port must be known before the carrier can call back."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
+    with a_listener() as listening:
         yield listening
 
 
@@ -95,7 +91,7 @@ async def opened(settings: Settings, listener: socket.socket, sandbox: SandboxCa
     wired = settings.model_copy(
         update={
             "twilio_url": sandbox.address,
-            "public_url": _address(listener),
+            "public_url": address_of(listener),
             "sandbox_account_sid": SANDBOX_ACCOUNT.sid,
             "sandbox_auth_token": SANDBOX_ACCOUNT.auth_token,
             "sandbox_sender": SANDBOX_ACCOUNT.phone_numbers[0],
@@ -121,11 +117,8 @@ async def services(opened: Services, sandbox: SandboxCarrier) -> Services:
 @pytest_asyncio.fixture(scope="session")
 async def api_address(opened: Services, listener: socket.socket) -> AsyncIterator[str]:
     """The API, served over HTTP and WebSocket inside this process."""
-    server = _Server(uvicorn.Config(create_app(opened), log_config=None, ws="websockets-sansio", lifespan="on"))
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    yield _address(listener)
-    server.should_exit = True
-    await running
+    async with served(opened, listener):
+        yield address_of(listener)
 
 
 @pytest_asyncio.fixture
@@ -133,13 +126,3 @@ async def http(services: Services, api_address: str) -> AsyncIterator[httpx.Asyn
     """A client of the API without a token, over an empty database."""
     async with httpx.AsyncClient(base_url=api_address, timeout=10) as client:
         yield client
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _address(listener: socket.socket) -> str:
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from dunlin.api.authentication import Door
 from dunlin.api.body_limit import BodyLimit
 from dunlin.api.endpoint import Endpoint, error_response
 from dunlin.api.errors import ErrorCode
@@ -29,14 +30,19 @@ def create_app(services: Services) -> Starlette:
     """Return the application on services that are open; its lifespan runs what works beside the requests."""
     hub = EventHub(services.redis)
     uses = TokenUses()
-    endpoint = Endpoint(services, hub, uses)
+    endpoint = Endpoint(services, hub, Door(services.settings.secret_keys, uses, services.sign_in))
 
     async def page(request: Request) -> GraphiqlPage:
         return await walkthrough_page(services.settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        running = [asyncio.create_task(hub.run()), asyncio.create_task(uses.run())]
+        beside = (
+            [hub.run(), uses.run()]
+            if services.sign_in is None
+            else [hub.run(), uses.run(), services.sign_in.keys.run()]
+        )
+        running = [asyncio.create_task(work) for work in beside]
         yield
         for task in running:
             task.cancel()

@@ -1,39 +1,94 @@
-"""Who is asking: `Authorization: Bearer <token>`, over HTTP and in a WebSocket's connection_init."""
+"""Who is asking: `Authorization: Bearer <token>`, over HTTP and in a WebSocket's connection_init.
+
+The token is one of ours (`dunlin_...`), or one that an issuer of OpenID Connect has signed for a user.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from dunlin.api.claims import read_grant
 from dunlin.api.token_uses import TokenUses
 from dunlin.domain.actions.note_token_use import use_to_note
-from dunlin.domain.viewer import Viewer, token_of, viewer_by
+from dunlin.domain.audit import Actor
+from dunlin.domain.choices import ActorKind
+from dunlin.domain.grant import GrantRefused, check_grant
+from dunlin.domain.viewer import PREFIX, Viewer, token_of, viewer_by
+from dunlin.runtime.sign_in import SignIn, TokenInvalid
 
 _SCHEME = "bearer "
 _LONGEST = 512
 
 
-async def viewer_of_header(
-    header: str | None, address: str | None, keys: tuple[bytes, ...], uses: TokenUses
-) -> Viewer | None:
-    """Return the viewer of an Authorization header; None if it names no token in force. Its use is noted.
+class NotLetIn(Exception):
+    """Who asks is nobody here. `reason` is a sentence for them, `error` its code in RFC 6750, section 3.1.
 
-    `address` is where the request comes from.
+    `error` is None where no token was given at all.
     """
-    if header is None or len(header) > _LONGEST or not header.lower().startswith(_SCHEME):
-        return None
-    secret, now = header[len(_SCHEME) :].strip(), datetime.now(UTC)
-    token = await token_of(secret, keys, now)
-    if token is None:
-        return None
-    if use := use_to_note(token, secret, keys[0], now):
-        uses.note(use)
-    return viewer_by(token, address)
+
+    def __init__(self, reason: str, error: str | None) -> None:
+        super().__init__(reason, error)
+        self.reason = reason
+        self.error = error
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the token is good and only opens nothing, so that another one would not help."""
+        return self.error == "insufficient_scope"
+
+    @property
+    def challenge(self) -> str:
+        """What is answered as WWW-Authenticate."""
+        return f'Bearer error="{self.error}", error_description="{self.reason}"' if self.error else "Bearer"
 
 
-async def viewer_of_params(
-    params: Mapping[str, object] | None, address: str | None, keys: tuple[bytes, ...], uses: TokenUses
-) -> Viewer | None:
-    """Return the viewer of a connection_init payload: {"Authorization": "Bearer ..."} or {"authToken": "..."}."""
-    params = params or {}
-    token = params.get("authToken")
-    header = f"{_SCHEME}{token}" if isinstance(token, str) else params.get("Authorization")
-    return await viewer_of_header(header, address, keys, uses) if isinstance(header, str) else None
+class Door:
+    """Lets bearers of tokens in, or raises `NotLetIn`, or `KeysUnavailable` where that cannot be told."""
+
+    def __init__(self, keys: tuple[bytes, ...], uses: TokenUses, sign_in: SignIn | None) -> None:
+        self._keys = keys
+        self._uses = uses
+        self._sign_in = sign_in
+
+    async def viewer_of_header(self, header: str | None, address: str | None) -> Viewer:
+        """Return the viewer of an Authorization header, who asks from `address`."""
+        scheme, token = (header or "")[: len(_SCHEME)], (header or "")[len(_SCHEME) :].strip()
+        if scheme.lower() != _SCHEME or not token:
+            raise NotLetIn("Send a token of this service in the header: Authorization: Bearer <token>.", None)
+        if self._sign_in is not None and not token.startswith(PREFIX):
+            return await _viewer_of_user(self._sign_in, token, address)
+        return await self._viewer_of_secret(token, address)
+
+    async def viewer_of_params(self, params: Mapping[str, object] | None, address: str | None) -> Viewer:
+        """Return the viewer of a connection_init payload: {"Authorization": "Bearer ..."} or {"authToken": "..."}."""
+        params = params or {}
+        token = params.get("authToken")
+        header = f"{_SCHEME}{token}" if isinstance(token, str) else params.get("Authorization")
+        return await self.viewer_of_header(header if isinstance(header, str) else None, address)
+
+    async def _viewer_of_secret(self, secret: str, address: str | None) -> Viewer:
+        """Return the bearer of one of our tokens, and note its use."""
+        now = datetime.now(UTC)
+        token = await token_of(secret, self._keys, now) if len(secret) <= _LONGEST else None
+        if token is None:
+            raise NotLetIn("The token is unknown, has expired or was revoked.", "invalid_token")
+        if use := use_to_note(token, secret, self._keys[0], now):
+            self._uses.note(use)
+        return viewer_by(token, address)
+
+
+async def _viewer_of_user(sign_in: SignIn, token: str, address: str | None) -> Viewer:
+    try:
+        signed_in = await sign_in.check(token)
+        grant = read_grant(signed_in.claims, sign_in.claim_prefix)
+        await check_grant(grant)
+    except TokenInvalid as error:
+        raise NotLetIn(error.reason, "invalid_token") from error
+    except GrantRefused as error:
+        raise NotLetIn(error.reason, "insufficient_scope") from error
+    return Viewer(
+        actor=Actor(ActorKind.USER, signed_in.subject, signed_in.name, address),
+        account_id=grant.account_id,
+        organization_ids=grant.organization_ids,
+        permissions=grant.permissions,
+        expires_at=signed_in.until,
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
@@ -22,16 +21,18 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Connec
 from strawberry.types.unset import UNSET, UnsetType
 from tortoise.exceptions import DBConnectionError
 
-from dunlin.api.authentication import viewer_of_header, viewer_of_params
+from dunlin.api.authentication import Door, NotLetIn
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
 from dunlin.api.live import EventHub
 from dunlin.api.schema import schema
-from dunlin.api.token_uses import TokenUses
 from dunlin.domain.viewer import Viewer
+from dunlin.runtime.issuer_keys import KeysUnavailable
 from dunlin.runtime.wiring import Services
 
 _TOKEN_CHECKED_EVERY_S = 5.0
+_LONGEST_REASON = 123  # bytes, in a frame that closes a WebSocket
+_NO_DATABASE = (OSError, DBConnectionError)
 
 log = structlog.get_logger()
 
@@ -40,6 +41,18 @@ def error_response(status: int, code: ErrorCode, message: str, headers: Mapping[
     """Return a request error in GraphQL's shape, without `data`."""
     body = {"errors": [{"message": message, "extensions": {"code": code.value}}]}
     return JSONResponse(body, status_code=status, headers=headers)
+
+
+def not_let_in(refused: NotLetIn) -> Response:
+    headers = {"WWW-Authenticate": refused.challenge}
+    if refused.is_known:
+        return error_response(403, ErrorCode.FORBIDDEN, refused.reason, headers)
+    return error_response(401, ErrorCode.UNAUTHENTICATED, refused.reason, headers)
+
+
+def unavailable(who: str) -> Response:
+    message = f"{who} does not answer. Nothing has been done; try again."
+    return error_response(503, ErrorCode.UNAVAILABLE, message, {"Retry-After": "5"})
 
 
 def address_of(connection: HTTPConnection) -> str | None:
@@ -56,7 +69,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     _guarding: asyncio.Task[None] | None = None
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        await super().handle_connection_init(message)
+        try:
+            await super().handle_connection_init(message)
+        except NotLetIn as refused:
+            await self._close(4403, refused.reason)
+        except (KeysUnavailable, *_NO_DATABASE):
+            await self._close(1013, "The token cannot be checked now; try again.")
         if self.connection_acknowledged and self._guarding is None:
             self._guarding = asyncio.create_task(self._guard())
 
@@ -66,17 +84,27 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().shutdown()
 
     async def _guard(self) -> None:
-        while await self._may_stay():  # noqa: ASYNC110
+        while (reason := await self._reason_to_close()) is None:  # noqa: ASYNC110
             await asyncio.sleep(_TOKEN_CHECKED_EVERY_S)
-        await self.websocket.close(code=4403, reason="Forbidden")
+        await self._close(4403, reason)
 
-    async def _may_stay(self) -> bool:
+    async def _reason_to_close(self) -> str | None:
         assert isinstance(self.view, Endpoint)
+        end = self.context.viewer.expires_at
+        if end is not None and end <= datetime.now(UTC):
+            return "The token has expired."
         try:
-            return await self.view.viewer_of(self.context) is not None
+            await self.view.viewer_of(self.context)
+        except NotLetIn as refused:
+            return refused.reason
+        except KeysUnavailable:  # the issuer is away, and the token was good
+            pass
         except Exception as error:  # the database is away: nobody is sent off for that, and we look again
             log.warning("cannot look at a token", error=type(error).__name__)
-            return True
+        return None
+
+    async def _close(self, code: int, reason: str) -> None:
+        await self.websocket.close(code=code, reason=reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
 
     async def handle_message(self, message: Message) -> None:
         if flaw := _flaw(message):
@@ -111,7 +139,7 @@ def _flaw(message: object) -> str | None:
 class Endpoint(GraphQL[Context, None]):
     graphql_transport_ws_handler_class = SocketHandler
 
-    def __init__(self, services: Services, hub: EventHub, uses: TokenUses) -> None:
+    def __init__(self, services: Services, hub: EventHub, door: Door) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -121,8 +149,7 @@ class Endpoint(GraphQL[Context, None]):
         )
         self._services = services
         self._hub = hub
-        self._uses = uses
-        self._keys = services.settings.secret_keys
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -133,14 +160,13 @@ class Endpoint(GraphQL[Context, None]):
 
     async def _answer(self, request: Request) -> Response:
         try:
-            header = request.headers.get("authorization")
-            viewer = await viewer_of_header(header, address_of(request), self._keys, self._uses)
-        except (OSError, DBConnectionError):
-            message = "The database does not answer. Nothing has been done; try again."
-            return error_response(503, ErrorCode.UNAVAILABLE, message, {"Retry-After": "5"})
-        if viewer is None:
-            message = "Send a token of this service in the header: Authorization: Bearer <token>."
-            return error_response(401, ErrorCode.UNAUTHENTICATED, message, {"WWW-Authenticate": "Bearer"})
+            viewer = await self._door.viewer_of_header(request.headers.get("authorization"), address_of(request))
+        except NotLetIn as refused:
+            return not_let_in(refused)
+        except KeysUnavailable:
+            return unavailable("The issuer of the token")
+        except _NO_DATABASE:
+            return unavailable("The database")
         request.state.viewer = viewer
         try:
             response: Response = await self.run(request)
@@ -155,14 +181,12 @@ class Endpoint(GraphQL[Context, None]):
         viewer = request.state.viewer if isinstance(request, Request) else None
         return Context(self._services, self._hub, viewer, address=address_of(request))
 
-    async def viewer_of(self, context: Context) -> Viewer | None:
-        """Return the viewer of a socket's connection_init, as long as the token is in force."""
-        return await viewer_of_params(context.connection_params, context.address, self._keys, self._uses)
+    async def viewer_of(self, context: Context) -> Viewer:
+        """Return the viewer of a socket's connection_init, or raise what `Door` raises."""
+        return await self._door.viewer_of_params(context.connection_params, context.address)
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         context.current_viewer = await self.viewer_of(context)
-        if context.current_viewer is None:
-            raise ConnectionRejectionError
         acknowledgement: UnsetType = UNSET
         return acknowledgement  # an acknowledgement without a payload
 

@@ -19,7 +19,7 @@ from dunlin.domain.vault import key_id
 
 M = TypeVar("M", bound=Model)
 
-_PREFIX = "dunlin_"
+PREFIX = "dunlin_"
 PREFIX_LENGTH = 12  # characters that stay readable; the rest holds 226 bits
 
 
@@ -109,7 +109,7 @@ async def store_token(
     key: bytes,
 ) -> tuple[str, Token]:
     """Store a new token and return its secret, which can be read only now, with its row."""
-    secret = _PREFIX + secrets.token_urlsafe(32)
+    secret = PREFIX + secrets.token_urlsafe(32)
     token = await Token.create(
         account_id=account_id,
         organization_ids=None if organization_ids is None else sorted(organization_ids),
@@ -129,7 +129,7 @@ def _is_in_force(token: Token, now: datetime) -> bool:
 
 async def token_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Token | None:
     """Return the token of a secret; None if it is unknown, revoked or has expired."""
-    if not secret.startswith(_PREFIX):
+    if not secret.startswith(PREFIX):
         return None
     token = await Token.get_or_none(digest__in=[digest(secret, key) for key in keys])
     return token if token is not None and _is_in_force(token, now) else None

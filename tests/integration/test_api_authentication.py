@@ -13,24 +13,29 @@ from tests.client import ask, error_codes
 QUERY = {"query": "{ viewer { name permissions } }"}
 
 
+NO_TOKEN = "Bearer"
+BAD_TOKEN = 'Bearer error="invalid_token", error_description="The token is unknown, has expired or was revoked."'
+
+
 @pytest.mark.parametrize(
-    "header",
+    ("header", "challenge"),
     [
-        pytest.param(None, id="no-header"),
-        pytest.param("", id="empty"),
-        pytest.param("Bearer", id="no-token"),
-        pytest.param("Bearer dunlin_unknown", id="unknown-token"),
-        pytest.param("Bearer {token}x", id="one-character-more"),
-        pytest.param("Bearer {expired}", id="expired-token"),
-        pytest.param("Basic {token}", id="other-scheme"),
-        pytest.param("{token}", id="no-scheme"),
-        pytest.param("Bearer {token} {token}", id="two-tokens"),
-        pytest.param("Bearer dunlin_" + "a" * 10_000, id="endless-token"),
-        pytest.param("Bearer dunlin_é", id="letters-beyond-ascii"),
+        pytest.param(None, NO_TOKEN, id="no-header"),
+        pytest.param("", NO_TOKEN, id="empty"),
+        pytest.param("Bearer", NO_TOKEN, id="no-token"),
+        pytest.param("Bearer dunlin_unknown", BAD_TOKEN, id="unknown-token"),
+        pytest.param("Bearer {token}x", BAD_TOKEN, id="one-character-more"),
+        pytest.param("Bearer {expired}", BAD_TOKEN, id="expired-token"),
+        pytest.param("Basic {token}", NO_TOKEN, id="other-scheme"),
+        pytest.param("{token}", NO_TOKEN, id="no-scheme"),
+        pytest.param("Bearer {token} {token}", BAD_TOKEN, id="two-tokens"),
+        pytest.param("Bearer dunlin_" + "a" * 10_000, BAD_TOKEN, id="endless-token"),
+        pytest.param("Bearer dunlin_é", BAD_TOKEN, id="letters-beyond-ascii"),
+        pytest.param("Bearer e30.e30.e30", BAD_TOKEN, id="users-token-where-no-issuer-is-set"),
     ],
 )
 async def test_a_request_without_a_token_in_force_is_refused(
-    http: httpx.AsyncClient, services: Services, header: str | None
+    http: httpx.AsyncClient, services: Services, header: str | None, challenge: str
 ) -> None:
     account = await an_account()
     filled = header and header.format(
@@ -42,7 +47,7 @@ async def test_a_request_without_a_token_in_force_is_refused(
     answer = await http.post("/graphql", json=QUERY, headers=headers)
 
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == challenge
     assert error_codes(answer.json()) == ["UNAUTHENTICATED"]
     assert "data" not in answer.json()
 

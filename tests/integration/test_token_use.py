@@ -210,7 +210,7 @@ async def test_a_socket_outlives_a_database_that_does_not_answer(
     async with acknowledged(api_address, secret) as socket:
         await watch(socket, organization.id)
         with monkeypatch.context() as patched:
-            patched.setattr("dunlin.api.endpoint.viewer_of_params", broken)
+            patched.setattr("dunlin.api.authentication.token_of", broken)
             async with asyncio.timeout(5):
                 await looked.wait()
         await socket.settle()
