@@ -37,12 +37,9 @@ def create_app(services: Services) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        beside = (
-            [hub.run(), uses.run()]
-            if services.sign_in is None
-            else [hub.run(), uses.run(), services.sign_in.keys.run()]
-        )
-        running = [asyncio.create_task(work) for work in beside]
+        running = [asyncio.create_task(hub.run()), asyncio.create_task(uses.run())]
+        if services.sign_in is not None:
+            running.append(asyncio.create_task(services.sign_in.keys.run()))
         yield
         for task in running:
             task.cancel()

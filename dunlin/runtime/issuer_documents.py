@@ -51,15 +51,9 @@ class IssuerDocuments:
         return keys
 
     async def _discovered(self) -> str:
-        document = await self._document(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
-        if document.get("issuer") != self._issuer:
-            raise NoKeys("its configuration is another issuer's")
-        address = document.get("jwks_uri")
-        if not isinstance(address, str) or not is_safe(address):
-            raise NoKeys("its configuration names no address of keys to use")
-        if self._issuer.startswith("https:") and not address.startswith("https:"):
-            raise NoKeys("its configuration names a plain address")  # what lies on this machine is not its to name
-        return address
+        return keys_address(
+            await self._document(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"), self._issuer
+        )
 
     async def _document(self, address: str) -> Mapping[str, object]:
         async with self._session.get(address, allow_redirects=False, headers=_HEADERS) as answer:
@@ -81,6 +75,18 @@ def _json_object(body: bytes) -> Mapping[str, object]:
     if not isinstance(document, dict):
         raise NoKeys("the answer is no object")
     return document
+
+
+def keys_address(configuration: Mapping[str, object], issuer: str) -> str:
+    """Return where an issuer's configuration says that its keys lie, or raise `NoKeys`."""
+    if configuration.get("issuer") != issuer:
+        raise NoKeys("its configuration is another issuer's")
+    address = configuration.get("jwks_uri")
+    if not isinstance(address, str) or not is_safe(address):
+        raise NoKeys("its configuration names no address of keys to use")
+    if issuer.startswith("https:") and not address.startswith("https:"):
+        raise NoKeys("its configuration names a plain address")  # what lies on this machine is not its to name
+    return address
 
 
 def keys_of(document: Mapping[str, object], algorithm: str) -> Keys:

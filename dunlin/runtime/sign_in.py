@@ -106,7 +106,7 @@ class SignIn:
         return SignedIn(subject, (readable or subject)[:_LONGEST_NAME], self._end(claims["exp"]), claims)
 
     def _end(self, exp: object) -> datetime:
-        if not isinstance(exp, int | float) or isinstance(exp, bool):
+        if not isinstance(exp, int | float):
             raise TokenInvalid("The claim exp should be a number.")
         try:
             return datetime.fromtimestamp(int(exp), UTC) + self._leeway

@@ -1,6 +1,7 @@
 """Users who have signed in at an issuer: what they may see and do, over HTTP and WebSocket, and what they are told."""
 
 import asyncio
+import base64
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from dunlin.runtime.wiring import Services
 from tests.build import a_collecting_organization, a_token, an_account, an_organization, open_one
 from tests.client import JSON, Socket, acknowledged, ask, connected, error_codes, graphql, mutate, problems
 from tests.delivery import plan
+from tests.flow.test_api_process import an_api_process, answer_of
 from tests.issuer import AUDIENCE, KEYS, Issuer, key_number
 from tests.serving import a_listener, address_of, served
 
@@ -499,3 +501,26 @@ async def test_a_socket_is_closed_when_the_key_of_its_token_is_withdrawn(
 
         assert await socket.close_code() == 4403
         assert socket.close_reason == "The issuer has no such key as the token is signed with."
+
+
+async def test_an_api_process_lets_in_users_of_the_issuer_that_is_set(services: Services) -> None:
+    organization = await an_organization()
+    prefix = "https://dunlin.example.com/"
+    async with Issuer("ES256").serving() as issuer:
+        told = {
+            "DATABASE_URL": str(services.settings.database_url),
+            "REDIS_URL": str(services.settings.redis_url),
+            "SECRET_KEYS": base64.b64encode(services.settings.secret_keys[0]).decode(),
+            "OIDC_ISSUER": issuer.address,
+            "OIDC_AUDIENCE": AUDIENCE,
+            "OIDC_ALGORITHM": "ES256",
+            "OIDC_CLAIM_PREFIX": prefix,
+        }
+        granted = {"account": organization.account_id, "organizations": "*", "permissions": ["READ"]}
+        token = issuer.token({f"{prefix}{name}": value for name, value in granted.items()})
+        async with an_api_process(**told) as address, httpx.AsyncClient(base_url=address, timeout=10) as http:
+            await answer_of(http)
+
+            data = await ask(http, token, "{ viewer { name } organizations { nodes { name } } }")
+
+    assert data == {"viewer": {"name": "Ada Reyes"}, "organizations": {"nodes": [{"name": organization.name}]}}

@@ -9,10 +9,10 @@ import jwt
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dunlin.runtime.issuer_documents import IssuerDocuments, NoKeys, issuer_session, keys_of
+from dunlin.runtime.issuer_documents import IssuerDocuments, NoKeys, issuer_session, keys_address, keys_of
 from dunlin.runtime.issuer_keys import IssuerKeys, KeysUnavailable, KeyTimes, UnknownKey
 from tests.issuer import CONFIGURATION, KEYS, Issuer, key_number, public
 
@@ -151,6 +151,14 @@ async def test_known_keys_hold_for_an_hour_while_the_issuer_is_away(issuer: Issu
     assert found == ["first", "first", "KeysUnavailable", "KeysUnavailable"]
 
 
+async def test_keys_that_hold_for_less_than_the_issuer_is_left_alone_are_not_called_unknown(
+    documents: IssuerDocuments,
+) -> None:
+    keys = IssuerKeys(documents.keys, replace(TIMES, trust_for=timedelta(seconds=1)))
+
+    assert [await outcome(keys, "first", NOW + later) for later in (0, 2)] == ["first", "KeysUnavailable"]
+
+
 async def test_an_unknown_key_cannot_be_told_while_the_issuer_is_away(issuer: Issuer, keys: IssuerKeys) -> None:
     await keys.refresh(NOW)
     await issuer.leave()
@@ -201,31 +209,45 @@ async def test_the_configuration_of_an_issuer_with_a_slash_at_its_end_is_found(i
         assert list(await documents.keys()) == ["first"]
 
 
-CONFIGURATIONS = {
-    "another issuer": {"issuer": "https://elsewhere.example"},
-    "this issuer with a slash": {"issuer": "{address}/"},
-    "no issuer": {"issuer": None},
-    "no keys": {"jwks_uri": None},
-    "keys by plain http": {"jwks_uri": "http://elsewhere.example/keys"},
-    "keys in a file": {"jwks_uri": "file:///etc/passwd"},
-    "keys with a password": {"jwks_uri": "https://me:secret@elsewhere.example/keys"},
-    "several keys": {"jwks_uri": ["{address}/keys"]},
-}
-
-
-@pytest.mark.parametrize("changed", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
-async def test_a_configuration_that_cannot_be_trusted_gives_no_keys(
-    issuer: Issuer, discovering: IssuerDocuments, changed: dict[str, object]
+async def test_a_configuration_that_cannot_be_trusted_is_not_followed(
+    issuer: Issuer, discovering: IssuerDocuments
 ) -> None:
-    filled = {
-        name: value.format(address=issuer.address) if isinstance(value, str) else value
-        for name, value in changed.items()
-    }
-    issuer.answer(CONFIGURATION, {**issuer.configuration, **filled})
+    everywhere = (issuer.address + KEYS).replace("127.0.0.1", "0.0.0.0")  # noqa: S104  also this machine, by other means
+    issuer.answer(CONFIGURATION, {**issuer.configuration, "jwks_uri": everywhere})
 
     with pytest.raises(NoKeys):
         await discovering.keys()
     assert issuer.asked == [CONFIGURATION]
+
+
+HERE, THERE = "http://127.0.0.1:8080", "https://login.example.com/"
+CONFIGURATIONS: dict[str, tuple[str, dict[str, object]]] = {
+    "another issuer": (THERE, {"issuer": "https://elsewhere.example"}),
+    "the issuer without its slash": (THERE, {"issuer": THERE.rstrip("/")}),
+    "no issuer": (THERE, {"issuer": None}),
+    "no keys": (THERE, {"jwks_uri": None}),
+    "keys by plain http": (THERE, {"jwks_uri": "http://login.example.com/keys"}),
+    "keys on this machine": (THERE, {"jwks_uri": "http://127.0.0.1:8080/keys"}),
+    "keys in a file": (HERE, {"jwks_uri": "file:///etc/passwd"}),
+    "keys with a password": (HERE, {"jwks_uri": "http://me:secret@127.0.0.1:8080/keys"}),
+    "keys in the network": (HERE, {"jwks_uri": "http://10.0.0.5/keys"}),
+    "several keys": (HERE, {"jwks_uri": ["http://127.0.0.1:8080/keys"]}),
+}
+
+
+@pytest.mark.parametrize(("issuer_name", "changed"), CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
+def test_a_configuration_that_cannot_be_trusted_names_no_keys(issuer_name: str, changed: dict[str, object]) -> None:
+    good = {"issuer": issuer_name, "jwks_uri": f"{issuer_name.rstrip('/')}/keys"}
+    assert keys_address(good, issuer_name) == good["jwks_uri"]
+
+    with pytest.raises(NoKeys):
+        keys_address({**good, **changed}, issuer_name)
+
+
+def test_an_issuer_may_keep_its_keys_elsewhere_and_one_on_this_machine_anywhere() -> None:
+    elsewhere = "https://keys.example.com/keys?tenant=1"
+
+    assert [keys_address({"issuer": name, "jwks_uri": elsewhere}, name) for name in (HERE, THERE)] == [elsewhere] * 2
 
 
 async def test_a_redirect_is_not_followed(issuer: Issuer, documents: IssuerDocuments) -> None:
@@ -307,7 +329,8 @@ UNUSABLE = {
     "of another kind": public(key_number(1, "ES256"), "ES256", kid="first", alg="RS256"),
     "a shared secret": {"kty": "oct", "k": "c2VjcmV0" * 8, "kid": "first", "alg": "HS256"},
     "a shared secret that says RS256": {"kty": "oct", "k": "c2VjcmV0" * 8, "kid": "first", "alg": "RS256"},
-    "a private key": jwt.get_algorithm_by_name("RS256").to_jwk(key_number(1), as_dict=True) | {"kid": "first"},
+    "a private key": {**GOOD_KEY, **jwt.get_algorithm_by_name("RS256").to_jwk(key_number(1), as_dict=True)}
+    | {"key_ops": ["sign", "verify"]},
     "too short": SMALL_KEY,
     "without its number": {name: value for name, value in GOOD_KEY.items() if name != "n"},
     "with a number that is none": {**GOOD_KEY, "n": [1]},
@@ -334,6 +357,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from(["kty", "crv", "n", "e", "x", "y", "alg", "use", "key_ops", "x5c"]), JSON_VALUES),
     st.sampled_from(["RS256", "PS512", "ES256", "ES512", "EdDSA"]),

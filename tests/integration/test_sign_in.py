@@ -14,7 +14,7 @@ import jwt
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dunlin.runtime.issuer_keys import KeysUnavailable, KeyTimes
@@ -361,6 +361,7 @@ def garbage_refused(issuer: Issuer, sign_in: SignIn) -> SignIn:
     return sign_in
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(GARBAGE)
 async def test_garbage_is_refused_as_what_it_is(garbage_refused: SignIn, token: str) -> None:
     with pytest.raises(TokenInvalid):
