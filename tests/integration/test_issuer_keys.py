@@ -311,8 +311,9 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(issuer: Issuer) ->
     async with issuer_session() as session:
         documents = IssuerDocuments(session, issuer.address, issuer.address + KEYS, "RS256", QUICKLY)
 
-        with pytest.raises(NoKeys, match="TimeoutError"):
-            await documents.keys()
+        async with asyncio.timeout(5):
+            with pytest.raises(NoKeys, match="TimeoutError"):
+                await documents.keys()
     released.set()
 
 
