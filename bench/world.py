@@ -111,6 +111,7 @@ async def a_connected_organization(services: Services) -> BenchOrganization:
         time_zone="Europe/Brussels",
         default_language="en",
         window=SendWindow("00:00", "24:00", frozenset(Weekday)),
+        skip_holidays=False,
     )
     connection = await Connection.create(
         organization_id=organization.id,

@@ -10,6 +10,7 @@ from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.actions.record_payment import record_payment
 from dunlin.domain.audit import Actor
 from dunlin.domain.choices import ActorKind, CaseOrigin, CommunicationMethod, IntegrationKind, Permission, Weekday
+from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
 from dunlin.domain.rules.payment import NewPayment
 from dunlin.domain.rules.schedule import SendWindow
@@ -47,6 +48,8 @@ async def an_organization(
     time_zone: str = "Europe/Brussels",
     language: str = "nl",
     window: SendWindow = ALL_DAY,
+    skip_holidays: bool = False,
+    limits: Limits = NO_LIMITS,
 ) -> Organization:
     owner = account or await an_account()
     return await store_organization(
@@ -56,6 +59,8 @@ async def an_organization(
         time_zone=time_zone,
         default_language=language,
         window=window,
+        skip_holidays=skip_holidays,
+        limits=limits,
     )
 
 

@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import strawberry
 
-from dunlin.api.scalars import CurrencyCode, LanguageCode, PhoneNumber
+from dunlin.api.scalars import CurrencyCode, LanguageCode, PhoneNumber, TimeZone
 from dunlin.domain.actions.connect_integration import CarrierAccount
 from dunlin.domain.actions.edit_step import StepEdit
 from dunlin.domain.carrier import Credentials, Sender, SenderKind
 from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationKind, IntegrationProvider, Weekday
+from dunlin.domain.rules.caps import MAX_GAP_HOURS, MAX_PER_WEEK
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
 from dunlin.domain.rules.step_input import NewStep
 
@@ -178,6 +179,10 @@ class CustomerInput:
         default=None, description="In E.164, or as it is dialed within the organization's country."
     )
     email: str | None = strawberry.field(default=None, description="An e-mail address.")
+    time_zone: TimeZone | None = strawberry.field(
+        default=None,
+        description="Where the customer's clock stands. Null: told by the phone number; see possibleTimeZones.",
+    )
 
 
 @strawberry.input(description="One case to open.")
@@ -205,6 +210,7 @@ class OpenCaseInput:
                 language=customer.language,
                 phone=customer.phone,
                 email=customer.email,
+                time_zone=customer.time_zone,
             ),
             amount=self.amount_due.amount,
             currency=self.amount_due.currency,
@@ -219,9 +225,23 @@ class OpenCollectionCasesInput:
     cases: list[OpenCaseInput] = strawberry.field(description="The cases, 1 to 1,000.")
 
 
-@strawberry.input(description="When reminders may leave. What is scheduled moves to the next moment this allows.")
+@strawberry.input(
+    description="When reminders may leave. What is scheduled moves to the next moment this allows, soon after."
+)
 class UpdateSendingPolicyInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose reminders.")
     window_start: str = strawberry.field(description="First local time of day, 00:00 to 23:59.")
     window_end: str = strawberry.field(description="End of the window, exclusive, 00:01 to 24:00; 24:00 is midnight.")
     days: list[Weekday] = strawberry.field(description="The days on which reminders may leave, at least one.")
+    skip_holidays: bool | None = strawberry.field(
+        default=None,
+        description="Whether nothing leaves on public holidays of the customer's country. Null: as it is.",
+    )
+    minimum_gap_hours: int | None = strawberry.field(
+        default=None,
+        description=f"Hours between two reminders to one customer: 0 (none) to {MAX_GAP_HOURS}. Null: as it is.",
+    )
+    maximum_per_week: int | None = strawberry.field(
+        default=None,
+        description=f"Reminders to one customer in any 7 days: 1 to {MAX_PER_WEEK}, or 0 for no limit. Null: as it is.",
+    )

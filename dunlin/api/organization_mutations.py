@@ -157,5 +157,8 @@ async def _update_policy(info: Info, given: UpdateSendingPolicyInput) -> tables.
         start=given.window_start,
         end=given.window_end,
         days=given.days,
+        skip_holidays=given.skip_holidays,
+        minimum_gap_hours=given.minimum_gap_hours,
+        maximum_per_week=given.maximum_per_week,
         now=datetime.now(UTC),
     )

@@ -7,7 +7,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from dunlin.demo.cases import DemoCase, think_up_cases
-from dunlin.demo.content import ACCOUNTS, DemoCycle, DemoOrganization
+from dunlin.demo.content import ACCOUNTS, AROUND_THE_CLOCK, DemoCycle, DemoOrganization
 from dunlin.demo.customers import DemoCustomer, make_customers
 from dunlin.demo.era import SmsEra, reset_reason, store_sms_card
 from dunlin.demo.history import History, Scene
@@ -19,6 +19,7 @@ from dunlin.domain.choices import (
     CommunicationMethod,
 )
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.caps import FIRST_LIMITS, NO_LIMITS
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.return_reason import opening_of
@@ -65,6 +66,7 @@ class _Builder:
         self._now = now
         self._zone = ZoneInfo(content.time_zone)
         self._random = Random(f"{_SEED}/{content.name}")
+        limits = NO_LIMITS if content.window is AROUND_THE_CLOCK else FIRST_LIMITS
         self._organization = rows.add(
             Organization(
                 id=rows.next_id(Organization),
@@ -76,6 +78,10 @@ class _Builder:
                 window_start=content.window.start,
                 window_end=content.window.end,
                 window_days=sorted(content.window.days),
+                # Who shows the way of a reminder at any hour shows it to the same customer again and again.
+                skip_holidays=content.window is not AROUND_THE_CLOCK,
+                minimum_gap_hours=limits.minimum_gap_hours,
+                maximum_per_week=limits.maximum_per_week,
                 created_at=now - _FOUNDED,
                 last_case_number=content.cases,
             )
@@ -146,6 +152,7 @@ class _Builder:
                 language=customer.language,
                 phone=customer.phone,
                 email=customer.email,
+                time_zone=customer.time_zone,
                 sms_opted_out_at=self._now - _OPTED_OUT if customer.is_opted_out else None,
                 created_at=self._now - _FOUNDED,
             )

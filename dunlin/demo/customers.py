@@ -23,6 +23,7 @@ class DemoCustomer:
     phone: str | None
     email: str | None
     is_opted_out: bool
+    time_zone: str | None
 
     @property
     def can_be_texted(self) -> bool:
@@ -37,7 +38,7 @@ def make_customers(organization: DemoOrganization, random: Random) -> list[DemoC
     )
     names = _different_names(languages, organization.country, random)
     return [
-        _make(place, name, language, number, organization.country)
+        _make(place, name, language, number, organization)
         for place, (name, language, number) in enumerate(zip(names, languages, numbers, strict=False))
     ]
 
@@ -60,9 +61,9 @@ def _draw(pool: Names, place: int, random: Random) -> str:
     return f"{random.choice(pool.given)} {family}"
 
 
-def _make(place: int, name: str, language: str | None, number: str, country: str) -> DemoCustomer:
+def _make(place: int, name: str, language: str | None, number: str, organization: DemoOrganization) -> DemoCustomer:
     return DemoCustomer(
-        external_reference=f"{country}{_FIRST_REFERENCE + place}",
+        external_reference=f"{organization.country}{_FIRST_REFERENCE + place}",
         name=name,
         language=language,
         phone=None if _is_one_of(place, _WITHOUT_PHONE) else number,
@@ -70,6 +71,8 @@ def _make(place: int, name: str, language: str | None, number: str, country: str
         if _is_one_of(place, _WITHOUT_MAIL)
         else f"{_mailbox(name)}@{_MAIL_DOMAINS[place % len(_MAIL_DOMAINS)]}",
         is_opted_out=_is_one_of(place, _OPTED_OUT),
+        # The test numbers are American ones without an area code, which may be in any of some forty zones.
+        time_zone=organization.time_zone if number in TEST_NUMBERS else None,
     )
 
 

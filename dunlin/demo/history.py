@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from zoneinfo import ZoneInfo
 
 from dunlin.channels.twilio_errors import explain
 from dunlin.channels.twilio_transport import OutcomeUnknown
@@ -16,9 +15,11 @@ from dunlin.demo.rows import Rows
 from dunlin.domain.carrier import Accepted, Answer, Refused, Unknown
 from dunlin.domain.choices import CaseStepState, CommunicationMethod, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.moments import Hours
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
 from dunlin.domain.rules.return_reason import why_never
 from dunlin.domain.rules.texts import Filling
+from dunlin.domain.rules.zones import possible_zones
 from dunlin.domain.tables import (
     CaseStep,
     CollectionCase,
@@ -101,8 +102,8 @@ class History:
                 reference=case.external_reference,
                 reaction=case.reaction,
             ),
-            window=DAYTIME,  # whatever the window is today: nobody was texted at night
-            zone=ZoneInfo(self._organization.time_zone),
+            # Whatever the window is today: nobody was texted at night.
+            hours=Hours(DAYTIME, possible_zones(customer.time_zone, customer.phone, self._organization.time_zone)),
             reset_reason=reset_reason(case, planned_at, self._era),
         )
 

@@ -102,3 +102,26 @@ class CaseStepState(StrEnum):
 class SmsEncoding(StrEnum):
     GSM_7 = "GSM_7"
     UCS_2 = "UCS_2"
+
+
+class Check(StrEnum):
+    """What is looked at before a reminder goes out, in this order."""
+
+    DEBTOR = "DEBTOR"
+    METHOD = "METHOD"
+    INTEGRATION = "INTEGRATION"
+    CASE = "CASE"
+    OPT_OUT = "OPT_OUT"
+    NUMBER = "NUMBER"
+    TEXT = "TEXT"
+    WINDOW = "WINDOW"
+    HOLIDAY = "HOLIDAY"
+    MINIMUM_GAP = "MINIMUM_GAP"
+    WEEKLY_MAXIMUM = "WEEKLY_MAXIMUM"
+    PLANNING = "PLANNING"
+
+
+class CheckOutcome(StrEnum):
+    PASSED = "PASSED"
+    HELD = "HELD"
+    FAILED = "FAILED"

@@ -78,6 +78,9 @@ class Organization(Model):
     window_start = fields.CharField(max_length=5, default="08:00")
     window_end = fields.CharField(max_length=5, default="20:00")
     window_days = fields.JSONField[list[str]]()
+    skip_holidays = fields.BooleanField(default=True, db_default=True)
+    minimum_gap_hours = fields.IntField(default=24, db_default=24)  # between two reminders to a customer; 0: none
+    maximum_per_week = fields.IntField(default=3, db_default=3)  # reminders to a customer in 7 days; 0: no limit
     last_case_number = fields.IntField(default=0)
     created_at = fields.DatetimeField(auto_now_add=True)
     closed_at = fields.DatetimeField(null=True)
@@ -230,6 +233,7 @@ class Customer(OfOrganization):
     language = fields.CharField(max_length=16, null=True)
     phone = fields.CharField(max_length=16, null=True)
     email = fields.CharField(max_length=320, null=True)
+    time_zone = fields.CharField(max_length=64, null=True)  # as given; without it the number tells where they may be
     sms_opted_out_at = fields.DatetimeField(null=True)
     deceased_at = fields.DatetimeField(null=True)  # when we were told; nothing is ever sent from then on
     created_at = fields.DatetimeField(auto_now_add=True)
@@ -389,6 +393,7 @@ class Reminder(OfOrganization):
     error_code = fields.IntField(null=True)
     provider_message_id = fields.CharField(max_length=64, null=True)
     scheduled_for = fields.DatetimeField()
+    handed_over_at = fields.DatetimeField(null=True)  # the beginning of the last handing over
     sent_at = fields.DatetimeField(null=True)
     delivered_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)

@@ -62,6 +62,7 @@ GOOD: dict[str, JSON] = {
                     "language": "en",
                     "phone": "+447700900001",
                     "email": "ada@example.com",
+                    "timeZone": "Europe/London",
                 },
                 "amountDue": {"amount": "84.50", "currency": "EUR"},
                 "dueOn": "2026-01-15",
@@ -73,6 +74,9 @@ GOOD: dict[str, JSON] = {
         "windowStart": "09:00",
         "windowEnd": "17:00",
         "days": ["MONDAY"],
+        "skipHolidays": True,
+        "minimumGapHours": 48,
+        "maximumPerWeek": 2,
     },
     "createCollectionCycle": {
         "organizationId": "$organization",

@@ -29,6 +29,27 @@ async def test_the_new_window_is_shown_with_its_days_in_the_order_of_the_week(
     assert payload["organization"]["sendingPolicy"] == given | {"days": ["MONDAY", "FRIDAY"]}
 
 
+async def test_whether_holidays_are_free_stays_as_it_is_until_it_is_given(
+    http: httpx.AsyncClient, services: Services
+) -> None:
+    organization = await an_organization(skip_holidays=True)
+    token = await a_token(services, organization)
+    given = {
+        "organizationId": encode_id("Organization", organization.id),
+        "windowStart": "09:00",
+        "windowEnd": "17:00",
+        "days": ["MONDAY"],
+    }
+    shown = []
+    for changed in ({}, {"skipHolidays": False}, {"skipHolidays": None}, {"skipHolidays": True}):
+        payload = await mutate(
+            http, token, "updateSendingPolicy", "organization { sendingPolicy { skipHolidays } }", given | changed
+        )
+        shown.append(payload["organization"]["sendingPolicy"]["skipHolidays"])
+
+    assert shown == [True, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [

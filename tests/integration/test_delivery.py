@@ -186,7 +186,7 @@ async def test_outside_the_window_a_reminder_waits_for_the_next_opening(services
 
     reminder = await the_reminder()
     assert reminder.status is Status.SCHEDULED
-    assert reminder.scheduled_for.isoformat() == "2026-03-05T07:00:00+00:00"  # Thursday, 8:00 in Brussels
+    assert reminder.scheduled_for.isoformat() == "2026-03-05T08:00:00+00:00"  # Thursday, 8:00 by the customer's clock
 
 
 async def test_a_callback_that_overtakes_the_answer_is_not_set_back_by_it(planned: Services) -> None:

@@ -1,11 +1,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from dunlin.domain.choices import CaseState, Weekday
 from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
+from dunlin.domain.rules.moments import Hours, never_opens
 from dunlin.domain.rules.schedule import SendWindow
 
 NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # in Brussels
@@ -16,8 +16,7 @@ GOOD = Situation(
     needs_attention=False,
     case_state=CaseState.ACTIVE,
     opted_out=False,
-    window=SendWindow("08:00", "20:00", frozenset(Weekday)),
-    zone=ZoneInfo("Europe/Brussels"),
+    hours=Hours(SendWindow("08:00", "20:00", frozenset(Weekday)), ("Europe/Brussels",)),
 )
 DISCONNECTED = replace(GOOD, connected=False)
 CLOSED = replace(GOOD, case_state=CaseState.CLOSED)
@@ -25,6 +24,11 @@ PAUSED = replace(GOOD, case_state=CaseState.PAUSED)
 PAID = replace(CLOSED, closed_because="The amount due has been paid.")
 OPTED_OUT = replace(GOOD, opted_out=True)
 NEEDS_ATTENTION = replace(GOOD, needs_attention=True)
+NEVER_OPEN = replace(
+    GOOD, hours=Hours(SendWindow("08:00", "10:00", frozenset(Weekday)), ("Asia/Tokyo", "Europe/Brussels"))
+)
+WIDE = replace(GOOD, hours=replace(GOOD.hours, zones=("America/Los_Angeles", "Europe/Brussels")))
+WIDE_MORNING = datetime(2026, 3, 4, 16, 0, tzinfo=UTC)  # 8:00 in Los Angeles
 BY_DISCONNECT = Cancel("SMS was disconnected.")
 BY_CLOSING = Cancel("The case is closed.")
 BY_OPT_OUT = Cancel("The customer has opted out of SMS.")
@@ -44,6 +48,12 @@ TABLE = {
     "a closed case cancels at night too": (CLOSED, EVENING, BY_CLOSING),
     "an opt-out cancels in a pause too": (replace(PAUSED, opted_out=True), NOON, BY_OPT_OUT),
     "a closed case cancels although SMS needs attention": (replace(CLOSED, needs_attention=True), NOON, BY_CLOSING),
+    "it is canceled, and a person must look, when the customer's clocks never agree": (
+        NEVER_OPEN,
+        NOON,
+        Cancel(never_opens(NEVER_OPEN.hours), needs_attention=True),
+    ),
+    "it waits for the last of the customer's clocks": (WIDE, NOON, Wait(WIDE_MORNING)),
     "a disconnect is the reason before all others": (
         replace(CLOSED, connected=False, opted_out=True),
         NOON,

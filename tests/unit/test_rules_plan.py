@@ -1,11 +1,11 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from dunlin.domain.choices import CommunicationMethod, IntegrationStatus, SmsEncoding, Weekday
+from dunlin.domain.rules.moments import Hours, never_opens
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.rules.segments import Encoded
@@ -23,12 +23,14 @@ STEP = DueStep(
     customer_language="en",
     default_language="nl",
     filling=Filling("Ada Reyes", "Waterworks", Decimal("84.50"), "EUR", date(2026, 2, 1), "INV-1"),
-    window=SendWindow("08:00", "20:00", frozenset(Weekday) - {Weekday.SUNDAY}),
-    zone=ZoneInfo("Europe/Brussels"),
+    hours=Hours(SendWindow("08:00", "20:00", frozenset(Weekday) - {Weekday.SUNDAY}), ("Europe/Brussels",)),
     reset_reason=None,
 )
 NONE = replace(STEP, communication_method=CommunicationMethod.NONE, integration_status=None)
 DISCONNECTED = replace(STEP, integration_status=IntegrationStatus.DISCONNECTED)
+NEVER_OPEN = replace(
+    STEP, hours=Hours(SendWindow("08:00", "10:00", frozenset(Weekday)), ("Asia/Tokyo", "Europe/Brussels"))
+)
 DIED = "The debtor has died (MD07): no reminder is sent, and a person must look."
 RESET = "SMS was disconnected."
 NOT_CONNECTED = "SMS is not connected."
@@ -67,6 +69,11 @@ SKIPPED = {
             filling=replace(STEP.filling, customer_name="A" * 200),
         ),
         "The text in en cannot be sent. Filled in, it has 1,800 characters; a text message has at most 1,600.",
+        True,
+    ),
+    "no hour suits all clocks that may be the customer's": (
+        NEVER_OPEN,
+        never_opens(NEVER_OPEN.hours),
         True,
     ),
     "the text comes to nothing": (

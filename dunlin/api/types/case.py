@@ -10,7 +10,7 @@ from dunlin.api.context import Info
 from dunlin.api.errors import bad_input
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, edges_of, read_page
-from dunlin.api.scalars import CurrencyCode, LanguageCode
+from dunlin.api.scalars import CurrencyCode, LanguageCode, TimeZone
 from dunlin.api.types import cycle, organization, reminder
 from dunlin.api.types.node import Money, Node
 from dunlin.domain import tables
@@ -24,6 +24,7 @@ from dunlin.domain.choices import (
     ReturnReaction,
 )
 from dunlin.domain.rules import mail, phone
+from dunlin.domain.rules.zones import possible_zones
 
 if TYPE_CHECKING:
     from dunlin.api.types.cycle import CollectionCycle
@@ -36,11 +37,15 @@ _ORDER = Order("cases", newest_first=True)
 
 @strawberry.type(description="Who owes: the debtor.")
 class Customer(Node):
+    row: strawberry.Private[tables.Customer]
     external_reference: str = strawberry.field(description="The organization's own reference of the customer.")
     name: str = strawberry.field(description="The customer's name.")
     language: LanguageCode | None = strawberry.field(description="Null: the organization's default language.")
     phone: str | None = strawberry.field(description="Masked (+32 *** ** 56) unless the viewer holds COLLECT.")
     email: str | None = strawberry.field(description="Masked (j***@example.com) unless the viewer holds COLLECT.")
+    time_zone: TimeZone | None = strawberry.field(
+        description="As it was given; null: told by the phone number, see possibleTimeZones."
+    )
     sms_opted_out_at: datetime | None = strawberry.field(description="Since when the customer refuses SMS.")
     deceased_at: datetime | None = strawberry.field(
         description="When we were told that the customer has died (MD07); nothing is sent from then on."
@@ -50,6 +55,8 @@ class Customer(Node):
     def of(cls, row: tables.Customer, *, may_see: bool) -> Self:
         return cls(
             id=encode_id("Customer", row.id),
+            row=row,
+            time_zone=TimeZone(row.time_zone) if row.time_zone else None,
             external_reference=row.external_reference,
             name=row.name,
             language=LanguageCode(row.language) if row.language else None,
@@ -58,6 +65,17 @@ class Customer(Node):
             sms_opted_out_at=row.sms_opted_out_at,
             deceased_at=row.deceased_at,
         )
+
+    @strawberry.field(
+        description="Every time zone that counts for the customer: reminders leave only while the send window is open "
+        "in all of them. It is timeZone where that was given; else the zones that the phone number may belong to; "
+        "else the organization's."
+    )
+    async def possible_time_zones(self, info: Info) -> list[TimeZone]:
+        owner = await info.context.loaders.organization.load(self.row.organization_id)
+        assert owner is not None, "a row's organization exists"
+        zones = possible_zones(self.row.time_zone, self.row.phone, owner.time_zone)
+        return [TimeZone(zone) for zone in zones]
 
 
 @strawberry.type(description="The case's own copy of a step, taken when the case opened.")

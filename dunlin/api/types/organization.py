@@ -40,11 +40,24 @@ _TEXTS = {
 }
 
 
-@strawberry.type(description="When reminders may leave, in the organization's local time.")
+@strawberry.type(
+    description="When reminders may leave, by the local clock of the customer; see Customer.possibleTimeZones."
+)
 class SendingPolicy:
     window_start: str = strawberry.field(description="First local time of day, HH:MM.")
     window_end: str = strawberry.field(description="End of the window, HH:MM, exclusive; 24:00 is midnight.")
     days: list[Weekday] = strawberry.field(description="The days on which reminders may leave.")
+    skip_holidays: bool = strawberry.field(
+        description="Whether nothing leaves on public holidays of the customer's country: that of the phone number, "
+        "else the organization's. Holidays of a part of the country only do not count."
+    )
+    minimum_gap_hours: int = strawberry.field(
+        description="At least so many hours lie between two reminders to one customer, in whatever cases. 0: no limit."
+    )
+    maximum_per_week: int = strawberry.field(
+        description="One customer gets at most so many reminders in any 7 days, in whatever cases. 0: no limit. What "
+        "waits for its turn stays SCHEDULED; its statusReason says why. What a person has sent again does not wait."
+    )
 
 
 @strawberry.type(description="What disconnecting an integration does. Nothing of it can be undone.")
@@ -135,7 +148,7 @@ class Organization(Node):
     row: strawberry.Private[tables.Organization]
     name: str = strawberry.field(description="Its name, as customers read it.")
     country: CountryCode = strawberry.field(description="Its country; national phone numbers are read as of it.")
-    time_zone: TimeZone = strawberry.field(description="The zone of its calendar and its sending window.")
+    time_zone: TimeZone = strawberry.field(description="The zone of its calendar: steps are due on its days.")
     default_language: LanguageCode = strawberry.field(description="Used where the customer's language has no text.")
     sending_policy: SendingPolicy = strawberry.field(description="When reminders may leave.")
     closed_at: datetime | None = strawberry.field(
@@ -155,6 +168,9 @@ class Organization(Node):
                 window_start=row.window_start,
                 window_end=row.window_end,
                 days=[day for day in Weekday if day in row.window_days],
+                skip_holidays=row.skip_holidays,
+                minimum_gap_hours=row.minimum_gap_hours,
+                maximum_per_week=row.maximum_per_week,
             ),
             closed_at=row.closed_at,
         )

@@ -82,7 +82,9 @@ class Reminder(Node):
     text: str = strawberry.field(description="What it says, filled in.")
     language: LanguageCode = strawberry.field(description="The language it is written in.")
     status: ReminderStatus = strawberry.field(description="Where it stands.")
-    status_reason: str | None = strawberry.field(description="Why it failed, was canceled or is unconfirmed.")
+    status_reason: str | None = strawberry.field(
+        description="Why it waits, failed, was canceled or is unconfirmed, in plain words."
+    )
     error_code: int | None = strawberry.field(description="The carrier's own code, e.g. 30003.")
     provider_message_id: str | None = strawberry.field(description="The carrier's id of the message.")
     encoding: SmsEncoding | None = strawberry.field(description="How an SMS is encoded.")

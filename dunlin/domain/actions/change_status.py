@@ -70,6 +70,7 @@ _UPDATE = """
 UPDATE reminder r
 SET status = t.status, status_reason = t.reason, error_code = t.error_code, tries = r.tries + t.burned_tries,
     scheduled_for = coalesce(t.scheduled_for, r.scheduled_for), lease_until = clock_timestamp() + t.lease,
+    handed_over_at = CASE WHEN t.status = 'SENDING' THEN $8 ELSE r.handed_over_at END,
     sent_at = CASE WHEN t.status IN ('SENT', 'DELIVERED', 'UNDELIVERED') THEN coalesce(r.sent_at, $8)
                    ELSE r.sent_at END,
     delivered_at = CASE WHEN t.status = 'DELIVERED' THEN $8 ELSE r.delivered_at END

@@ -2,6 +2,7 @@
 
 from dunlin.domain.choices import AuditAction, IntegrationKind, Permission, Weekday
 from dunlin.domain.errors import ProblemCode, Refusal, refuse
+from dunlin.domain.rules.caps import FIRST_LIMITS, Limits
 from dunlin.domain.rules.organization_input import NewOrganization, check_organization
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.store import Store, Transaction
@@ -59,7 +60,15 @@ async def require_new_name(transaction: Transaction, account_id: int, name: str)
 
 
 async def store_organization(
-    *, account_id: int, name: str, country: str, time_zone: str, default_language: str, window: SendWindow
+    *,
+    account_id: int,
+    name: str,
+    country: str,
+    time_zone: str,
+    default_language: str,
+    window: SendWindow,
+    skip_holidays: bool = True,
+    limits: Limits = FIRST_LIMITS,
 ) -> Organization:
     """Return the new organization. Call it inside a transaction of the caller's."""
     organization = await Organization.create(
@@ -71,6 +80,9 @@ async def store_organization(
         window_start=window.start,
         window_end=window.end,
         window_days=[day.value for day in Weekday if day in window.days],
+        skip_holidays=skip_holidays,
+        minimum_gap_hours=limits.minimum_gap_hours,
+        maximum_per_week=limits.maximum_per_week,
     )
     await DeliverySequence.create(organization_id=organization.id)
     await SmsPrice.create(organization_id=organization.id, country=country)

@@ -3,22 +3,23 @@
 The call to the carrier happens in between, with no transaction open.
 """
 
-import json
 import secrets
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
+from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
 from dunlin.domain.carrier import Sender, SenderKind
 from dunlin.domain.choices import CaseClosedReason, CaseState, IntegrationProvider, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.caps import NO_LIMITS
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
 from dunlin.domain.rules.return_reason import WHY_DECEASED
-from dunlin.domain.rules.schedule import window_of
 from dunlin.domain.store import Store, Transaction
 
 LEASE = timedelta(seconds=60)  # several times the longest handing over
@@ -72,27 +73,51 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
 
     async def mark(transaction: Transaction) -> list[Handover]:
         found = await transaction.rows(_HOLD, *zip(*((c.reminder_id, c.fence) for c in claims), strict=True))
-        decided = [(row, may_hand_over(_situation(row), now)) for row in found]
+        decided = await _decide(found, now)
         await _release(transaction, claims, {row["id"] for row in found})
         going = [_handover(row) for row, decision in decided if isinstance(decision, Go)]
         changes = [_sending(row) for row, decision in decided if isinstance(decision, Go)]
         changes += [_canceled(row, decision) for row, decision in decided if isinstance(decision, Cancel)]
         await _begin_attempts(transaction, going)
         await change_status(transaction, changes, now)
-        await _put_back(transaction, [(row["id"], d.until) for row, d in decided if isinstance(d, Wait)])
+        await _ask_for_attention(transaction, [(row["case_id"], d) for row, d in decided if isinstance(d, Cancel)])
+        await _put_back(transaction, [(row["id"], d) for row, d in decided if isinstance(d, Wait)])
         return going
 
     return await store.transact(mark) if claims else []
 
 
-def _situation(row: dict[str, Any]) -> Situation:
+async def _decide(found: Sequence[dict[str, Any]], now: datetime) -> list[tuple[dict[str, Any], Go | Cancel | Wait]]:
+    """Decide about the oldest first; what is decided about one counts for the next to the same customer.
+
+    Their customers are held, so that nobody else reminds them meanwhile.
+    """
+    limited = {row["customer_id"] for row in found if limits_of(row).are_set}
+    contacts = await contacts_of(limited, now)
+    decided: list[tuple[dict[str, Any], Go | Cancel | Wait]] = []
+    for row in sorted(found, key=lambda row: (row["scheduled_for"], row["id"])):
+        own = contacts[row["customer_id"]]
+        own.planned.pop(row["case_step_id"], None)
+        decision = may_hand_over(_situation(row, own, now), now)
+        if isinstance(decision, Go):
+            insort(own.reminded, now)
+        elif isinstance(decision, Wait) and decision.until is not None:
+            own.planned[row["case_step_id"]] = decision.until
+        decided.append((row, decision))
+    return decided
+
+
+def _situation(row: dict[str, Any], contacts: Contacts, now: datetime) -> Situation:
     return Situation(
         connected=row["connection_id"] is not None,
         needs_attention=row["integration_status"] != IntegrationStatus.CONNECTED or row["sealed_credentials"] is None,
         case_state=CaseState(row["case_state"]),
         opted_out=row["sms_opted_out_at"] is not None,
-        window=window_of(row["window_start"], row["window_end"], json.loads(row["window_days"])),
-        zone=ZoneInfo(row["time_zone"]),
+        hours=hours_of(row),
+        # What a person has decided to send again does not wait for its turn.
+        limits=NO_LIMITS if row["resend_number"] else limits_of(row),
+        reminded=contacts.reminded,
+        planned=contacts.planned_after(now),
         never_because=WHY_DECEASED if row["deceased_at"] is not None else None,
         closed_because=row["closed_reason"] and why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"]),
     )
@@ -135,6 +160,16 @@ def _canceled(row: dict[str, Any], decision: Cancel) -> StatusChange:
     )
 
 
+async def _ask_for_attention(transaction: Transaction, canceled: Sequence[tuple[int, Cancel]]) -> None:
+    reasons = {case_id: decision.reason for case_id, decision in canceled if decision.needs_attention}
+    if reasons:
+        await transaction.rows(
+            "UPDATE collection_case c SET attention_reason = t.reason"
+            " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE c.id = t.id",
+            *zip(*reasons.items(), strict=True),
+        )
+
+
 async def _begin_attempts(transaction: Transaction, handovers: Sequence[Handover]) -> None:
     if handovers:
         await transaction.rows(
@@ -159,14 +194,14 @@ async def _release(transaction: Transaction, claims: Sequence[Claim], found: set
         )
 
 
-async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, datetime | None]]) -> None:
-    """Leave reminders SCHEDULED: until the moment given, or to be looked at again in a while."""
+async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]]) -> None:
+    """Leave reminders SCHEDULED with the reason: until the moment given, or to be looked at again in a while."""
     if waiting:
         await transaction.rows(
-            "UPDATE reminder r SET scheduled_for = coalesce(t.until, r.scheduled_for), lease_until ="
-            " clock_timestamp() + CASE WHEN t.until IS NULL THEN $3::interval ELSE $4::interval END"
-            " FROM unnest($1::bigint[], $2::timestamptz[]) AS t(id, until) WHERE r.id = t.id",
-            *zip(*waiting, strict=True),
+            "UPDATE reminder r SET scheduled_for = coalesce(t.until, r.scheduled_for), status_reason = t.reason,"
+            " lease_until = clock_timestamp() + CASE WHEN t.until IS NULL THEN $4::interval ELSE $5::interval END"
+            " FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS t(id, until, reason) WHERE r.id = t.id",
+            *zip(*((reminder_id, wait.until, wait.reason) for reminder_id, wait in waiting), strict=True),
             _LOOK_AGAIN,
             _A_MOMENT,  # not at once: our clock may be behind the database's
         )
@@ -187,12 +222,14 @@ FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence
 """
 
 # Rows of an integration that is being changed at this moment are passed over, so that one organization never
-# holds up the others; they are let go of and looked at again.
-_HOLD = """
-SELECT r.id, r.fence, r.organization_id, r.case_id, r.case_step_id, r."to", r.text, i.status AS integration_status,
+# holds up the others; they are let go of and looked at again. Of a customer there is one holder at a time: else two
+# reminders could each be the last that the limits allow.
+_HOLD = f"""
+SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.case_id, r.case_step_id, r."to", r.text,
+       i.status AS integration_status,
        i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender, c.state AS case_state,
-       c.closed_reason, c.closed_note, customer.sms_opted_out_at, customer.deceased_at,
-       o.time_zone, o.window_start, o.window_end, o.window_days
+       c.closed_reason, c.closed_note, customer.sms_opted_out_at, customer.deceased_at, {HOURS_COLUMNS},
+       {LIMITS_COLUMNS}
 FROM unnest($1::bigint[], $2::int[]) AS claim(id, fence)
 JOIN reminder r ON r.id = claim.id AND r.fence = claim.fence AND r.status = 'SCHEDULED'
 JOIN integration i ON i.id = r.integration_id
@@ -201,8 +238,8 @@ JOIN collection_case c ON c.id = r.case_id
 JOIN customer ON customer.id = c.customer_id
 JOIN organization o ON o.id = r.organization_id
 ORDER BY r.id
-FOR NO KEY UPDATE OF r SKIP LOCKED
-FOR SHARE OF i, c, customer SKIP LOCKED
+FOR NO KEY UPDATE OF r, customer SKIP LOCKED
+FOR SHARE OF i, c SKIP LOCKED
 """
 
 _INSERT_ATTEMPTS = """

@@ -163,6 +163,7 @@ async def _upsert_customers(transaction: Transaction, organization_id: int, case
             "language": customer.language,
             "phone": customer.phone,
             "email": customer.email,
+            "time_zone": customer.time_zone,
         }
         for _, customer in sorted(latest.items())
     ]
@@ -171,12 +172,13 @@ async def _upsert_customers(transaction: Transaction, organization_id: int, case
 
 
 _UPSERT_CUSTOMERS = """
-INSERT INTO customer (organization_id, external_reference, name, language, phone, email, created_at)
-SELECT $1, external_reference, name, language, phone, email, now()
+INSERT INTO customer (organization_id, external_reference, name, language, phone, email, time_zone, created_at)
+SELECT $1, external_reference, name, language, phone, email, time_zone, now()
 FROM jsonb_to_recordset($2::text::jsonb)
-  AS new(external_reference text, name text, language text, phone text, email text)
+  AS new(external_reference text, name text, language text, phone text, email text, time_zone text)
 ON CONFLICT (organization_id, external_reference) DO UPDATE
-SET name = excluded.name, language = excluded.language, phone = excluded.phone, email = excluded.email
+SET name = excluded.name, language = excluded.language, phone = excluded.phone, email = excluded.email,
+    time_zone = excluded.time_zone
 RETURNING id, external_reference
 """
 

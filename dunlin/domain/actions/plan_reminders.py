@@ -4,13 +4,15 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.case_calendar import Delay, delay_steps, point_to_next_step
 from dunlin.domain.actions.complete_cases import complete_cases
+from dunlin.domain.actions.contacts import LIMITS_COLUMNS, contacts_of, limits_of
+from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
 from dunlin.domain.choices import CommunicationMethod, IntegrationStatus, ReturnReaction
 from dunlin.domain.price_list import prices_of, use_countries
 from dunlin.domain.reminder_status import ReminderStatus
@@ -18,7 +20,7 @@ from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
 from dunlin.domain.rules.price import Cost, estimate
 from dunlin.domain.rules.return_reason import why_never
-from dunlin.domain.rules.schedule import days_late, window_of
+from dunlin.domain.rules.schedule import days_late
 from dunlin.domain.rules.texts import Filling
 from dunlin.domain.store import Change, Store, Transaction
 
@@ -35,6 +37,7 @@ class _Due:
     position: int
     integration_id: int | None
     days_late: int
+    customer_id: int
     step: DueStep
 
 
@@ -47,7 +50,7 @@ async def plan_reminders(store: Store, now: datetime, *, limit: int = 500) -> in
     async def plan(transaction: Transaction) -> int:
         organizations = await _hold_integrations(transaction, now, limit)
         due = [_due(row, now) for row in await transaction.rows(_SELECT_DUE, now, limit, organizations)]
-        outcomes = [(one, _decide(one, now)) for one in due]
+        outcomes = await _decide_in_turn(due, now)
         await _remind(transaction, [(one, o) for one, o in outcomes if isinstance(o, Remind)], now)
         await _skip(transaction, [(one, o) for one, o in outcomes if isinstance(o, Skip)])
         await _move_on(transaction, due, now)
@@ -87,8 +90,8 @@ def _due(row: dict[str, Any], now: datetime) -> _Due:
             reference=row["external_reference"],
             reaction=reaction,
         ),
-        window=window_of(row["window_start"], row["window_end"], json.loads(row["window_days"])),
-        zone=zone,
+        hours=hours_of(row),
+        limits=limits_of(row),
         reset_reason=row["skipped_reason"],
     )
     return _Due(
@@ -98,8 +101,25 @@ def _due(row: dict[str, Any], now: datetime) -> _Due:
         position=row["position"],
         integration_id=row["integration_id"],
         days_late=days_late(row["due_at"], now, zone),
+        customer_id=row["customer_id"],
         step=step,
     )
+
+
+async def _decide_in_turn(due: Sequence[_Due], now: datetime) -> list[tuple[_Due, Remind | Skip]]:
+    """Decide about the oldest first; what is planned for one counts for the next to the same customer.
+
+    Another process may plan for the same customer at this moment: the limits are kept when a reminder is marked.
+    """
+    contacts = await contacts_of({one.customer_id for one in due if one.step.limits.are_set}, now)
+    outcomes: list[tuple[_Due, Remind | Skip]] = []
+    for one in due:
+        own = contacts[one.customer_id]
+        outcome = _decide(replace(one, step=replace(one.step, others=own.all_from(now))), now)
+        if isinstance(outcome, Remind):
+            own.planned[one.case_step_id] = outcome.scheduled_for
+        outcomes.append((one, outcome))
+    return outcomes
 
 
 def _decide(due: _Due, now: datetime) -> Remind | Skip:
@@ -133,6 +153,7 @@ async def _remind(transaction: Transaction, reminders: Sequence[tuple[_Due, Remi
                     remind.scheduled_for,
                     cost.amount if cost else None,
                     cost.currency if cost else None,
+                    remind.waits_because,
                 )
                 for (due, remind), cost in zip(reminders, costs, strict=True)
             ),
@@ -201,12 +222,12 @@ WHERE organization_id IN (SELECT organization_id FROM collection_case
 ORDER BY id FOR SHARE SKIP LOCKED
 """
 
-_SELECT_DUE = """
+_SELECT_DUE = f"""
 SELECT s.id AS case_step_id, s.organization_id, s.case_id, s.position, s.communication_method, s.due_at,
        s.skipped_reason, texts.sms, c.return_reason_code, c.reaction, customer.deceased_at,
        c.amount_due, c.currency, c.due_on, c.external_reference,
-       customer.name AS customer_name, customer.language, customer.phone, customer.sms_opted_out_at,
-       o.name AS organization_name, o.time_zone, o.default_language, o.window_start, o.window_end, o.window_days,
+       customer.name AS customer_name, customer.language, customer.sms_opted_out_at,
+       o.name AS organization_name, o.default_language, {HOURS_COLUMNS}, {LIMITS_COLUMNS},
        i.id AS integration_id, i.status AS integration_status
 FROM (SELECT * FROM collection_case
       WHERE state = 'ACTIVE' AND next_action_at <= $1 AND organization_id = ANY($3)
@@ -216,14 +237,16 @@ JOIN step_texts texts ON texts.id = s.texts_id
 JOIN customer ON customer.id = c.customer_id
 JOIN organization o ON o.id = c.organization_id
 LEFT JOIN integration i ON i.organization_id = c.organization_id AND i.kind = s.communication_method
+ORDER BY s.due_at, s.id
 """
 
 _INSERT_REMINDERS = """
 INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, language, encoding,
-  segments, scheduled_for, estimated_cost, estimated_cost_currency, created_at, status, resend_number, fence, tries)
-SELECT t.*, $14::timestamptz, 'SCHEDULED', 0, 0, 0
+  segments, scheduled_for, estimated_cost, estimated_cost_currency, status_reason, created_at,
+  status, resend_number, fence, tries)
+SELECT t.*, $15::timestamptz, 'SCHEDULED', 0, 0, 0
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::text[], $10::int[], $11::timestamptz[], $12::numeric[], $13::text[]) AS t
+            $9::text[], $10::int[], $11::timestamptz[], $12::numeric[], $13::text[], $14::text[]) AS t
 ON CONFLICT (case_step_id, resend_number) DO NOTHING
 RETURNING id, organization_id, case_id
 """

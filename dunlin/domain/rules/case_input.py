@@ -27,6 +27,7 @@ class NewCustomer:
     language: str | None
     phone: str | None  # as typed; a national number is read as of the organization's country
     email: str | None
+    time_zone: str | None = None  # an IANA name; without it the number tells
 
 
 @dataclass(frozen=True, slots=True)

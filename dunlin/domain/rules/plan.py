@@ -1,19 +1,24 @@
 """What becomes of a step that is due: a reminder, or nothing with the reason in plain words."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from dunlin.domain.choices import CommunicationMethod, IntegrationStatus
-from dunlin.domain.rules.schedule import SendWindow, next_opening
+from dunlin.domain.choices import Check, CheckOutcome, CommunicationMethod, IntegrationStatus
+from dunlin.domain.rules.caps import NO_LIMITS, Limits
+from dunlin.domain.rules.finding import Finding, failed, passed
+from dunlin.domain.rules.moments import Hours
 from dunlin.domain.rules.segments import Encoded, encode
 from dunlin.domain.rules.texts import BadText, Filling, choose_language, render
+from dunlin.domain.rules.timing import reason_to_wait, time_for
 
 
 @dataclass(frozen=True, slots=True)
 class DueStep:
-    """Everything that decides about one due step."""
+    """Everything that decides about one due step.
+
+    `others` are sorted: when the customer is reminded otherwise, lately or ahead.
+    """
 
     communication_method: CommunicationMethod
     integration_status: IntegrationStatus | None  # of the step's method; None where it has none
@@ -24,52 +29,92 @@ class DueStep:
     customer_language: str | None
     default_language: str
     filling: Filling
-    window: SendWindow
-    zone: ZoneInfo
+    hours: Hours
     reset_reason: str | None  # why the method was set to NONE, if a disconnect did it
+    limits: Limits = NO_LIMITS
+    others: Sequence[datetime] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Remind:
+    """`waits_because` says why it does not go at once, if it does not. `findings` are those of all checks."""
+
     to: str
     text: str
     language: str
     encoded: Encoded
     scheduled_for: datetime
+    waits_because: str | None = None
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Nothing is sent. `needs_attention`: a person should look at the case."""
+    """Nothing is sent. `needs_attention`: a person should look at the case. The last of `findings` failed."""
 
     reason: str
     needs_attention: bool = True
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
 
 def decide(step: DueStep, now: datetime) -> Remind | Skip:
     """Return what becomes of `step` at `now`."""
+    findings: list[Finding] = []
+    for finding in _look_at(step):
+        findings.append(finding)
+        if finding.outcome is CheckOutcome.FAILED:
+            return Skip(finding.sentence, finding.check not in _NO_SURPRISE, tuple(findings))
+    return _remind(step, findings, now)
+
+
+# Somebody has chosen it so: nobody need look.
+_NO_SURPRISE = {Check.METHOD, Check.INTEGRATION}
+
+
+def _look_at(step: DueStep) -> Iterator[Finding]:
+    """Yield what each check finds, in their order. Nobody asks on after the first that fails."""
+    method = step.communication_method
     if step.never_because is not None:
-        return Skip(step.never_because)
-    if step.communication_method is CommunicationMethod.NONE:
-        return Skip(step.reset_reason or "This step has no communication method.", needs_attention=False)
+        yield failed(Check.DEBTOR, step.never_because)
+    yield passed(Check.DEBTOR)
+    if method is CommunicationMethod.NONE:
+        yield failed(Check.METHOD, step.reset_reason or "This step has no communication method.")
+    yield passed(Check.METHOD)
     if step.integration_status in (None, IntegrationStatus.DISCONNECTED):
-        return Skip(f"{step.communication_method} is not connected.", needs_attention=False)
+        yield failed(Check.INTEGRATION, f"{method} is not connected.")
+    yield passed(Check.INTEGRATION)
     if step.opted_out:
-        return Skip("The customer has opted out of SMS.")
+        yield failed(Check.OPT_OUT, "The customer has opted out of SMS.")
+    yield passed(Check.OPT_OUT)
     if step.phone is None:
-        return Skip("The customer has no phone number.")
+        yield failed(Check.NUMBER, "The customer has no phone number.")
+    yield passed(Check.NUMBER)
+
+
+def _remind(step: DueStep, findings: Sequence[Finding], now: datetime) -> Remind | Skip:
+    assert step.phone is not None, "it has been looked at"
+    written = _write(step)
+    if isinstance(written, Finding):
+        return Skip(written.sentence, findings=(*findings, written))
+    language, text = written
+    timing = time_for(now, step.hours, step.limits, step.others)
+    findings = (*findings, passed(Check.TEXT), *timing.findings)
+    if timing.moment is None:
+        return Skip(findings[-1].sentence, findings=findings)
+    waits_because = reason_to_wait(timing, step.hours)
+    return Remind(step.phone, text, language, encode(text), timing.moment, waits_because, findings)
+
+
+def _write(step: DueStep) -> tuple[str, str] | Finding:
+    """Return the language and the text filled in, or why there is none."""
     language = choose_language(step.texts, step.customer_language, step.default_language)
     if language is None:
         wanted = step.customer_language or step.default_language
-        return Skip(f"The step has no text in {wanted} nor in {step.default_language}.")
-    return _remind(step, step.phone, language, now)
-
-
-def _remind(step: DueStep, to: str, language: str, now: datetime) -> Remind | Skip:
+        return failed(Check.TEXT, f"The step has no text in {wanted} nor in {step.default_language}.")
     try:
         text = render(step.texts[language], step.filling, language)
     except BadText as error:
-        return Skip(f"The text in {language} cannot be sent. {error}")
+        return failed(Check.TEXT, f"The text in {language} cannot be sent. {error}")
     if not text:
-        return Skip(f"The text in {language} is empty once filled in.")
-    return Remind(to, text, language, encode(text), next_opening(now, step.window, step.zone))
+        return failed(Check.TEXT, f"The text in {language} is empty once filled in.")
+    return language, text

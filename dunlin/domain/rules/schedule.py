@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
@@ -39,29 +39,19 @@ def step_dates(due_on: date, trigger_days: Iterable[int], today: date) -> list[d
 
 def starts_at(day: date, window: SendWindow, zone: ZoneInfo) -> datetime:
     """Return the moment a step of `day` becomes due: the window's local start."""
-    return datetime.combine(day, time.fromisoformat(window.start), zone).astimezone(ZoneInfo("UTC"))
+    return datetime.combine(day, time.fromisoformat(window.start), zone).astimezone(UTC)
 
 
-def next_opening(now: datetime, window: SendWindow, zone: ZoneInfo) -> datetime:
-    """Return `now` if the window is open, else the next moment at which it opens (UTC)."""
-    today = now.astimezone(zone).date()
-    for offset in range(15):  # a week for a window that has closed already, another for one that a clock change skips
-        day = today + timedelta(days=offset)
-        opening = max(now, starts_at(day, window, zone))
-        if window.opens_on(day) and opening < _ends_at(day, window, zone):
-            return opening
-    raise ValueError("a send window needs at least one day")
+def ends_at(day: date, window: SendWindow, zone: ZoneInfo) -> datetime:
+    """Return the moment at which the window of a local `day` closes, in UTC."""
+    if window.end == _MIDNIGHT:
+        return datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC)
+    return datetime.combine(day, time.fromisoformat(window.end), zone).astimezone(UTC)
 
 
 def days_late(due_at: datetime, now: datetime, zone: ZoneInfo) -> int:
     """Return by how many local calendar days `now` is past `due_at`; never negative."""
     return max((now.astimezone(zone).date() - due_at.astimezone(zone).date()).days, 0)
-
-
-def _ends_at(day: date, window: SendWindow, zone: ZoneInfo) -> datetime:
-    if window.end == _MIDNIGHT:
-        return datetime.combine(day + timedelta(days=1), time.min, zone)
-    return datetime.combine(day, time.fromisoformat(window.end), zone)
 
 
 def window_of(start: str, end: str, days: Sequence[str]) -> SendWindow:
