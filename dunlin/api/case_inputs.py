@@ -1,4 +1,4 @@
-"""The inputs of what is done to one case."""
+"""The inputs of what is done to one case, or to one reminder of it."""
 
 from datetime import date, datetime
 
@@ -44,3 +44,17 @@ class ResumeCaseInput:
 class CloseCaseInput:
     case_id: strawberry.ID = strawberry.field(description="The case.")
     reason: str | None = strawberry.field(default=None, description="Why, for colleagues: one line of at most 500.")
+
+
+@strawberry.input(description="A reminder to be canceled.")
+class CancelReminderInput:
+    reminder_id: strawberry.ID = strawberry.field(description="The reminder; it must be SCHEDULED.")
+
+
+@strawberry.input(description="A reminder to be sent again.")
+class ResendReminderInput:
+    reminder_id: strawberry.ID = strawberry.field(
+        description="The reminder, the newest of its step; it must be FAILED, UNDELIVERED or UNCONFIRMED. An "
+        "UNCONFIRMED one may have arrived: then the customer gets it twice."
+    )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)

@@ -15,6 +15,7 @@ from dunlin.api.inputs import (
     OpenCollectionCasesInput,
 )
 from dunlin.api.organization_mutations import OrganizationMutation
+from dunlin.api.reminder_mutations import ReminderMutation
 from dunlin.api.settle import ERRORS, row_id, settled
 from dunlin.api.token_mutations import TokenMutation
 from dunlin.api.types.case import CollectionCase
@@ -53,7 +54,7 @@ class OpenCollectionCasesPayload:
 
 
 @strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
-class Mutation(CycleMutation, CaseMutation, OrganizationMutation, TokenMutation):
+class Mutation(CycleMutation, CaseMutation, ReminderMutation, OrganizationMutation, TokenMutation):
     @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
     async def connect_integration(
         self,

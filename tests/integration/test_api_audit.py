@@ -52,6 +52,14 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
         {"field": "communicationMethod", "before": "SMS", "after": "NONE"},
     ),
     "recordPayment": (AuditAction.PAYMENT_RECORDED, {"field": "amountDue", "before": "84.5000", "after": "74.0000"}),
+    "cancelReminder": (
+        AuditAction.REMINDER_CANCELED,
+        {"field": "status", "before": "SCHEDULED", "after": "CANCELED"},
+    ),
+    "resendReminder": (
+        AuditAction.REMINDER_RESENT,
+        {"field": "formerStatus", "before": None, "after": "FAILED"},
+    ),
     "pauseCase": (AuditAction.CASE_PAUSED, {"field": "pausedUntil", "before": None, "after": "2090-01-15"}),
     "resumeCase": (AuditAction.CASE_RESUMED, {"field": "state", "before": "PAUSED", "after": "ACTIVE"}),
     "closeCase": (AuditAction.CASE_CLOSED, {"field": "closedNote", "before": None, "after": "Written off"}),
@@ -69,7 +77,7 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
         AuditAction.ORGANIZATION_RENAMED,
         {"field": "name", "before": "Waterworks", "after": "Water and Gas"},
     ),
-    "closeOrganization": (AuditAction.ORGANIZATION_CLOSED, {"field": "casesClosed", "before": None, "after": "1"}),
+    "closeOrganization": (AuditAction.ORGANIZATION_CLOSED, {"field": "casesClosed", "before": None, "after": "2"}),
 }
 
 

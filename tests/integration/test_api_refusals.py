@@ -13,7 +13,8 @@ from strawberry.utils.str_converters import to_camel_case
 from dunlin.api.ids import encode_id
 from dunlin.api.schema import schema
 from dunlin.domain.choices import CaseState, Permission
-from dunlin.domain.tables import Account, CaseStep, CollectionCase, CollectionStep, Token
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.tables import Account, CaseStep, CollectionCase, CollectionStep, Reminder, Token
 from dunlin.runtime.wiring import Services
 from tests.build import (
     ALL_PERMISSIONS,
@@ -28,6 +29,7 @@ from tests.build import (
 )
 from tests.client import JSON, error_codes, graphql, mutate, problems
 from tests.conftest import SANDBOX_ACCOUNT
+from tests.delivery import plan
 
 # What every mutation does gladly. $names stand for the ids of `Ids`.
 GOOD: dict[str, JSON] = {
@@ -105,6 +107,8 @@ GOOD: dict[str, JSON] = {
         "reference": "BANK-1",
         "idempotencyKey": "payment 1",
     },
+    "cancelReminder": {"reminderId": "$reminder"},
+    "resendReminder": {"reminderId": "$failed reminder", "idempotencyKey": "resend 1"},
     "pauseCase": {"caseId": "$case", "reason": "Promised to pay", "until": "2090-01-15"},
     "resumeCase": {"caseId": "$paused case"},
     "closeCase": {"caseId": "$case", "reason": "Written off"},
@@ -127,7 +131,10 @@ GOOD: dict[str, JSON] = {
 NEEDS = (
     dict.fromkeys(GOOD, Permission.CONFIGURE)
     | dict.fromkeys(
-        ("openCollectionCases", "editCaseStep", "recordPayment", "pauseCase", "resumeCase", "closeCase"),
+        (
+            *("openCollectionCases", "editCaseStep", "recordPayment", "pauseCase", "resumeCase", "closeCase"),
+            *("cancelReminder", "resendReminder"),
+        ),
         Permission.COLLECT,
     )
     | dict.fromkeys(("createToken", "revokeToken"), Permission.ADMIN)
@@ -143,12 +150,17 @@ async def ids(services: Services) -> Ids:
     organization, cycle = await a_collecting_organization(services, account)
     bare = await an_organization(account, name="Bare")
     beside = await a_cycle(bare)
+    foreign, foreign_cycle = await a_collecting_organization(services, await an_account("Other"), name="Foreign")
+    foreign_case = await open_one(services, foreign_cycle)
+    for reference in ("INV-S", "INV-F"):
+        await open_one(services, cycle, a_new_case(reference, customer=reference))
+    await plan(services)
+    scheduled, failed, foreign_reminder = await Reminder.all().order_by("case__organization_id", "id")
+    await Reminder.filter(id=failed.id).update(status=ReminderStatus.FAILED)
     case = await open_one(services, cycle, a_new_case("INV-0", customer="C-0"))
     paused = await open_one(services, beside, a_new_case())
     await CollectionCase.filter(id=paused.id).update(state=CaseState.PAUSED)
     token = await a_token(services, account)
-    foreign, foreign_cycle = await a_collecting_organization(services, await an_account("Other"), name="Foreign")
-    foreign_case = await open_one(services, foreign_cycle)
     await a_token(services, foreign)
     return {
         "$token": token,
@@ -158,9 +170,13 @@ async def ids(services: Services) -> Ids:
         "$cycle": encode_id("CollectionCycle", cycle.id),
         "$cycle beside": encode_id("CollectionCycle", beside.id),
         "$step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=cycle.id)).id),
-        "$caseStep": encode_id("CaseStep", (await CaseStep.get(organization_id=organization.id)).id),
+        "$caseStep": encode_id("CaseStep", (await CaseStep.get(case_id=case.id)).id),
         "$foreign caseStep": encode_id("CaseStep", (await CaseStep.get(organization_id=foreign.id)).id),
         "$unknown caseStep": encode_id("CaseStep", 999_999),
+        "$reminder": encode_id("Reminder", scheduled.id),
+        "$failed reminder": encode_id("Reminder", failed.id),
+        "$foreign reminder": encode_id("Reminder", foreign_reminder.id),
+        "$unknown reminder": encode_id("Reminder", 999_999),
         "$case": encode_id("CollectionCase", case.id),
         "$paused case": encode_id("CollectionCase", paused.id),
         "$foreign case": encode_id("CollectionCase", foreign_case.id),

@@ -143,6 +143,12 @@ TRIES: dict[str, Try] = {
     "Query.auditTrail.filter.organizationId": Try(
         "an empty page", {"filter": {"organizationId": "$theirs Organization"}}
     ),
+    "Mutation.cancelReminder.input.reminderId": Try(
+        "NOT_FOUND reminderId", changed("cancelReminder", reminderId="$theirs Reminder")
+    ),
+    "Mutation.resendReminder.input.reminderId": Try(
+        "NOT_FOUND reminderId", changed("resendReminder", reminderId="$theirs Reminder")
+    ),
     "Mutation.recordPayment.input.caseId": Try(
         "NOT_FOUND caseId", changed("recordPayment", caseId="$theirs CollectionCase")
     ),

@@ -37,12 +37,6 @@ NOT_YET = {
     "SmtpInput",
     # Prices of what was sent
     "Reminder.actualCost",
-    # Handling cases and reminders
-    "Mutation.cancelReminder",
-    "CancelReminderInput",
-    "Mutation.resendReminder",
-    "ResendReminderInput",
-    "ReminderPayload",
 }
 
 

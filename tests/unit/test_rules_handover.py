@@ -54,6 +54,11 @@ TABLE = {
         Cancel(never_opens(NEVER_OPEN.hours), needs_attention=True),
     ),
     "it waits for the last of the customer's clocks": (WIDE, NOON, Wait(WIDE_MORNING)),
+    "what a person has sent again does not go a second time": (
+        replace(GOOD, is_resent=True),
+        NOON,
+        Cancel("A person has sent it again."),
+    ),
     "a disconnect is the reason before all others": (
         replace(CLOSED, connected=False, opted_out=True),
         NOON,

@@ -59,6 +59,8 @@ _describe(
         "CASE_RESUMED": "A paused case was resumed by a person.",
         "CASE_CLOSED": "A case was closed by a person.",
         "PAYMENT_RECORDED": "A payment was recorded for a case.",
+        "REMINDER_CANCELED": "A scheduled reminder was canceled by a person.",
+        "REMINDER_RESENT": "A reminder was sent again by a person; the subject is the new one.",
         "TOKEN_CREATED": "An API token was made.",
         "TOKEN_REVOKED": "An API token was revoked.",
     },

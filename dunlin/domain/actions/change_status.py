@@ -16,6 +16,10 @@ _FINAL = {
 }
 _NEEDS_PERSON = {ReminderStatus.UNDELIVERED, ReminderStatus.FAILED, ReminderStatus.UNCONFIRMED}
 _ARRIVING = {ReminderStatus.SENT, ReminderStatus.DELIVERED}
+# Of a step `s` whose reminder is canceled: that it was not sent before, and is canceled as sent again only.
+SENT_NOTHING = (
+    "NOT EXISTS (SELECT 1 FROM reminder other WHERE other.case_step_id = s.id AND other.status <> 'CANCELED')"
+)
 _ATTENTION = "A reminder may not have arrived: "
 
 
@@ -49,7 +53,7 @@ async def change_status(transaction: Transaction, changes: Sequence[StatusChange
     transaction.record([_event(change, now) for change in changes])
     await _explain_steps(transaction, [one for one in last if one.status is ReminderStatus.CANCELED])
     await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON])
-    await _call_off(transaction, [one for one in last if one.status in _ARRIVING])
+    await take_back_call(transaction, [one.case_id for one in last if one.status in _ARRIVING])
     await _opt_out(transaction, [one for one in last if one.opted_out], now)
     await complete_cases(transaction, {one.case_id for one in last if one.status in _FINAL}, now)
 
@@ -96,7 +100,7 @@ async def _explain_steps(transaction: Transaction, canceled: Sequence[StatusChan
     if canceled:
         await transaction.rows(
             "UPDATE case_step s SET state = 'SKIPPED', skipped_reason = t.reason"
-            " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE s.id = t.id",
+            f" FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE s.id = t.id AND {SENT_NOTHING}",
             [change.case_step_id for change in canceled],
             [change.reason for change in canceled],
         )
@@ -112,13 +116,13 @@ async def _ask_for_attention(transaction: Transaction, failed: Sequence[StatusCh
         )
 
 
-async def _call_off(transaction: Transaction, arriving: Sequence[StatusChange]) -> None:
-    """Take back the call for a person where the reminder is on its way after all."""
-    if arriving:
+async def take_back_call(transaction: Transaction, case_ids: Sequence[int]) -> None:
+    """Take back the call for a person about a reminder that may not have arrived: it did, or it goes again."""
+    if case_ids:
         await transaction.rows(
             "UPDATE collection_case SET attention_reason = NULL"
             " WHERE id = ANY($1) AND starts_with(attention_reason, $2)",
-            [change.case_id for change in arriving],
+            case_ids,
             _ATTENTION,
         )
 

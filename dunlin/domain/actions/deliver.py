@@ -119,6 +119,7 @@ def _situation(row: dict[str, Any], contacts: Contacts, now: datetime) -> Situat
         reminded=contacts.reminded,
         planned=contacts.planned_after(now),
         never_because=WHY_DECEASED if row["deceased_at"] is not None else None,
+        is_resent=row["is_resent"],
         closed_because=row["closed_reason"] and why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"]),
     )
 
@@ -229,7 +230,9 @@ SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.cas
        i.status AS integration_status,
        i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender, c.state AS case_state,
        c.closed_reason, c.closed_note, customer.sms_opted_out_at, customer.deceased_at, {HOURS_COLUMNS},
-       {LIMITS_COLUMNS}
+       {LIMITS_COLUMNS},
+       EXISTS (SELECT 1 FROM reminder newer WHERE newer.case_step_id = r.case_step_id
+               AND newer.resend_number > r.resend_number) AS is_resent
 FROM unnest($1::bigint[], $2::int[]) AS claim(id, fence)
 JOIN reminder r ON r.id = claim.id AND r.fence = claim.fence AND r.status = 'SCHEDULED'
 JOIN integration i ON i.id = r.integration_id

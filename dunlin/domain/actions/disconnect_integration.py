@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from dunlin.domain.actions.change_status import SENT_NOTHING
 from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.actions.under_way import OF_FORMER_CONNECTIONS, until_nothing_is_under_way
 from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationStatus, Permission
@@ -151,7 +152,7 @@ async def _reset(transaction: Transaction, integration: Integration, now: dateti
         reason,
     )
     await transaction.rows(
-        "UPDATE case_step SET state = 'SKIPPED', skipped_reason = $2 WHERE id = ANY($1)",
+        f"UPDATE case_step s SET state = 'SKIPPED', skipped_reason = $2 WHERE id = ANY($1) AND {SENT_NOTHING}",
         [row["case_step_id"] for row in canceled],
         reason,
     )

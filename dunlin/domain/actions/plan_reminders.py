@@ -49,9 +49,9 @@ async def plan_reminders(store: Store, now: datetime, *, limit: int = 500) -> in
 
     async def plan(transaction: Transaction) -> int:
         organizations = await _hold_integrations(transaction, now, limit)
-        due = [_due(row, now) for row in await transaction.rows(_SELECT_DUE, now, limit, organizations)]
+        due = [due_of(row, now) for row in await transaction.rows(_SELECT_DUE, now, limit, organizations)]
         outcomes = await _decide_in_turn(due, now)
-        await _remind(transaction, [(one, o) for one, o in outcomes if isinstance(o, Remind)], now)
+        await schedule_reminders(transaction, [(one, o) for one, o in outcomes if isinstance(o, Remind)], now)
         await _skip(transaction, [(one, o) for one, o in outcomes if isinstance(o, Skip)])
         await _move_on(transaction, due, now)
         return len(due)
@@ -69,7 +69,7 @@ async def _hold_integrations(transaction: Transaction, now: datetime, limit: int
     return [organization_id for (organization_id, existing), count in counts.items() if count == existing]
 
 
-def _due(row: dict[str, Any], now: datetime) -> _Due:
+def due_of(row: dict[str, Any], now: datetime) -> _Due:
     zone = ZoneInfo(row["time_zone"])
     reaction = ReturnReaction(row["reaction"])
     step = DueStep(
@@ -131,7 +131,10 @@ def _decide(due: _Due, now: datetime) -> Remind | Skip:
         return Skip("This step could not be planned because of an error on our side.")
 
 
-async def _remind(transaction: Transaction, reminders: Sequence[tuple[_Due, Remind]], now: datetime) -> None:
+async def schedule_reminders(
+    transaction: Transaction, reminders: Sequence[tuple[_Due, Remind]], now: datetime, *, resend_number: int = 0
+) -> None:
+    """Store reminders as SCHEDULED, one per step and `resend_number`; their steps are DONE."""
     if not reminders:
         return
     costs = await _estimates(transaction, reminders, now)
@@ -160,6 +163,7 @@ async def _remind(transaction: Transaction, reminders: Sequence[tuple[_Due, Remi
             strict=True,
         ),
         now,
+        resend_number,
     )
     transaction.record(
         [Change(row["organization_id"], row["case_id"], row["id"], ReminderStatus.SCHEDULED, now) for row in created]
@@ -222,17 +226,17 @@ WHERE organization_id IN (SELECT organization_id FROM collection_case
 ORDER BY id FOR SHARE SKIP LOCKED
 """
 
-_SELECT_DUE = f"""
+
+def select_step(cases: str, steps: str) -> str:
+    """Return the query of one step for each of `cases`, with all that decides about it; see `due_of`."""
+    return f"""
 SELECT s.id AS case_step_id, s.organization_id, s.case_id, s.position, s.communication_method, s.due_at,
        s.skipped_reason, texts.sms, c.return_reason_code, c.reaction, customer.deceased_at,
        c.amount_due, c.currency, c.due_on, c.external_reference,
        customer.name AS customer_name, customer.language, customer.sms_opted_out_at,
        o.name AS organization_name, o.default_language, {HOURS_COLUMNS}, {LIMITS_COLUMNS},
        i.id AS integration_id, i.status AS integration_status
-FROM (SELECT * FROM collection_case
-      WHERE state = 'ACTIVE' AND next_action_at <= $1 AND organization_id = ANY($3)
-      ORDER BY next_action_at LIMIT $2 FOR UPDATE SKIP LOCKED) c
-CROSS JOIN LATERAL (SELECT * FROM case_step WHERE case_id = c.id AND state = 'PENDING' ORDER BY position LIMIT 1) s
+FROM ({cases}) c CROSS JOIN LATERAL ({steps}) s
 JOIN step_texts texts ON texts.id = s.texts_id
 JOIN customer ON customer.id = c.customer_id
 JOIN organization o ON o.id = c.organization_id
@@ -240,11 +244,18 @@ LEFT JOIN integration i ON i.organization_id = c.organization_id AND i.kind = s.
 ORDER BY s.due_at, s.id
 """
 
+
+_SELECT_DUE = select_step(
+    cases="SELECT * FROM collection_case WHERE state = 'ACTIVE' AND next_action_at <= $1 AND organization_id = ANY($3)"
+    " ORDER BY next_action_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+    steps="SELECT * FROM case_step WHERE case_id = c.id AND state = 'PENDING' ORDER BY position LIMIT 1",
+)
+
 _INSERT_REMINDERS = """
 INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, language, encoding,
   segments, scheduled_for, estimated_cost, estimated_cost_currency, status_reason, created_at,
   status, resend_number, fence, tries)
-SELECT t.*, $15::timestamptz, 'SCHEDULED', 0, 0, 0
+SELECT t.*, $15::timestamptz, 'SCHEDULED', $16::int, 0, 0
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::text[], $10::int[], $11::timestamptz[], $12::numeric[], $13::text[], $14::text[]) AS t
 ON CONFLICT (case_step_id, resend_number) DO NOTHING

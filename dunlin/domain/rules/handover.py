@@ -28,6 +28,7 @@ class Situation:
     limits: Limits = NO_LIMITS
     reminded: Sequence[datetime] = ()
     planned: Sequence[datetime] = ()
+    is_resent: bool = False  # a person has sent it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def may_hand_over(situation: Situation, now: datetime) -> Go | Cancel | Wait:
         return _cancel(failed(Check.CASE, situation.closed_because or "The case is closed."))
     if situation.never_because is not None:
         return _cancel(failed(Check.DEBTOR, situation.never_because))
+    if situation.is_resent:
+        return _cancel(failed(Check.CASE, "A person has sent it again."))
     if situation.opted_out:
         return _cancel(failed(Check.OPT_OUT, "The customer has opted out of SMS."))
     if situation.needs_attention:
