@@ -13,12 +13,14 @@ from dunlin.demo.era import DISCONNECTED, SmsEra, reset_reason
 from dunlin.demo.numbers import NOT_A_NUMBER, NOT_IN_USE, OPTED_OUT, OUT_OF_REACH
 from dunlin.demo.rows import Rows
 from dunlin.domain.carrier import Accepted, Answer, Refused, Unknown
-from dunlin.domain.choices import CaseStepState, CommunicationMethod, IntegrationStatus
+from dunlin.domain.choices import CaseStepState, Check, CommunicationMethod, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.moments import Hours
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
 from dunlin.domain.rules.return_reason import why_never
 from dunlin.domain.rules.texts import Filling
+from dunlin.domain.rules.trace import decision
 from dunlin.domain.rules.zones import possible_zones
 from dunlin.domain.tables import (
     CaseStep,
@@ -72,7 +74,9 @@ class History:
         planned_at = step.due_at + self._seconds(1, 9)
         was_connected = self._era is not None and self._era.begin <= planned_at < self._era.end
         step.communication_method = CommunicationMethod.SMS if was_connected else CommunicationMethod.NONE
-        match decide(self._due_step(scene, planned_at), planned_at):
+        outcome = decide(self._due_step(scene, planned_at), planned_at)
+        step.trace = [decision(outcome.findings, planned_at)]
+        match outcome:
             case Remind() as remind:
                 step.state = CaseStepState.DONE
                 self._remind(scene, remind, planned_at)
@@ -130,6 +134,8 @@ class History:
         self._change(reminder, ReminderStatus.SCHEDULED, planned_at)
         if remind.scheduled_for >= self._era.end:
             scene.step.state, scene.step.skipped_reason = CaseStepState.SKIPPED, DISCONNECTED
+            gone = failed(Check.INTEGRATION, DISCONNECTED)
+            scene.step.trace = [decision(remind.findings, planned_at), decision([gone], self._era.end)]
             self._change(reminder, ReminderStatus.CANCELED, self._era.end, DISCONNECTED)
         else:
             self._hand_over(scene, reminder, self._era)

@@ -5,6 +5,7 @@ Times are aware UTC datetimes. Money is an exact decimal with its currency.
 """
 
 from decimal import Decimal
+from typing import Any
 
 from tortoise import fields
 from tortoise.fields import ForeignKeyRelation, OnDelete
@@ -352,6 +353,7 @@ class CaseStep(OfOrganization):
     due_at = fields.DatetimeField()
     state = fields.CharEnumField(CaseStepState, max_length=_NAME, default=CaseStepState.PENDING)
     skipped_reason = fields.CharField(max_length=1_000, null=True)
+    trace = fields.JSONField[list[list[Any]]](null=True)  # see rules.trace
 
     class Meta:
         table = "case_step"

@@ -19,11 +19,14 @@ from dunlin.domain.choices import (
     CaseOrigin,
     CaseState,
     CaseStepState,
+    Check,
+    CheckOutcome,
     CommunicationMethod,
     Permission,
     ReturnReaction,
 )
 from dunlin.domain.rules import mail, phone
+from dunlin.domain.rules.trace import DecidedCheck, checks_of
 from dunlin.domain.rules.zones import possible_zones
 
 if TYPE_CHECKING:
@@ -78,6 +81,21 @@ class Customer(Node):
         return [TimeZone(zone) for zone in zones]
 
 
+@strawberry.type(description="What one check found when it was decided about a reminder.")
+class DecisionCheck:
+    name: Check = strawberry.field(description="What was looked at.")
+    outcome: CheckOutcome = strawberry.field(description="What was found.")
+    sentence: str = strawberry.field(description="The same in plain words.")
+    decided_at: datetime = strawberry.field(description="When it was decided; checks of one decision share it.")
+
+    @classmethod
+    def of(cls, decided: DecidedCheck) -> Self:
+        finding = decided.finding
+        return cls(
+            name=finding.check, outcome=finding.outcome, sentence=finding.sentence, decided_at=decided.decided_at
+        )
+
+
 @strawberry.type(description="The case's own copy of a step, taken when the case opened.")
 class CaseStep(Node):
     row: strawberry.Private[tables.CaseStep]
@@ -100,6 +118,15 @@ class CaseStep(Node):
             state=row.state,
             skipped_reason=row.skipped_reason if row.state is CaseStepState.SKIPPED else None,
         )
+
+    @strawberry.field(
+        description="Why its reminder was sent, waits or was not sent: every check with its outcome, oldest first. The "
+        "first decision is that of planning, up to the first check that failed. Then come those in which the reminder "
+        "was held or stopped before it left, and the one in which it went after that; of very many, the latest. Empty "
+        "until the step is due."
+    )
+    def decision_trace(self) -> list[DecisionCheck]:
+        return [DecisionCheck.of(decided) for decided in checks_of(self.row.trace or [])]
 
     @strawberry.field(description="Its reminder, the newest if it was sent again; null if none was planned.")
     async def reminder(self, info: Info) -> Annotated["Reminder", strawberry.lazy("dunlin.api.types.reminder")] | None:

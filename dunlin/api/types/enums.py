@@ -173,6 +173,35 @@ _describe(
     },
 )
 _describe(
+    choices.Check,
+    "What is looked at before a reminder goes out, in this order.",
+    {
+        "DEBTOR": "The debtor is not known to have died.",
+        "METHOD": "The step has a communication method.",
+        "INTEGRATION": "The method is connected, and the carrier takes the account.",
+        "CASE": "The case runs, and nobody has stopped the reminder.",
+        "OPT_OUT": "The customer has not refused texts.",
+        "NUMBER": "There is a number to send to.",
+        "TEXT": "There is a text in a fitting language, and it can be filled in.",
+        "WINDOW": "The send window is open by every clock that may be the customer's.",
+        "HOLIDAY": "It is no public holiday. Only where the organization keeps them free.",
+        "MINIMUM_GAP": "No other reminder to the customer is too near. Only where the organization wants a gap.",
+        "WEEKLY_MAXIMUM": "The customer's reminders in 7 days are not used up. Only where there is such a limit.",
+        "PLANNING": "Nothing went wrong on our side. Shown only where something did.",
+    },
+    name="DecisionCheckName",
+)
+_describe(
+    choices.CheckOutcome,
+    "What a check found.",
+    {
+        "PASSED": "Nothing stands in the way.",
+        "HELD": "The reminder waits.",
+        "FAILED": "Nothing is sent.",
+    },
+    name="DecisionOutcome",
+)
+_describe(
     errors.ProblemCode,
     "Why a mutation changed nothing.",
     {

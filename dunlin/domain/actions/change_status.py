@@ -1,11 +1,15 @@
 """The one place where a reminder's status is changed, with everything that follows from it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dunlin.domain.actions.complete_cases import complete_cases
+from dunlin.domain.choices import Check
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.finding import Finding, failed
+from dunlin.domain.rules.trace import decision
 from dunlin.domain.store import Change, Transaction
 
 _FINAL = {
@@ -42,6 +46,7 @@ class StatusChange:
     lease: timedelta | None = None
     burned_tries: int = 0
     opted_out: bool = False
+    findings: tuple[Finding, ...] = ()  # with CANCELED: of the checks that said so; none where a person did
 
 
 async def change_status(transaction: Transaction, changes: Sequence[StatusChange], now: datetime) -> None:
@@ -51,7 +56,7 @@ async def change_status(transaction: Transaction, changes: Sequence[StatusChange
     last = {change.reminder_id: change for change in changes}.values()
     await transaction.rows(_UPDATE, *zip(*(_columns(change) for change in last), strict=True), now)
     transaction.record([_event(change, now) for change in changes])
-    await _explain_steps(transaction, [one for one in last if one.status is ReminderStatus.CANCELED])
+    await _explain_steps(transaction, [one for one in last if one.status is ReminderStatus.CANCELED], now)
     await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON])
     await take_back_call(transaction, [one.case_id for one in last if one.status in _ARRIVING])
     await _opt_out(transaction, [one for one in last if one.opted_out], now)
@@ -96,14 +101,21 @@ def _event(change: StatusChange, now: datetime) -> Change:
     )
 
 
-async def _explain_steps(transaction: Transaction, canceled: Sequence[StatusChange]) -> None:
+async def _explain_steps(transaction: Transaction, canceled: Sequence[StatusChange], now: datetime) -> None:
     if canceled:
         await transaction.rows(
-            "UPDATE case_step s SET state = 'SKIPPED', skipped_reason = t.reason"
-            f" FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE s.id = t.id AND {SENT_NOTHING}",
+            "UPDATE case_step s SET state = 'SKIPPED', skipped_reason = t.reason,"
+            " trace = coalesce(s.trace, '[]') || jsonb_build_array(t.decision::jsonb)"
+            " FROM unnest($1::bigint[], $2::text[], $3::text[]) AS t(id, reason, decision)"
+            f" WHERE s.id = t.id AND {SENT_NOTHING}",
             [change.case_step_id for change in canceled],
             [change.reason for change in canceled],
+            [json.dumps(decision(change.findings or _of_the_case(change), now)) for change in canceled],
         )
+
+
+def _of_the_case(change: StatusChange) -> tuple[Finding, ...]:
+    return (failed(Check.CASE, change.reason or "The reminder was canceled."),)
 
 
 async def _ask_for_attention(transaction: Transaction, failed: Sequence[StatusChange]) -> None:

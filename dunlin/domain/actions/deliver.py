@@ -3,6 +3,7 @@
 The call to the carrier happens in between, with no transaction open.
 """
 
+import json
 import secrets
 from bisect import insort
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from dunlin.domain.rules.caps import NO_LIMITS
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
 from dunlin.domain.rules.return_reason import WHY_DECEASED
+from dunlin.domain.rules.trace import followed_by
 from dunlin.domain.store import Store, Transaction
 
 LEASE = timedelta(seconds=60)  # several times the longest handing over
@@ -81,6 +83,7 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
         await _begin_attempts(transaction, going)
         await change_status(transaction, changes, now)
         await _ask_for_attention(transaction, [(row["case_id"], d) for row, d in decided if isinstance(d, Cancel)])
+        await _trace(transaction, [(row, d) for row, d in decided if not isinstance(d, Cancel)], now)
         await _put_back(transaction, [(row["id"], d) for row, d in decided if isinstance(d, Wait)])
         return going
 
@@ -158,7 +161,24 @@ def _canceled(row: dict[str, Any], decision: Cancel) -> StatusChange:
         row["id"],
         ReminderStatus.CANCELED,
         decision.reason,
+        findings=decision.findings,
     )
+
+
+async def _trace(transaction: Transaction, decided: Sequence[tuple[dict[str, Any], Go | Wait]], now: datetime) -> None:
+    """Store with the case steps why reminders wait, and that they go after they waited."""
+    traces = {
+        row["case_step_id"]: trace
+        for row, decision in decided
+        if (trace := followed_by(json.loads(row["trace"] or "[]"), decision.findings, now)) is not None
+    }
+    if traces:
+        await transaction.rows(
+            "UPDATE case_step s SET trace = t.trace::jsonb FROM unnest($1::bigint[], $2::text[]) AS t(id, trace)"
+            " WHERE s.id = t.id",
+            list(traces),
+            [json.dumps(trace) for trace in traces.values()],
+        )
 
 
 async def _ask_for_attention(transaction: Transaction, canceled: Sequence[tuple[int, Cancel]]) -> None:
@@ -227,7 +247,7 @@ FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence
 # reminders could each be the last that the limits allow.
 _HOLD = f"""
 SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.case_id, r.case_step_id, r."to", r.text,
-       i.status AS integration_status,
+       step.trace, i.status AS integration_status,
        i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender, c.state AS case_state,
        c.closed_reason, c.closed_note, customer.sms_opted_out_at, customer.deceased_at, {HOURS_COLUMNS},
        {LIMITS_COLUMNS},
@@ -235,6 +255,7 @@ SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.cas
                AND newer.resend_number > r.resend_number) AS is_resent
 FROM unnest($1::bigint[], $2::int[]) AS claim(id, fence)
 JOIN reminder r ON r.id = claim.id AND r.fence = claim.fence AND r.status = 'SCHEDULED'
+JOIN case_step step ON step.id = r.case_step_id
 JOIN integration i ON i.id = r.integration_id
 LEFT JOIN connection k ON k.id = i.connection_id
 JOIN collection_case c ON c.id = r.case_id

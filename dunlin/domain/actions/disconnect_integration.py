@@ -1,5 +1,6 @@
 """Disconnect an integration: at once, whole, and reported done only when nothing more goes out."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -8,11 +9,13 @@ from typing import Any
 from dunlin.domain.actions.change_status import SENT_NOTHING
 from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.actions.under_way import OF_FORMER_CONNECTIONS, until_nothing_is_under_way
-from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationStatus, Permission
+from dunlin.domain.choices import AuditAction, Check, IntegrationKind, IntegrationStatus, Permission
 from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.idempotency import once, request_of
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.impact import Impact
+from dunlin.domain.rules.trace import decision
 from dunlin.domain.store import Change, Store, Transaction, rows
 from dunlin.domain.tables import Connection, Integration
 from dunlin.domain.viewer import Viewer
@@ -152,9 +155,11 @@ async def _reset(transaction: Transaction, integration: Integration, now: dateti
         reason,
     )
     await transaction.rows(
-        f"UPDATE case_step s SET state = 'SKIPPED', skipped_reason = $2 WHERE id = ANY($1) AND {SENT_NOTHING}",
+        "UPDATE case_step s SET state = 'SKIPPED', skipped_reason = $2,"
+        f" trace = coalesce(trace, '[]') || jsonb_build_array($3::text::jsonb) WHERE id = ANY($1) AND {SENT_NOTHING}",
         [row["case_step_id"] for row in canceled],
         reason,
+        json.dumps(decision([failed(Check.INTEGRATION, reason)], now)),
     )
     transaction.record(
         [Change(organization_id, row["case_id"], row["id"], ReminderStatus.CANCELED, now, reason) for row in canceled]

@@ -13,15 +13,17 @@ from dunlin.domain.actions.case_calendar import Delay, delay_steps, point_to_nex
 from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
-from dunlin.domain.choices import CommunicationMethod, IntegrationStatus, ReturnReaction
+from dunlin.domain.choices import Check, CommunicationMethod, IntegrationStatus, ReturnReaction
 from dunlin.domain.price_list import prices_of, use_countries
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
 from dunlin.domain.rules.price import Cost, estimate
 from dunlin.domain.rules.return_reason import why_never
 from dunlin.domain.rules.schedule import days_late
 from dunlin.domain.rules.texts import Filling
+from dunlin.domain.rules.trace import decision
 from dunlin.domain.store import Change, Store, Transaction
 
 _log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ async def plan_reminders(store: Store, now: datetime, *, limit: int = 500) -> in
         due = [due_of(row, now) for row in await transaction.rows(_SELECT_DUE, now, limit, organizations)]
         outcomes = await _decide_in_turn(due, now)
         await schedule_reminders(transaction, [(one, o) for one, o in outcomes if isinstance(o, Remind)], now)
-        await _skip(transaction, [(one, o) for one, o in outcomes if isinstance(o, Skip)])
+        await _skip(transaction, [(one, o) for one, o in outcomes if isinstance(o, Skip)], now)
         await _move_on(transaction, due, now)
         return len(due)
 
@@ -128,7 +130,8 @@ def _decide(due: _Due, now: datetime) -> Remind | Skip:
         return decide(due.step, now)
     except Exception:
         _log.exception("cannot plan case step %s", due.case_step_id)
-        return Skip("This step could not be planned because of an error on our side.")
+        error = failed(Check.PLANNING, "This step could not be planned because of an error on our side.")
+        return Skip(error.sentence, findings=(error,))
 
 
 async def schedule_reminders(
@@ -169,7 +172,11 @@ async def schedule_reminders(
         [Change(row["organization_id"], row["case_id"], row["id"], ReminderStatus.SCHEDULED, now) for row in created]
     )
     await transaction.rows(
-        "UPDATE case_step SET state = 'DONE' WHERE id = ANY($1)", [due.case_step_id for due, _ in reminders]
+        "UPDATE case_step s SET state = 'DONE',"
+        " trace = coalesce(s.trace, '[]') || jsonb_build_array(t.decision::jsonb)"
+        " FROM unnest($1::bigint[], $2::text[]) AS t(id, decision) WHERE s.id = t.id",
+        [due.case_step_id for due, _ in reminders],
+        [json.dumps(decision(remind.findings, now)) for _, remind in reminders],
     )
     transaction.reminders_due = True
 
@@ -189,14 +196,15 @@ async def _estimates(
     ]
 
 
-async def _skip(transaction: Transaction, skips: Sequence[tuple[_Due, Skip]]) -> None:
+async def _skip(transaction: Transaction, skips: Sequence[tuple[_Due, Skip]], now: datetime) -> None:
     if not skips:
         return
     await transaction.rows(
-        "UPDATE case_step s SET state = 'SKIPPED', skipped_reason = t.reason"
-        " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE s.id = t.id",
+        "UPDATE case_step s SET state = 'SKIPPED', skipped_reason = t.reason, trace = t.trace::jsonb"
+        " FROM unnest($1::bigint[], $2::text[], $3::text[]) AS t(id, reason, trace) WHERE s.id = t.id",
         [due.case_step_id for due, _ in skips],
         [skip.reason for _, skip in skips],
+        [json.dumps([decision(skip.findings, now)]) for _, skip in skips],
     )
     attention = [(due.case_id, skip.reason) for due, skip in skips if skip.needs_attention]
     if attention:

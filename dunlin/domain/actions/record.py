@@ -10,9 +10,10 @@ from typing import Any
 from dunlin.domain.actions.change_status import StatusChange, change_status
 from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport
-from dunlin.domain.choices import CaseClosedReason
+from dunlin.domain.choices import CaseClosedReason, Check
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
 from dunlin.domain.rules.closing import why_closed
+from dunlin.domain.rules.finding import Finding, failed
 from dunlin.domain.rules.outcome import Outcome, outcome_of
 from dunlin.domain.store import Store, Transaction, rows
 
@@ -62,7 +63,7 @@ def _ids(answers: Sequence[tuple[Handover, Answer]]) -> list[int]:
 
 async def _no_longer_wanted(
     transaction: Transaction, answers: Sequence[tuple[Handover, Answer]], *, to_be_flagged: bool
-) -> dict[int, str]:
+) -> dict[int, Finding]:
     """Hold integrations and cases where something may go again; return the reminders that must not, and why.
 
     A disconnect or the end of a case leaves SENDING rows to us, so we ask here: not whether something is connected
@@ -74,12 +75,14 @@ async def _no_longer_wanted(
     lock = "FOR UPDATE" if to_be_flagged else "FOR SHARE"
     await transaction.rows(f"{_INTEGRATIONS} {lock}", _ids(again))
     closed = {
-        row["reminder_id"]: why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"])
+        row["reminder_id"]: failed(Check.CASE, why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"]))
         for row in await transaction.rows(_CASES, _ids(again))
         if row["closed_reason"] is not None
     }
     disconnected = await transaction.rows(_DISCONNECTED, [handover.correlation for handover, _ in again])
-    return closed | {row["reminder_id"]: f"{row['kind']} was disconnected." for row in disconnected}
+    return closed | {
+        row["reminder_id"]: failed(Check.INTEGRATION, f"{row['kind']} was disconnected.") for row in disconnected
+    }
 
 
 def _blames_account(answer: Answer) -> bool:
@@ -92,7 +95,7 @@ def _accepted(row: dict[str, Any]) -> list[StatusChange]:
     return [_change(row, ReminderStatus.SENT)]
 
 
-def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: str | None, now: datetime) -> list[StatusChange]:
+def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: Finding | None, now: datetime) -> list[StatusChange]:
     if outcome.status == row["status"]:
         return []
     again = now + outcome.wait if outcome.wait is not None else None
@@ -108,7 +111,7 @@ def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: str | None, now
     if outcome.status is not ReminderStatus.SCHEDULED:
         return [settled]
     if unwanted is not None:
-        return [settled, _change(row, ReminderStatus.CANCELED, unwanted)]
+        return [settled, _change(row, ReminderStatus.CANCELED, unwanted.sentence, findings=(unwanted,))]
     return [settled]
 
 
@@ -121,6 +124,7 @@ def _change(
     scheduled_for: datetime | None = None,
     burned_tries: int = 0,
     opted_out: bool = False,
+    findings: tuple[Finding, ...] = (),
 ) -> StatusChange:
     return StatusChange(
         organization_id=row["organization_id"],
@@ -133,6 +137,7 @@ def _change(
         scheduled_for=scheduled_for,
         burned_tries=burned_tries,
         opted_out=opted_out,
+        findings=findings,
     )
 
 

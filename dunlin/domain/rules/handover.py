@@ -1,12 +1,12 @@
 """Whether a claimed reminder may be handed over now. Checked in the transaction that marks it SENDING."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dunlin.domain.choices import CaseState, Check
+from dunlin.domain.choices import CaseState, Check, CheckOutcome
 from dunlin.domain.rules.caps import NO_LIMITS, Limits
-from dunlin.domain.rules.finding import Finding, failed, held
+from dunlin.domain.rules.finding import Finding, failed, held, passed
 from dunlin.domain.rules.moments import Hours
 from dunlin.domain.rules.timing import Timing, reason_to_wait, time_for
 
@@ -55,40 +55,47 @@ class Wait:
 
 
 def may_hand_over(situation: Situation, now: datetime) -> Go | Cancel | Wait:
+    findings: list[Finding] = []
+    for finding in _look_at(situation):
+        findings.append(finding)
+        if finding.outcome is CheckOutcome.FAILED:
+            return Cancel(finding.sentence, findings=tuple(findings))
+        if finding.outcome is CheckOutcome.HELD:
+            return Wait(None, finding.sentence, tuple(findings))
+    return _in_time(situation, findings, now)
+
+
+def _look_at(situation: Situation) -> Iterator[Finding]:
+    """Yield what each check finds. Nobody asks on after the first that does not pass: what cancels comes first."""
     if not situation.connected:
-        return _cancel(failed(Check.INTEGRATION, "SMS was disconnected."))
+        yield failed(Check.INTEGRATION, "SMS was disconnected.")
     if situation.case_state is CaseState.CLOSED:
-        return _cancel(failed(Check.CASE, situation.closed_because or "The case is closed."))
+        yield failed(Check.CASE, situation.closed_because or "The case is closed.")
     if situation.never_because is not None:
-        return _cancel(failed(Check.DEBTOR, situation.never_because))
+        yield failed(Check.DEBTOR, situation.never_because)
     if situation.is_resent:
-        return _cancel(failed(Check.CASE, "A person has sent it again."))
+        yield failed(Check.CASE, "A person has sent it again.")
     if situation.opted_out:
-        return _cancel(failed(Check.OPT_OUT, "The customer has opted out of SMS."))
+        yield failed(Check.OPT_OUT, "The customer has opted out of SMS.")
+    yield passed(Check.OPT_OUT)
     if situation.needs_attention:
-        return _wait(held(Check.INTEGRATION, "The carrier refuses the account. It goes when SMS is connected again."))
+        yield held(Check.INTEGRATION, "The carrier refuses the account. It goes when SMS is connected again.")
+    yield passed(Check.INTEGRATION)
     if situation.case_state is CaseState.PAUSED:
-        return _wait(held(Check.CASE, "The case is paused. It goes when the case is resumed."))
-    return _in_time(situation, now)
+        yield held(Check.CASE, "The case is paused. It goes when the case is resumed.")
+    yield passed(Check.CASE)
 
 
-def _cancel(finding: Finding) -> Cancel:
-    return Cancel(finding.sentence, findings=(finding,))
-
-
-def _wait(finding: Finding) -> Wait:
-    return Wait(None, finding.sentence, (finding,))
-
-
-def _in_time(situation: Situation, now: datetime) -> Go | Cancel | Wait:
+def _in_time(situation: Situation, findings: Sequence[Finding], now: datetime) -> Go | Cancel | Wait:
     timing = _timing(situation, situation.reminded, now)
     if timing.moment is not None and timing.moment <= now:
-        return Go(timing.findings)
+        return Go((*findings, *timing.findings))
     # Who must wait lines up behind what is planned; who may go does not wait for it.
     timing = _timing(situation, sorted((*situation.reminded, *situation.planned)), now)
+    findings = (*findings, *timing.findings)
     if timing.moment is None:
-        return Cancel(timing.findings[-1].sentence, needs_attention=True, findings=timing.findings)
-    return Wait(timing.moment, reason_to_wait(timing, situation.hours), timing.findings)
+        return Cancel(findings[-1].sentence, needs_attention=True, findings=findings)
+    return Wait(timing.moment, reason_to_wait(timing, situation.hours), findings)
 
 
 def _timing(situation: Situation, others: Sequence[datetime], now: datetime) -> Timing:
