@@ -99,9 +99,11 @@ async def test_a_scheduled_reminder_is_held_by_the_pause_and_goes_at_once_when_t
     await plan(services, NOW)
     await pause(services, case)
     assert await begin(services) == []
+    assert (await the_reminder()).status_reason == "The case is paused. It goes when the case is resumed."
 
     await resume(services, case)
 
+    assert (await the_reminder()).status_reason is None
     assert len(await begin(services)) == 1
 
 

@@ -61,7 +61,7 @@ async def _resume(transaction: Transaction, case_ids: Collection[int], now: date
 
     Steps that fell due in the pause need no more: when the first one is planned, the later ones move by as many days.
     """
-    held = await transaction.rows(_RELEASE_REMINDERS, sorted(case_ids))
+    held = await transaction.rows(_RELEASE_REMINDERS, sorted(case_ids), now)
     await delay_steps(
         transaction,
         [
@@ -102,7 +102,8 @@ SELECT c.id {_DUE} AND c.organization_id = ANY($3) ORDER BY c.id LIMIT $2 FOR NO
 # Whoever tried to send them in the pause has put them back for a while.
 _RELEASE_REMINDERS = """
 WITH released AS (
-  UPDATE reminder SET lease_until = NULL WHERE case_id = ANY($1) AND status = 'SCHEDULED'
+  UPDATE reminder SET lease_until = NULL, status_reason = CASE WHEN scheduled_for > $2 THEN status_reason END
+  WHERE case_id = ANY($1) AND status = 'SCHEDULED'
   RETURNING case_id, organization_id, scheduled_for
 )
 SELECT r.case_id, min(r.scheduled_for) AS scheduled_for, o.time_zone
