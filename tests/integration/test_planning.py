@@ -1,8 +1,10 @@
+import tracemalloc
 from datetime import timedelta
 
 import pytest
 
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
+from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState, IntegrationKind
 from dunlin.domain.reminder_status import ReminderStatus
@@ -190,3 +192,30 @@ async def test_planning_takes_many_cases_in_one_transaction_and_in_bounded_batch
     assert [await plan_reminders(services.store, NOW, limit=5) for _ in range(4)] == [5, 5, 2, 0]
     sequences = [event.sequence for event in await DeliveryEvent.all().order_by("sequence")]
     assert sequences == list(range(1, 13))
+
+
+async def test_planning_takes_no_more_memory_for_five_times_as_many_cases(services: Services) -> None:
+    """It goes on by batches, so a hundred thousand cases take as much as some hundred do."""
+    organization = await an_organization()
+    await connect_sms(services, organization)
+    cycle = await a_cycle(organization)
+    peaks = []
+    for count in (500, 2_500):
+        for start in range(0, count, 500):
+            cases = [a_new_case(f"{count}-{start + place}", customer=f"{start + place}") for place in range(500)]
+            await open_cases(
+                services.store,
+                a_viewer(organization),
+                organization_id=organization.id,
+                cycle_id=cycle.id,
+                cases=cases,
+                now=NOW,
+            )
+        tracemalloc.start()
+        while await plan_reminders(services.store, NOW, limit=100):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert await Reminder.all().count() == 3_000
+    assert peaks[1] < 2 * peaks[0], peaks
