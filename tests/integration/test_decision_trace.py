@@ -7,7 +7,10 @@ import pytest
 from tortoise.models import Model
 
 from dunlin.api.ids import encode_id
+from dunlin.domain.actions.close_case import close_case
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
+from dunlin.domain.actions.resend_reminder import resend_reminder
+from dunlin.domain.carrier import Fault, Refused
 from dunlin.domain.choices import CaseState, IntegrationKind, Weekday
 from dunlin.domain.rules.caps import FIRST_LIMITS
 from dunlin.domain.rules.case_input import NewCase
@@ -17,7 +20,7 @@ from dunlin.domain.tables import CaseStep, CollectionCase, Customer, Organizatio
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, a_cycle, a_new_case, a_token, a_viewer, an_organization, connect_sms, open_one
 from tests.client import JSON, ask
-from tests.delivery import begin, plan
+from tests.delivery import answer, begin, plan
 
 DAYTIME = SendWindow("08:00", "20:00", frozenset(Weekday))
 NIGHT = datetime(2026, 3, 4, 2, 0, tzinfo=UTC)
@@ -159,3 +162,28 @@ async def test_a_disconnect_is_the_end_of_the_trace_of_what_it_stopped(
 
     assert (last["name"], last["outcome"]) == ("INTEGRATION", "FAILED")
     assert last["sentence"] == "SMS was disconnected."
+
+
+async def test_a_step_of_a_case_that_ends_before_says_so(http: httpx.AsyncClient, services: Services) -> None:
+    organization = await an_organization()
+    case = await open_one(services, await a_cycle(organization))
+    await close_case(services.store, a_viewer(organization), case_id=case.id, reason="Agreed by phone.", now=NOW)
+
+    (check,) = await trace_of(http, services)
+
+    assert (check["name"], check["outcome"]) == ("CASE", "FAILED")
+    assert check["sentence"] == (await CaseStep.get()).skipped_reason
+
+
+async def test_what_is_sent_again_adds_its_decision(http: httpx.AsyncClient, services: Services) -> None:
+    organization = await planned(services)
+    await answer(services, await begin(services, NOW), Refused(21211, Fault.RECIPIENT, "Bad number."))
+    later = NOW + timedelta(hours=1)
+    reminder = await Reminder.get()
+    await resend_reminder(
+        services.store, a_viewer(organization), reminder_id=reminder.id, idempotency_key=None, now=later
+    )
+
+    trace = await trace_of(http, services)
+
+    assert {check["decidedAt"] for check in trace} == {NOW.isoformat(), later.isoformat()}

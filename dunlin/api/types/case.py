@@ -123,7 +123,7 @@ class CaseStep(Node):
         description="Why its reminder was sent, waits or was not sent: every check with its outcome, oldest first. The "
         "first decision is that of planning, up to the first check that failed. Then come those in which the reminder "
         "was held or stopped before it left, and the one in which it went after that; of very many, the latest. Empty "
-        "until the step is due."
+        "until the step is due or will never be."
     )
     def decision_trace(self) -> list[DecisionCheck]:
         return [DecisionCheck.of(decided) for decided in checks_of(self.row.trace or [])]

@@ -1,11 +1,14 @@
 """Close an organization: all that disconnecting does, for every integration, and its cases end."""
 
+import json
 from datetime import datetime
 
 from dunlin.domain.actions.disconnect_integration import disconnect_held
 from dunlin.domain.actions.under_way import OF_FORMER_CONNECTIONS, until_nothing_is_under_way
-from dunlin.domain.choices import AuditAction, Permission
+from dunlin.domain.choices import AuditAction, Check, Permission
 from dunlin.domain.errors import ProblemCode, refuse
+from dunlin.domain.rules.finding import failed
+from dunlin.domain.rules.trace import decision
 from dunlin.domain.store import Store, Transaction, require_open
 from dunlin.domain.tables import Integration, Organization
 from dunlin.domain.viewer import Viewer
@@ -63,8 +66,11 @@ async def _end_cases(transaction: Transaction, organization_id: int, now: dateti
         now,
     )
     await transaction.rows(
-        "UPDATE case_step SET state = 'SKIPPED', skipped_reason = $2 WHERE organization_id = $1 AND state = 'PENDING'",
+        "UPDATE case_step SET state = 'SKIPPED', skipped_reason = $2,"
+        " trace = coalesce(trace, '[]') || jsonb_build_array($3::text::jsonb)"
+        " WHERE organization_id = $1 AND state = 'PENDING'",
         organization_id,
         _REASON,
+        json.dumps(decision([failed(Check.CASE, _REASON)], now)),
     )
     return len(closed)

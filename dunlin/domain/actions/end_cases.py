@@ -1,12 +1,15 @@
 """End cases before their time: nothing more is planned for them, and what is scheduled is not sent."""
 
+import json
 from collections.abc import Collection
 from datetime import datetime
 
 from dunlin.domain.actions.change_status import StatusChange, change_status
-from dunlin.domain.choices import CaseClosedReason
+from dunlin.domain.choices import CaseClosedReason, Check
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.closing import why_closed
+from dunlin.domain.rules.finding import Finding, failed
+from dunlin.domain.rules.trace import decision
 from dunlin.domain.store import Transaction
 
 
@@ -15,15 +18,18 @@ async def end_cases(
 ) -> None:
     """Close open cases. The caller holds the integrations and the cases; what a carrier has keeps its status."""
     await transaction.rows(_CLOSE, sorted(case_ids), reason.value, note, now)
-    await stop_sending(transaction, case_ids, why_closed(reason, note), now)
+    await stop_sending(transaction, case_ids, failed(Check.CASE, why_closed(reason, note)), now)
 
 
-async def stop_sending(transaction: Transaction, case_ids: Collection[int], why: str, now: datetime) -> None:
+async def stop_sending(transaction: Transaction, case_ids: Collection[int], why: Finding, now: datetime) -> None:
     """Skip the pending steps of cases and cancel their scheduled reminders; both say `why`."""
     await transaction.rows(
-        "UPDATE case_step SET state = 'SKIPPED', skipped_reason = $2 WHERE case_id = ANY($1) AND state = 'PENDING'",
+        "UPDATE case_step SET state = 'SKIPPED', skipped_reason = $2,"
+        " trace = coalesce(trace, '[]') || jsonb_build_array($3::text::jsonb)"
+        " WHERE case_id = ANY($1) AND state = 'PENDING'",
         sorted(case_ids),
-        why,
+        why.sentence,
+        json.dumps(decision([why], now)),
     )
     scheduled = await transaction.rows(
         "SELECT id, organization_id, case_id, case_step_id FROM reminder"
@@ -32,7 +38,13 @@ async def stop_sending(transaction: Transaction, case_ids: Collection[int], why:
     )
     changes = [
         StatusChange(
-            row["organization_id"], row["case_id"], row["case_step_id"], row["id"], ReminderStatus.CANCELED, why
+            row["organization_id"],
+            row["case_id"],
+            row["case_step_id"],
+            row["id"],
+            ReminderStatus.CANCELED,
+            why.sentence,
+            findings=(why,),
         )
         for row in scheduled
     ]

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 
 from dunlin.domain.actions.end_cases import stop_sending
+from dunlin.domain.choices import Check
+from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.return_reason import WHY_DECEASED
 from dunlin.domain.store import Transaction
 
@@ -31,7 +33,7 @@ async def stop_for_deceased(transaction: Transaction, customer_ids: Collection[i
         "UPDATE customer SET deceased_at = coalesce(deceased_at, $2) WHERE id = ANY($1)", sorted(customer_ids), now
     )
     cases = await transaction.rows(_PAUSE, sorted(customer_ids), WHY_DECEASED, now)
-    await stop_sending(transaction, {row["id"] for row in cases}, WHY_DECEASED, now)
+    await stop_sending(transaction, {row["id"] for row in cases}, failed(Check.DEBTOR, WHY_DECEASED), now)
 
 
 _PAUSE = """
