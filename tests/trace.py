@@ -12,6 +12,7 @@ from dunlin.domain import tables
 LETTER = "ƺ"
 NUMBER = 1_909_190_000
 DAY = date(1909, 9, 19)
+_CALCULATED_WITH = ("time_zone", "window_start", "window_end")  # nobody could show what they lead to
 TRACES = (LETTER, str(NUMBER // 1_000), DAY.isoformat())
 
 
@@ -34,6 +35,8 @@ async def mark(row: Model) -> None:
 def marked(name: str, field: fields.Field[object], row: Model) -> object:
     match field:
         case CharEnumFieldInstance():
+            return getattr(row, name)
+        case fields.CharField() if name in _CALCULATED_WITH:
             return getattr(row, name)
         case fields.CharField():
             return f"{LETTER}{row.pk} {name}"[: field.max_length]

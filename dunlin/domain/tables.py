@@ -364,6 +364,9 @@ class CaseStep(OfOrganization):
                 condition={"state": "PENDING"},
                 name="case_step_pending",
             ),
+            PartialIndex(
+                fields=("organization_id", "due_at", "id"), condition={"state": "PENDING"}, name="case_step_ahead"
+            ),
             Index(fields=("step_id",)),
         )
 

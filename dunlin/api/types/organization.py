@@ -1,21 +1,24 @@
 """Organizations, their integrations and what disconnecting would do."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
 from dunlin.api.context import Info
+from dunlin.api.errors import bad_input
 from dunlin.api.ids import encode_id
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, connection_of, read_page
 from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
 from dunlin.api.types import case, cycle, reminder
 from dunlin.api.types.enums import IntegrationCategory
+from dunlin.api.types.forecast import Forecast
 from dunlin.api.types.node import Node
 from dunlin.api.types.price import SmsPricing, load_pricing
 from dunlin.api.types.return_reason import ReturnReason, load_return_reasons
 from dunlin.domain import tables
 from dunlin.domain.actions.disconnect_integration import impact_of
+from dunlin.domain.actions.forecast import MOST_STEPS, forecast
 from dunlin.domain.choices import (
     CommunicationMethod,
     IntegrationKind,
@@ -24,6 +27,7 @@ from dunlin.domain.choices import (
     Permission,
     Weekday,
 )
+from dunlin.domain.rules.forecast import MAX_DAYS
 from dunlin.domain.rules.impact import Impact
 
 if TYPE_CHECKING:
@@ -248,6 +252,21 @@ class Organization(Node):
             query = filter.apply(query)
         may_see = info.context.viewer.may(Permission.COLLECT)
         return await reminder.ReminderConnection.read(query, Window(first, after, last, before), may_see=may_see)
+
+    @strawberry.field(
+        description="What will go out in the next days and what it will cost, and what will not go out and why, by the "
+        "rules that will decide about it. What is not known yet is not in it: payments, new cases, changes of texts, "
+        f"prices or policies. At most {MOST_STEPS:,} steps are looked at, those due first; on days after these, and "
+        "partly on the last, steps are only counted, as uncounted."
+    )
+    async def forecast(
+        self,
+        info: Info,
+        days: Annotated[int, strawberry.argument(description=f"How many days, today included: 1 to {MAX_DAYS}.")] = 14,
+    ) -> Forecast:
+        if not 1 <= days <= MAX_DAYS:
+            raise bad_input(f"days is 1 to {MAX_DAYS}, not {days}.")
+        return Forecast.of(await forecast(info.context.viewer, self.row, days, datetime.now(UTC)))
 
     @strawberry.field(description="The same events, and the same cursors, as Subscription.deliveryStatus.")
     async def delivery_events(

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
+class Due:
     """A due step with the keys of what it touches."""
 
     case_step_id: int
@@ -71,7 +71,7 @@ async def _hold_integrations(transaction: Transaction, now: datetime, limit: int
     return [organization_id for (organization_id, existing), count in counts.items() if count == existing]
 
 
-def due_of(row: dict[str, Any], now: datetime) -> _Due:
+def due_of(row: dict[str, Any], now: datetime) -> Due:
     zone = ZoneInfo(row["time_zone"])
     reaction = ReturnReaction(row["reaction"])
     step = DueStep(
@@ -96,7 +96,7 @@ def due_of(row: dict[str, Any], now: datetime) -> _Due:
         limits=limits_of(row),
         reset_reason=row["skipped_reason"],
     )
-    return _Due(
+    return Due(
         case_step_id=row["case_step_id"],
         organization_id=row["organization_id"],
         case_id=row["case_id"],
@@ -108,23 +108,23 @@ def due_of(row: dict[str, Any], now: datetime) -> _Due:
     )
 
 
-async def _decide_in_turn(due: Sequence[_Due], now: datetime) -> list[tuple[_Due, Remind | Skip]]:
+async def _decide_in_turn(due: Sequence[Due], now: datetime) -> list[tuple[Due, Remind | Skip]]:
     """Decide about the oldest first; what is planned for one counts for the next to the same customer.
 
     Another process may plan for the same customer at this moment: the limits are kept when a reminder is marked.
     """
     contacts = await contacts_of({one.customer_id for one in due if one.step.limits.are_set}, now)
-    outcomes: list[tuple[_Due, Remind | Skip]] = []
+    outcomes: list[tuple[Due, Remind | Skip]] = []
     for one in due:
         own = contacts[one.customer_id]
-        outcome = _decide(replace(one, step=replace(one.step, others=own.all_from(now))), now)
+        outcome = decide_one(replace(one, step=replace(one.step, others=own.all_from(now))), now)
         if isinstance(outcome, Remind):
             own.planned[one.case_step_id] = outcome.scheduled_for
         outcomes.append((one, outcome))
     return outcomes
 
 
-def _decide(due: _Due, now: datetime) -> Remind | Skip:
+def decide_one(due: Due, now: datetime) -> Remind | Skip:
     """Decide, and let one step that cannot be decided hold up nobody else's."""
     try:
         return decide(due.step, now)
@@ -135,7 +135,7 @@ def _decide(due: _Due, now: datetime) -> Remind | Skip:
 
 
 async def schedule_reminders(
-    transaction: Transaction, reminders: Sequence[tuple[_Due, Remind]], now: datetime, *, resend_number: int = 0
+    transaction: Transaction, reminders: Sequence[tuple[Due, Remind]], now: datetime, *, resend_number: int = 0
 ) -> None:
     """Store reminders as SCHEDULED, one per step and `resend_number`; their steps are DONE."""
     if not reminders:
@@ -182,7 +182,7 @@ async def schedule_reminders(
 
 
 async def _estimates(
-    transaction: Transaction, reminders: Sequence[tuple[_Due, Remind]], now: datetime
+    transaction: Transaction, reminders: Sequence[tuple[Due, Remind]], now: datetime
 ) -> list[Cost | None]:
     """Return what each reminder will cost as far as that is known, and have the prices that are missing fetched."""
     countries = [(due.organization_id, country_of(remind.to)) for due, remind in reminders]
@@ -196,7 +196,7 @@ async def _estimates(
     ]
 
 
-async def _skip(transaction: Transaction, skips: Sequence[tuple[_Due, Skip]], now: datetime) -> None:
+async def _skip(transaction: Transaction, skips: Sequence[tuple[Due, Skip]], now: datetime) -> None:
     if not skips:
         return
     await transaction.rows(
@@ -215,7 +215,7 @@ async def _skip(transaction: Transaction, skips: Sequence[tuple[_Due, Skip]], no
         )
 
 
-async def _move_on(transaction: Transaction, due: Sequence[_Due], now: datetime) -> None:
+async def _move_on(transaction: Transaction, due: Sequence[Due], now: datetime) -> None:
     """Point each case to its next step; steps after one that comes late move by the same number of days."""
     if not due:
         return
@@ -235,22 +235,22 @@ ORDER BY id FOR SHARE SKIP LOCKED
 """
 
 
-def select_step(cases: str, steps: str) -> str:
-    """Return the query of one step for each of `cases`, with all that decides about it; see `due_of`."""
-    return f"""
-SELECT s.id AS case_step_id, s.organization_id, s.case_id, s.position, s.communication_method, s.due_at,
-       s.skipped_reason, texts.sms, c.return_reason_code, c.reaction, customer.deceased_at,
-       c.amount_due, c.currency, c.due_on, c.external_reference,
-       customer.name AS customer_name, customer.language, customer.sms_opted_out_at,
-       o.name AS organization_name, o.default_language, {HOURS_COLUMNS}, {LIMITS_COLUMNS},
-       i.id AS integration_id, i.status AS integration_status
-FROM ({cases}) c CROSS JOIN LATERAL ({steps}) s
-JOIN step_texts texts ON texts.id = s.texts_id
+# Of a case `c` and its step `s`: all that decides about the step; see `due_of`.
+STEP_COLUMNS = f"""s.id AS case_step_id, s.organization_id, s.case_id, s.position, s.communication_method, s.due_at,
+  s.skipped_reason, texts.sms, c.return_reason_code, c.reaction, customer.deceased_at,
+  c.amount_due, c.currency, c.due_on, c.external_reference,
+  customer.name AS customer_name, customer.language, customer.sms_opted_out_at,
+  o.name AS organization_name, o.default_language, {HOURS_COLUMNS}, {LIMITS_COLUMNS},
+  i.id AS integration_id, i.status AS integration_status"""
+STEP_JOINS = """JOIN step_texts texts ON texts.id = s.texts_id
 JOIN customer ON customer.id = c.customer_id
 JOIN organization o ON o.id = c.organization_id
-LEFT JOIN integration i ON i.organization_id = c.organization_id AND i.kind = s.communication_method
-ORDER BY s.due_at, s.id
-"""
+LEFT JOIN integration i ON i.organization_id = c.organization_id AND i.kind = s.communication_method"""
+
+
+def select_step(cases: str, steps: str) -> str:
+    """Return the query of one step for each of `cases`, with all that decides about it; see `due_of`."""
+    return f"SELECT {STEP_COLUMNS} FROM ({cases}) c CROSS JOIN LATERAL ({steps}) s {STEP_JOINS} ORDER BY s.due_at, s.id"
 
 
 _SELECT_DUE = select_step(

@@ -75,13 +75,20 @@ def _look_at(situation: Situation) -> Iterator[Finding]:
         yield failed(Check.DEBTOR, situation.never_because)
     if situation.is_resent:
         yield failed(Check.CASE, "A person has sent it again.")
-    if situation.opted_out:
+    yield from look_at_customer_and_case(
+        opted_out=situation.opted_out, needs_attention=situation.needs_attention, case_state=situation.case_state
+    )
+
+
+def look_at_customer_and_case(*, opted_out: bool, needs_attention: bool, case_state: CaseState) -> Iterator[Finding]:
+    """Yield what stands in the way of any reminder for an open case, whenever it is to go."""
+    if opted_out:
         yield failed(Check.OPT_OUT, "The customer has opted out of SMS.")
     yield passed(Check.OPT_OUT)
-    if situation.needs_attention:
+    if needs_attention:
         yield held(Check.INTEGRATION, "The carrier refuses the account. It goes when SMS is connected again.")
     yield passed(Check.INTEGRATION)
-    if situation.case_state is CaseState.PAUSED:
+    if case_state is CaseState.PAUSED:
         yield held(Check.CASE, "The case is paused. It goes when the case is resumed.")
     yield passed(Check.CASE)
 
