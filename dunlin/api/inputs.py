@@ -195,7 +195,14 @@ class OpenCaseInput:
     due_on: date = strawberry.field(description="The day by which it should have been paid.")
     origin: CaseOrigin = strawberry.field(default=CaseOrigin.OVERDUE_INVOICE, description="Why it is opened.")
     return_reason_code: str | None = strawberry.field(
-        default=None, description="With DIRECT_DEBIT_RETURN: the ISO 20022 return reason, e.g. AM04."
+        default=None,
+        description="With DIRECT_DEBIT_RETURN: the ISO 20022 return reason, e.g. AM04. MD07, the debtor has died, "
+        "counts also for a case that exists: every case of that customer stops.",
+    )
+    is_refund: bool = strawberry.field(
+        default=False,
+        description="With DIRECT_DEBIT_RETURN: whether the debtor had the money paid back (a refund). It is contested "
+        "then, and a person comes first, unless the organization has chosen a reaction to the reason.",
     )
 
     def case(self) -> NewCase:
@@ -215,6 +222,7 @@ class OpenCaseInput:
             amount=self.amount_due.amount,
             currency=self.amount_due.currency,
             due_on=self.due_on,
+            is_refund=self.is_refund,
         )
 
 

@@ -1,18 +1,21 @@
 """What a case does about its return reason: remind, ask for a mandate, wait for a person, or never send anything."""
 
 import asyncio
+from dataclasses import replace
+from datetime import date
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from dunlin.api.ids import encode_id
+from dunlin.domain.actions.pause_case import pause_case
 from dunlin.domain.actions.resume_cases import resume_case
 from dunlin.domain.carrier import Accepted
-from dunlin.domain.choices import CaseState, CaseStepState
+from dunlin.domain.choices import AuditAction, CaseState, CaseStepState, ReturnReaction
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.return_reason import WHY_DECEASED
-from dunlin.domain.tables import CaseStep, CollectionCase, CollectionCycle, Customer, Organization, Reminder
+from dunlin.domain.tables import AuditEntry, CaseStep, CollectionCase, CollectionCycle, Customer, Organization, Reminder
 from dunlin.runtime.wiring import Services
 from tests.build import (
     NONE,
@@ -23,6 +26,7 @@ from tests.build import (
     a_new_case,
     a_token,
     a_viewer,
+    everything_stored,
     open_one,
 )
 from tests.client import JSON, ask, mutate, problems
@@ -124,6 +128,47 @@ async def test_when_the_debtor_has_died_every_case_of_theirs_stops_at_once_and_f
     assert (await Reminder.get(case_id=other.id)).status is ReminderStatus.SCHEDULED
     assert (await Customer.get(external_reference="C-1")).deceased_at == NOW
     assert (await Customer.get(external_reference="C-2")).deceased_at is None
+
+
+async def test_a_death_counts_also_where_it_is_told_of_a_case_that_exists(
+    services: Services, cycle: CollectionCycle
+) -> None:
+    case = await open_one(services, cycle, a_new_case("INV-1"))
+    await open_one(services, cycle, a_new_case("INV-2"))
+    await plan(services)
+
+    told = await open_one(services, cycle, a_new_case("INV-1", return_reason_code="MD07"))
+
+    assert (told.id, told.state, told.pause_reason) == (case.id, CaseState.PAUSED, WHY_DECEASED)
+    assert {one.state for one in await CollectionCase.all()} == {CaseState.PAUSED}
+    assert {reminder.status for reminder in await Reminder.all()} == {ReminderStatus.CANCELED}
+    assert (await AuditEntry.get(action=AuditAction.CUSTOMER_DECEASED)).subject == f"Customer:{case.customer_id}"
+
+    before = await everything_stored()
+    await open_one(services, cycle, a_new_case("INV-1", return_reason_code="MD07"))
+    assert await everything_stored() == before
+
+
+async def test_a_refund_waits_for_a_person(services: Services, cycle: CollectionCycle) -> None:
+    case = await open_one(services, cycle, replace(a_new_case(return_reason_code="MD01"), is_refund=True))
+
+    assert (case.state, case.reaction, case.attention_reason) == (
+        CaseState.PAUSED,
+        ReturnReaction.PERSON_FIRST,
+        "MD01: There is no valid mandate. The debtor had it refunded. "
+        "A person decides first; resume the case to let its reminders go.",
+    )
+
+
+async def test_who_pauses_a_case_that_waits_for_a_person_has_looked(services: Services, cycle: CollectionCycle) -> None:
+    case = await open_one(services, cycle, a_new_case(return_reason_code="MD06"))
+
+    viewer = a_viewer(await case.organization)
+    paused = await pause_case(
+        services.store, viewer, case_id=case.id, reason="Promised to pay", until=date(2026, 4, 1), now=NOW
+    )
+
+    assert (paused.attention_reason, paused.pause_reason) == (None, "Promised to pay")
 
 
 async def test_a_person_cannot_get_a_text_sent_to_the_dead(services: Services, cycle: CollectionCycle) -> None:

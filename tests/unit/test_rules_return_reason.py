@@ -76,3 +76,17 @@ def test_why_nothing_may_ever_be_sent() -> None:
         why_never("MS03", NEVER, is_deceased=False)
         == "No reminder is ever sent for a case with the return reason MS03."
     )
+
+
+@pytest.mark.parametrize("code", ["MD01", "AM04", "MD06", "XY99"])
+def test_a_refund_is_contested_and_a_person_comes_first(code: str) -> None:
+    opening = opening_of(code, {}, is_refund=True)
+
+    assert (opening.reaction, opening.is_paused) == (PERSON, True)
+    assert opening.attention is not None
+    assert "The debtor had it refunded." in opening.attention
+
+
+def test_an_organizations_own_reaction_counts_for_refunds_too_but_not_for_a_death() -> None:
+    assert opening_of("MD01", {"MD01": REMIND}, is_refund=True).reaction is REMIND
+    assert opening_of("MD07", {"MD07": REMIND}, is_refund=True).reaction is NEVER

@@ -37,6 +37,7 @@ async def open_cases(
 ) -> list[CollectionCase]:
     """Return one case per entry, in their order; a case that exists is returned as it is.
 
+    But a death (MD07) counts also where it is told of a case that exists: every case of that customer stops.
     Refuses with NOT_FOUND, or with every problem of every entry under its path; nothing is opened then.
     """
     viewer.require(Permission.COLLECT)
@@ -51,7 +52,10 @@ async def open_cases(
         raise Refusal(problems)
     checked = [normalized(case, organization.country) for case in cases]
     chosen = {row.code: row.reaction for row in await ReturnReasonChoice.filter(organization_id=organization.id)}
-    openings = {code: opening_of(code, chosen) for code in {case.return_reason_code for case in checked}}
+    openings = {
+        (code, is_refund): opening_of(code, chosen, is_refund=is_refund)
+        for code, is_refund in {(case.return_reason_code, case.is_refund) for case in checked}
+    }
     countries = {country_of(case.customer.phone) for case in checked if case.customer.phone is not None}
 
     async def open_new(transaction: Transaction) -> list[CollectionCase]:
@@ -61,9 +65,9 @@ async def open_cases(
         references = [case.external_reference for case in checked]
         known = await _by_reference(organization.id, references)
         new = [case for case in checked if case.external_reference not in known]
+        told = await _told_dead(checked, known)
+        await hold_cases_of(transaction, organization.id, told)
         if new:
-            told = {case.customer.external_reference for case in new if case.return_reason_code == DECEASED}
-            await hold_cases_of(transaction, organization.id, told)
             await _insert(transaction, organization, cycle, steps, new, openings, now)
             await use_countries(transaction, [(organization.id, country) for country in countries if country], now)
             transaction.plans_due = True
@@ -74,24 +78,48 @@ async def open_cases(
                 organization_id=organization.id,
                 after={"cases": len(new), "first": new[0].external_reference, "last": new[-1].external_reference},
             )
-            known = await _by_reference(organization.id, references)
-            deceased = await _deceased(organization.id, new, told)
-            if deceased:
-                await stop_for_deceased(transaction, deceased, now)
-                known = await _by_reference(organization.id, references)
+        deceased = await _deceased(organization.id, new, told)
+        for customer in deceased:
+            if customer.deceased_at is None:
+                _audit_death(transaction, viewer, customer, now)
+        await stop_for_deceased(transaction, {customer.id for customer in deceased}, now)
+        known = await _by_reference(organization.id, references)
         return [known[reference] for reference in references]
 
     opened = await store.transact(open_new)
-    if customers := [case.customer_id for case in opened if case.return_reason_code == DECEASED]:
-        await until_nothing_is_under_way(OF_CUSTOMERS, customers)
+    dead = [
+        case.customer_id for case, given in zip(opened, checked, strict=True) if given.return_reason_code == DECEASED
+    ]
+    if dead:
+        await until_nothing_is_under_way(OF_CUSTOMERS, dead)
     return opened
 
 
-async def _deceased(organization_id: int, cases: Sequence[NewCase], told: Collection[str]) -> set[int]:
-    """Return those customers of `cases` who have died, as these cases or earlier ones tell."""
-    references = {case.customer.external_reference for case in cases}
-    customers = await Customer.filter(organization_id=organization_id, external_reference__in=references)
-    return {one.id for one in customers if one.deceased_at is not None or one.external_reference in told}
+async def _told_dead(cases: Sequence[NewCase], known: Mapping[str, CollectionCase]) -> set[str]:
+    """Return the references of the customers of whose death these cases tell, and nobody told before."""
+    dead = [case for case in cases if case.return_reason_code == DECEASED]
+    ids = [known[case.external_reference].customer_id for case in dead if case.external_reference in known]
+    of_known = await Customer.filter(id__in=ids, deceased_at=None) if ids else []
+    return {case.customer.external_reference for case in dead if case.external_reference not in known} | {
+        customer.external_reference for customer in of_known
+    }
+
+
+async def _deceased(organization_id: int, new: Sequence[NewCase], told: Collection[str]) -> list[Customer]:
+    """Return the customers of new cases who have died, and those whose death was told now."""
+    references = {case.customer.external_reference for case in new} | set(told)
+    customers = await Customer.filter(organization_id=organization_id, external_reference__in=references).order_by("id")
+    return [one for one in customers if one.deceased_at is not None or one.external_reference in told]
+
+
+def _audit_death(transaction: Transaction, viewer: Viewer, customer: Customer, now: datetime) -> None:
+    transaction.audit(
+        viewer,
+        AuditAction.CUSTOMER_DECEASED,
+        ("Customer", customer.id),
+        organization_id=customer.organization_id,
+        after={"deceasedAt": now},
+    )
 
 
 async def _by_reference(organization_id: int, references: list[str]) -> dict[str, CollectionCase]:
@@ -105,7 +133,7 @@ async def _insert(
     cycle: CollectionCycle,
     steps: Sequence[CollectionStep],
     cases: Sequence[NewCase],
-    openings: Mapping[str | None, Opening],
+    openings: Mapping[tuple[str | None, bool], Opening],
     now: datetime,
 ) -> None:
     customers = await _upsert_customers(transaction, organization.id, cases)
@@ -134,7 +162,7 @@ async def _insert(
             "due_at": [moment.isoformat() for moment in schedules[case.due_on]],
         }
         for place, case in enumerate(cases)
-        for opening in [openings[case.return_reason_code]]
+        for opening in [openings[case.return_reason_code, case.is_refund]]
     ]
     await transaction.rows(_INSERT_CASES, organization.id, cycle.id, now, json.dumps(rows))
 

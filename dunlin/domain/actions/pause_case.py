@@ -12,6 +12,7 @@ from dunlin.domain.tables import CollectionCase, Organization
 from dunlin.domain.viewer import Viewer
 
 LAST_YEAR = 2100
+_CHANGED = ["state", "next_action_at", "attention_reason", "paused_at", "pause_reason", "paused_until"]
 
 
 async def pause_case(
@@ -36,13 +37,15 @@ async def pause_case(
         if case.state is CaseState.CLOSED:
             raise refuse(ProblemCode.CASE_CLOSED, "The case is closed.", "caseId")
         before = _told(case)
+        if case.attention_reason == case.pause_reason:
+            case.attention_reason = None  # who was asked to look has looked
         if case.state is CaseState.ACTIVE:
             case.paused_at = now
         case.state = CaseState.PAUSED
         case.next_action_at = None
         case.pause_reason = remark_of(reason)
         case.paused_until = until
-        await case.save(update_fields=["state", "next_action_at", "paused_at", "pause_reason", "paused_until"])
+        await case.save(update_fields=_CHANGED)
         transaction.audit(
             viewer,
             AuditAction.CASE_PAUSED,

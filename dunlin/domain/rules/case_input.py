@@ -39,6 +39,7 @@ class NewCase:
     amount: Decimal
     currency: str
     due_on: date
+    is_refund: bool = False  # the debtor had the money paid back
 
 
 def check_cases(cases: list[NewCase], country: str) -> list[Problem]:
@@ -113,3 +114,6 @@ def _check_reason(case: NewCase) -> Iterator[Problem]:
     elif code:
         message = "Only a case of origin DIRECT_DEBIT_RETURN has a return reason."
         yield Problem(ProblemCode.INVALID, message, path)
+    if case.is_refund and case.origin is not CaseOrigin.DIRECT_DEBIT_RETURN:
+        message = "Only a case of origin DIRECT_DEBIT_RETURN can be about a refund."
+        yield Problem(ProblemCode.INVALID, message, ("isRefund",))

@@ -67,17 +67,25 @@ class Opening:
     is_paused: bool = False
 
 
-def opening_of(code: str | None, chosen: Mapping[str, ReturnReaction]) -> Opening:
-    """Return how a case with this return reason begins; `chosen` are the organization's own reactions by code."""
+def opening_of(code: str | None, chosen: Mapping[str, ReturnReaction], *, is_refund: bool = False) -> Opening:
+    """Return how a case with this return reason begins; `chosen` are the organization's own reactions by code.
+
+    A refund that the debtor asked for is contested: without a choice of the organization, a person comes first.
+    """
     if code is None:
         return Opening(ReturnReaction.REMIND)
     if code == DECEASED:
         return Opening(ReturnReaction.NEVER, WHY_DECEASED, is_paused=True)
     known = BY_CODE.get(code)
-    if code not in chosen and known is None:
-        return Opening(ReturnReaction.REMIND, f"The return reason {code} is not known here: a person must look.")
-    reaction = chosen.get(code) or BY_CODE[code].reaction
     told = f"{code}: {known.meaning}" if known else f"{code}."
+    if code in chosen:
+        reaction = chosen[code]
+    elif is_refund:
+        reaction, told = ReturnReaction.PERSON_FIRST, f"{told} The debtor had it refunded."
+    elif known is not None:
+        reaction = known.reaction
+    else:
+        return Opening(ReturnReaction.REMIND, f"The return reason {code} is not known here: a person must look.")
     match reaction:
         case ReturnReaction.REMIND | ReturnReaction.ASK_FOR_MANDATE:
             return Opening(reaction)
