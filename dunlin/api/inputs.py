@@ -84,7 +84,7 @@ class LocalizedTextInput:
     language: LanguageCode = strawberry.field(description="The language it is written in.")
     text: str = strawberry.field(
         description="At most 456 characters. Placeholders: {{ customer.name }}, {{ organization.name }}, {{ amount }}, "
-        "{{ due_date }}, {{ reference }}."
+        "{{ due_date }}, {{ reference }}, {{ payment_link }}."
     )
 
 
@@ -199,6 +199,11 @@ class OpenCaseInput:
         description="With DIRECT_DEBIT_RETURN: the ISO 20022 return reason, e.g. AM04. MD07, the debtor has died, "
         "counts also for a case that exists: every case of that customer stops.",
     )
+    payment_link: str | None = strawberry.field(
+        default=None,
+        description="Where the customer can pay, for the placeholder payment_link: https://... with at most 200 "
+        "characters.",
+    )
     is_refund: bool = strawberry.field(
         default=False,
         description="With DIRECT_DEBIT_RETURN: whether the debtor had the money paid back (a refund). It is contested "
@@ -223,6 +228,7 @@ class OpenCaseInput:
             currency=self.amount_due.currency,
             due_on=self.due_on,
             is_refund=self.is_refund,
+            payment_link=self.payment_link.strip() if self.payment_link else None,
         )
 
 

@@ -124,6 +124,7 @@ class History:
                 to=remind.to,
                 text=remind.text,
                 language=remind.language,
+                is_fallback_language=remind.is_fallback,
                 encoding=remind.encoded.encoding,
                 segments=remind.encoded.segments,
                 scheduled_for=remind.scheduled_for,

@@ -279,6 +279,7 @@ class CollectionCase(OfOrganization):
     overpaid = fields.DecimalField(max_digits=18, decimal_places=4, default=Decimal(0), db_default=Decimal(0))
     currency = fields.CharField(max_length=3)
     due_on = fields.DateField()
+    payment_link = fields.CharField(max_length=200, null=True)
     opened_at = fields.DatetimeField()
     next_action_at = fields.DatetimeField(null=True)
     attention_reason = fields.CharField(max_length=1_000, null=True)
@@ -389,6 +390,7 @@ class Reminder(OfOrganization):
     to = fields.CharField(max_length=320)
     text = fields.TextField()
     language = fields.CharField(max_length=16)
+    is_fallback_language = fields.BooleanField(default=False, db_default=False)  # the customer's has no text
     encoding = fields.CharEnumField(SmsEncoding, max_length=_NAME)
     segments = fields.IntField()
     estimated_cost = fields.DecimalField(max_digits=20, decimal_places=10, null=True)

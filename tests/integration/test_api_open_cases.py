@@ -162,6 +162,8 @@ async def test_a_thousand_cases_are_opened_in_one_call(
         pytest.param({"dueOn": "1999-12-31"}, "INVALID", "dueOn", id="due-last-century"),
         pytest.param({"dueOn": "2101-01-01"}, "INVALID", "dueOn", id="due-next-century"),
         pytest.param({"returnReasonCode": "AM04"}, "INVALID", "returnReasonCode", id="reason-without-a-return"),
+        pytest.param({"paymentLink": "pay.example.com"}, "INVALID", "paymentLink", id="link-without-https"),
+        pytest.param({"paymentLink": "https://example.com/\0"}, "INVALID", "paymentLink", id="link-with-nul"),
         pytest.param({"isRefund": True}, "INVALID", "isRefund", id="refund-without-a-return"),
         pytest.param({"origin": "DIRECT_DEBIT_RETURN"}, "REQUIRED", "returnReasonCode", id="return-without-a-reason"),
         pytest.param(

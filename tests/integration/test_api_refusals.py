@@ -68,6 +68,7 @@ GOOD: dict[str, JSON] = {
                 },
                 "amountDue": {"amount": "84.50", "currency": "EUR"},
                 "dueOn": "2026-01-15",
+                "paymentLink": "https://pay.example.com/INV-1",
             }
         ],
     },

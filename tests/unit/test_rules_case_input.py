@@ -47,6 +47,10 @@ GOOD = {
     "a power of ten": with_amount("1E+3"),
     "the first due date": replace(CASE, due_on=date(2000, 1, 1)),
     "the last due date": replace(CASE, due_on=date(2100, 12, 31)),
+    "a payment link": replace(CASE, payment_link="https://pay.example.com/i/INV-1?s=a%20b&t=1#top"),
+    "a payment link with a port": replace(CASE, payment_link="https://pay.example.com:8443"),
+    "the longest payment link": replace(CASE, payment_link="https://example.com/" + "a" * 180),
+    "an empty payment link": replace(CASE, payment_link=""),
     "an origin that says none": replace(CASE, return_reason_code=""),
 }
 
@@ -58,6 +62,7 @@ def test_a_case_may_have(case: NewCase) -> None:
 
 EMPTY, LINE = "This may not be empty.", "This has 1 to 200 printable characters."
 NO_PHONE = "This is no phone number. Write it as +32470123456, or as it is dialed within BE."
+NO_LINK = "A payment link is an address that begins with https:// and has at most 200 characters."
 NO_MAIL = "This is no e-mail address."
 AMOUNT = "An amount due is more than 0 and less than 10^14."
 DECIMALS = "An amount has at most 4 decimals."
@@ -74,6 +79,38 @@ BAD = {
         INVALID,
         LINE,
         "customer.name",
+    ),
+    "a payment link without TLS": (
+        replace(CASE, payment_link="http://example.com/"),
+        INVALID,
+        NO_LINK,
+        "paymentLink",
+    ),
+    "a payment link to a script": (replace(CASE, payment_link="javascript:pay()"), INVALID, NO_LINK, "paymentLink"),
+    "a payment link that shows another host": (
+        replace(CASE, payment_link="https://bank.example@evil.example/"),
+        INVALID,
+        NO_LINK,
+        "paymentLink",
+    ),
+    "a payment link to no host": (replace(CASE, payment_link="https://localhost/"), INVALID, NO_LINK, "paymentLink"),
+    "a payment link with a blank": (
+        replace(CASE, payment_link="https://example.com/a b"),
+        INVALID,
+        NO_LINK,
+        "paymentLink",
+    ),
+    "a payment link beyond ASCII": (
+        replace(CASE, payment_link="https://exämple.com/"),
+        INVALID,
+        NO_LINK,
+        "paymentLink",
+    ),
+    "an endless payment link": (
+        replace(CASE, payment_link="https://example.com/" + "a" * 181),
+        INVALID,
+        NO_LINK,
+        "paymentLink",
     ),
     "a long reference": (replace(CASE, external_reference="a" * 201), INVALID, LINE, "externalReference"),
     "a reference of two lines": (replace(CASE, external_reference="a\nb"), INVALID, LINE, "externalReference"),

@@ -54,6 +54,17 @@ TABLE = {
         Cancel(never_opens(NEVER_OPEN.hours), needs_attention=True),
     ),
     "it waits for the last of the customer's clocks": (WIDE, NOON, Wait(WIDE_MORNING)),
+    "it is canceled, and a person must look, when the number is gone": (
+        replace(GOOD, has_number=False),
+        NOON,
+        Cancel("The customer has no phone number.", needs_attention=True),
+    ),
+    "it is canceled, and a person must look, when it cannot be written any more": (
+        replace(GOOD, bad_text="The text names payment_link, and the case has none."),
+        NOON,
+        Cancel("The text names payment_link, and the case has none.", needs_attention=True),
+    ),
+    "in a pause nobody asks yet what it would say": (replace(PAUSED, bad_text="It is empty."), NOON, Wait(None)),
     "what a person has sent again does not go a second time": (
         replace(GOOD, is_resent=True),
         NOON,

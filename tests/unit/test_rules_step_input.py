@@ -60,7 +60,7 @@ BAD_TEXTS = {
         "{{ customer.nam }} {{ sum }}",
         ProblemCode.UNKNOWN_PLACEHOLDER,
         "Unknown: customer.nam, sum. A text may name customer.name, organization.name, amount, due_date, reference,"
-        " reaction.",
+        " reaction, payment_link.",
     ),
     "with an open placeholder": (
         "Dear {{ customer.name",

@@ -38,6 +38,7 @@ UNKNOWN = {
     "a name that the text itself gives": ("{% assign who = customer.name %}{{ who }}", []),
     "one in a comment": ("{% comment %}{{ nobody }}{% endcomment %}", []),
     "single braces": ("{customer} {name}", []),
+    "one that not every case has": ("{% if payment_link %}{{ payment_link }}{% endif %}", []),
 }
 
 
@@ -233,3 +234,32 @@ def test_the_language_falls_back_in_a_fixed_order(
     texts: dict[str, str], wanted: str | None, default: str, chosen: str | None
 ) -> None:
     assert choose_language(texts, wanted, default) == chosen
+
+
+LINKED = replace(FILLING, payment_link="https://pay.example.com/1")
+LINKS = {
+    "where there is one": ("Pay: {{ payment_link }}", LINKED, "Pay: https://pay.example.com/1"),
+    "in a condition that holds": (
+        "{% if payment_link %}{{ payment_link }}{% else %}Call us.{% endif %}",
+        LINKED,
+        "https://pay.example.com/1",
+    ),
+    "in a condition that does not": (
+        "{% if payment_link %}{{ payment_link }}{% else %}Call us.{% endif %}",
+        FILLING,
+        "Call us.",
+    ),
+    "unless there is one": ("{% unless payment_link %}Call us.{% endunless %}", FILLING, "Call us."),
+    "with something in its place": ("{{ payment_link | default: 'Call us.' }}", FILLING, "Call us."),
+}
+
+
+@pytest.mark.parametrize(("text", "filling", "filled"), LINKS.values(), ids=LINKS.keys())
+def test_a_payment_link_is_written(text: str, filling: Filling, filled: str) -> None:
+    assert render(text, filling, "en") == filled
+
+
+@pytest.mark.parametrize("text", ["Pay: {{ payment_link }}", "{{ payment_link | upcase }}"])
+def test_a_payment_link_that_the_case_has_not_is_never_left_out_silently(text: str) -> None:
+    with pytest.raises(BadText, match=r"^The text names payment_link, and the case has none\.$"):
+        render(text, FILLING, "en")

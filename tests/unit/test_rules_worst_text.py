@@ -33,7 +33,7 @@ LONG = st.builds(
 NAMES = st.text(PRINTABLE, min_size=1, max_size=200) | LONG
 LITERALS = st.text(st.sampled_from(CHARACTERS + WIDE + "\u200d\u00a0\n"), max_size=12)
 ASSIGNED = ["x", "y", "amount", "reference"]
-PLACES = ["customer.name", "organization.name", "amount", "due_date", "reference", "reaction", "x", "y"]
+PLACES = ["customer.name", "organization.name", "amount", "due_date", "reference", "reaction", "payment_link", "x", "y"]
 
 
 def quoted(text: str) -> str:
@@ -84,6 +84,7 @@ FILLINGS = st.builds(
     due_on=st.dates(date(2000, 1, 1), date(2100, 12, 31)),
     reference=NAMES,
     reaction=st.sampled_from(list(ReturnReaction)),
+    payment_link=st.none() | st.text("aZ9-._~:/?#[]@!$&'()*+,;=%", max_size=180).map("https://example.com/".__add__),
 )
 
 
@@ -97,6 +98,7 @@ def may_be_opened(filling: Filling) -> bool:
         filling.amount,
         filling.currency,
         filling.due_on,
+        payment_link=filling.payment_link,
     )
     return not check_cases([case], "BE")
 

@@ -168,6 +168,7 @@ class CollectionCase(Node):
     amount_due: Money = strawberry.field(description="What is still to be paid.")
     overpaid: Money | None = strawberry.field(description="By how much more was paid than was due, if it was.")
     due_on: date = strawberry.field(description="The day by which it should have been paid.")
+    payment_link: str | None = strawberry.field(description="Where the customer can pay; texts may name it.")
     opened_at: datetime = strawberry.field(description="When it was opened here.")
     next_action_at: datetime | None = strawberry.field(
         description="When its next step is due; null if none is ahead or the case is paused."
@@ -198,6 +199,7 @@ class CollectionCase(Node):
             amount_due=Money(amount=row.amount_due, currency=CurrencyCode(row.currency)),
             overpaid=Money(amount=row.overpaid, currency=CurrencyCode(row.currency)) if row.overpaid else None,
             due_on=row.due_on,
+            payment_link=row.payment_link,
             opened_at=row.opened_at,
             next_action_at=row.next_action_at,
             attention_reason=row.attention_reason,

@@ -79,8 +79,14 @@ class Reminder(Node):
     row: strawberry.Private[tables.Reminder]
     method: CommunicationMethod = strawberry.field(description="How it goes out.")
     to: str = strawberry.field(description="Where it goes. Masked unless the viewer holds COLLECT.")
-    text: str = strawberry.field(description="What it says, filled in.")
+    text: str = strawberry.field(
+        description="What it says, filled in when it is planned, and anew in the moment it goes out. From then on it "
+        "is what was sent."
+    )
     language: LanguageCode = strawberry.field(description="The language it is written in.")
+    is_fallback_language: bool = strawberry.field(
+        description="Whether the customer has another language, in which the step has no text."
+    )
     status: ReminderStatus = strawberry.field(description="Where it stands.")
     status_reason: str | None = strawberry.field(
         description="Why it waits, failed, was canceled or is unconfirmed, in plain words."
@@ -90,8 +96,8 @@ class Reminder(Node):
     encoding: SmsEncoding | None = strawberry.field(description="How an SMS is encoded.")
     segments: int | None = strawberry.field(description="Into how many billed parts an SMS is cut.")
     estimated_cost: Money | None = strawberry.field(
-        description="Its segments times the price of the number's country when it was planned; null if that was not "
-        "known then. What networks add is not in it."
+        description="Its segments times the price of the number's country when it was planned, or when it went out "
+        "with another text; null if that was not known then. What networks add is not in it."
     )
     scheduled_for: datetime = strawberry.field(description="When it goes out, at the earliest.")
     sent_at: datetime | None = strawberry.field(description="When the carrier had it.")
@@ -107,6 +113,7 @@ class Reminder(Node):
             to=row.to if may_see else phone.mask(row.to),
             text=row.text,
             language=LanguageCode(row.language),
+            is_fallback_language=row.is_fallback_language,
             status=row.status,
             status_reason=row.status_reason,
             error_code=row.error_code,

@@ -4,9 +4,10 @@ The call to the carrier happens in between, with no transaction open.
 """
 
 import json
+import logging
 import secrets
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from dunlin.domain.actions.change_status import StatusChange, change_status
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
+from dunlin.domain.actions.drafts import DRAFT_COLUMNS, draft_of
+from dunlin.domain.actions.estimates import Sized, estimates
 from dunlin.domain.carrier import Sender, SenderKind
 from dunlin.domain.choices import CaseClosedReason, CaseState, IntegrationProvider, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
@@ -21,8 +24,12 @@ from dunlin.domain.rules.caps import NO_LIMITS
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
 from dunlin.domain.rules.return_reason import WHY_DECEASED
+from dunlin.domain.rules.texts import BadText
 from dunlin.domain.rules.trace import followed_by
+from dunlin.domain.rules.writing import Written, write
 from dunlin.domain.store import Store, Transaction
+
+_log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)  # several times the longest handing over
 _LOOK_AGAIN = timedelta(seconds=30)
@@ -75,9 +82,12 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
 
     async def mark(transaction: Transaction) -> list[Handover]:
         found = await transaction.rows(_HOLD, *zip(*((c.reminder_id, c.fence) for c in claims), strict=True))
-        decided = await _decide(found, now)
+        texts = {row["id"]: _written(row) for row in found}
+        decided = await _decide(found, texts, now)
         await _release(transaction, claims, {row["id"] for row in found})
-        going = [_handover(row) for row, decision in decided if isinstance(decision, Go)]
+        worded = [(row, texts[row["id"]]) for row, decision in decided if isinstance(decision, Go)]
+        going = [_handover(row, text) for row, text in worded if isinstance(text, Written)]
+        await _reword(transaction, [(row, text) for row, text in worded if isinstance(text, Written)], now)
         changes = [_sending(row) for row, decision in decided if isinstance(decision, Go)]
         changes += [_canceled(row, decision) for row, decision in decided if isinstance(decision, Cancel)]
         await _begin_attempts(transaction, going)
@@ -90,7 +100,20 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
     return await store.transact(mark) if claims else []
 
 
-async def _decide(found: Sequence[dict[str, Any]], now: datetime) -> list[tuple[dict[str, Any], Go | Cancel | Wait]]:
+def _written(row: dict[str, Any]) -> Written | str:
+    """Return what a reminder says as things are now, or why it says nothing. Written anew: much may have changed."""
+    try:
+        return write(draft_of(row))
+    except BadText as error:
+        return str(error)
+    except Exception:  # one that cannot be written holds up nobody else's
+        _log.exception("cannot write reminder %s", row["id"])
+        return "The text could not be written because of an error on our side."
+
+
+async def _decide(
+    found: Sequence[dict[str, Any]], texts: Mapping[int, Written | str], now: datetime
+) -> list[tuple[dict[str, Any], Go | Cancel | Wait]]:
     """Decide about the oldest first; what is decided about one counts for the next to the same customer.
 
     Their customers are held, so that nobody else reminds them meanwhile.
@@ -101,7 +124,7 @@ async def _decide(found: Sequence[dict[str, Any]], now: datetime) -> list[tuple[
     for row in sorted(found, key=lambda row: (row["scheduled_for"], row["id"])):
         own = contacts[row["customer_id"]]
         own.planned.pop(row["case_step_id"], None)
-        decision = may_hand_over(_situation(row, own, now), now)
+        decision = may_hand_over(_situation(row, texts[row["id"]], own, now), now)
         if isinstance(decision, Go):
             insort(own.reminded, now)
         elif isinstance(decision, Wait) and decision.until is not None:
@@ -110,7 +133,7 @@ async def _decide(found: Sequence[dict[str, Any]], now: datetime) -> list[tuple[
     return decided
 
 
-def _situation(row: dict[str, Any], contacts: Contacts, now: datetime) -> Situation:
+def _situation(row: dict[str, Any], text: Written | str, contacts: Contacts, now: datetime) -> Situation:
     return Situation(
         connected=row["connection_id"] is not None,
         needs_attention=row["integration_status"] != IntegrationStatus.CONNECTED or row["sealed_credentials"] is None,
@@ -123,11 +146,13 @@ def _situation(row: dict[str, Any], contacts: Contacts, now: datetime) -> Situat
         planned=contacts.planned_after(now),
         never_because=WHY_DECEASED if row["deceased_at"] is not None else None,
         is_resent=row["is_resent"],
+        has_number=row["phone"] is not None,
+        bad_text=text if isinstance(text, str) else None,
         closed_because=row["closed_reason"] and why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"]),
     )
 
 
-def _handover(row: dict[str, Any]) -> Handover:
+def _handover(row: dict[str, Any], text: Written) -> Handover:
     return Handover(
         reminder_id=row["id"],
         organization_id=row["organization_id"],
@@ -137,8 +162,42 @@ def _handover(row: dict[str, Any]) -> Handover:
         correlation=secrets.token_urlsafe(32),
         sealed_credentials=row["sealed_credentials"],
         sender=Sender(SenderKind(row["sender_kind"]), row["sender"]),
-        to=row["to"],
-        text=row["text"],
+        to=row["phone"],
+        text=text.text,
+    )
+
+
+async def _reword(transaction: Transaction, going: Sequence[tuple[dict[str, Any], Written]], now: datetime) -> None:
+    """Store what goes out where it is not what was planned: the text, the number, and what it will cost."""
+    changed = [
+        (row, text)
+        for row, text in going
+        if (text.text, text.language, text.is_fallback, row["phone"])
+        != (row["text"], row["language"], row["is_fallback_language"], row["to"])
+    ]
+    if not changed:
+        return
+    sized = [Sized(row["organization_id"], row["phone"], text.encoded.segments) for row, text in changed]
+    costs = await estimates(transaction, sized, now)
+    await transaction.rows(
+        _REWORD,
+        *zip(
+            *(
+                (
+                    row["id"],
+                    row["phone"],
+                    text.text,
+                    text.language,
+                    text.is_fallback,
+                    text.encoded.encoding.value,
+                    text.encoded.segments,
+                    cost.amount if cost else None,
+                    cost.currency if cost else None,
+                )
+                for (row, text), cost in zip(changed, costs, strict=True)
+            ),
+            strict=True,
+        ),
     )
 
 
@@ -247,15 +306,16 @@ FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence
 # reminders could each be the last that the limits allow.
 _HOLD = f"""
 SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.case_id, r.case_step_id, r."to", r.text,
-       step.trace, i.status AS integration_status,
+       r.language, r.is_fallback_language, step.trace, i.status AS integration_status,
        i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender, c.state AS case_state,
        c.closed_reason, c.closed_note, customer.sms_opted_out_at, customer.deceased_at, {HOURS_COLUMNS},
-       {LIMITS_COLUMNS},
+       {LIMITS_COLUMNS}, {DRAFT_COLUMNS},
        EXISTS (SELECT 1 FROM reminder newer WHERE newer.case_step_id = r.case_step_id
                AND newer.resend_number > r.resend_number) AS is_resent
 FROM unnest($1::bigint[], $2::int[]) AS claim(id, fence)
 JOIN reminder r ON r.id = claim.id AND r.fence = claim.fence AND r.status = 'SCHEDULED'
 JOIN case_step step ON step.id = r.case_step_id
+JOIN step_texts texts ON texts.id = step.texts_id
 JOIN integration i ON i.id = r.integration_id
 LEFT JOIN connection k ON k.id = i.connection_id
 JOIN collection_case c ON c.id = r.case_id
@@ -264,6 +324,15 @@ JOIN organization o ON o.id = r.organization_id
 ORDER BY r.id
 FOR NO KEY UPDATE OF r, customer SKIP LOCKED
 FOR SHARE OF i, c SKIP LOCKED
+"""
+
+_REWORD = """
+UPDATE reminder r
+SET "to" = t.to, text = t.text, language = t.language, is_fallback_language = t.is_fallback, encoding = t.encoding,
+    segments = t.segments, estimated_cost = t.cost, estimated_cost_currency = t.currency
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::int[], $8::numeric[],
+            $9::text[]) AS t(id, "to", text, language, is_fallback, encoding, segments, cost, currency)
+WHERE r.id = t.id
 """
 
 _INSERT_ATTEMPTS = """

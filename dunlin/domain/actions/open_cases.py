@@ -154,6 +154,7 @@ async def _insert(
             "amount_due": str(case.amount),
             "currency": case.currency,
             "due_on": case.due_on.isoformat(),
+            "payment_link": case.payment_link,
             "reaction": opening.reaction,
             "state": CaseState.PAUSED if opening.is_paused else CaseState.ACTIVE,
             "pause_reason": opening.attention if opening.is_paused else None,
@@ -215,14 +216,14 @@ WITH new AS (
   SELECT * FROM jsonb_to_recordset($4::text::jsonb) AS n(
     number text, external_reference text, customer_id bigint, origin text, return_reason_code text,
     reaction text, state text, pause_reason text, attention_reason text, amount_due numeric, currency text,
-    due_on date, next_action_at timestamptz, due_at timestamptz[])
+    due_on date, payment_link text, next_action_at timestamptz, due_at timestamptz[])
 ), opened AS (
   INSERT INTO collection_case (organization_id, cycle_id, number, external_reference, customer_id, origin,
     return_reason_code, reaction, state, pause_reason, paused_at, attention_reason, amount_due, currency, due_on,
-    opened_at, next_action_at)
+    payment_link, opened_at, next_action_at)
   SELECT $1, $2, number, external_reference, customer_id, origin, return_reason_code, reaction, state, pause_reason,
     CASE WHEN state = 'PAUSED' THEN $3::timestamptz END, attention_reason, amount_due, currency, due_on,
-    $3, next_action_at
+    payment_link, $3, next_action_at
   FROM new RETURNING id, external_reference
 ), ordered AS (
   SELECT s.*, row_number() OVER (ORDER BY s.position) AS place FROM collection_step s WHERE s.cycle_id = $2

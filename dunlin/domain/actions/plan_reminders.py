@@ -13,16 +13,14 @@ from dunlin.domain.actions.case_calendar import Delay, delay_steps, point_to_nex
 from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
+from dunlin.domain.actions.drafts import DRAFT_COLUMNS, draft_of
+from dunlin.domain.actions.estimates import Sized, estimates
 from dunlin.domain.choices import Check, CommunicationMethod, IntegrationStatus, ReturnReaction
-from dunlin.domain.price_list import prices_of, use_countries
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.finding import failed
-from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
-from dunlin.domain.rules.price import Cost, estimate
 from dunlin.domain.rules.return_reason import why_never
 from dunlin.domain.rules.schedule import days_late
-from dunlin.domain.rules.texts import Filling
 from dunlin.domain.rules.trace import decision
 from dunlin.domain.store import Change, Store, Transaction
 
@@ -74,24 +72,17 @@ async def _hold_integrations(transaction: Transaction, now: datetime, limit: int
 def due_of(row: dict[str, Any], now: datetime) -> Due:
     zone = ZoneInfo(row["time_zone"])
     reaction = ReturnReaction(row["reaction"])
+    draft = draft_of(row)
     step = DueStep(
         communication_method=CommunicationMethod(row["communication_method"]),
         integration_status=IntegrationStatus(row["integration_status"]) if row["integration_status"] else None,
         never_because=why_never(row["return_reason_code"], reaction, is_deceased=row["deceased_at"] is not None),
         phone=row["phone"],
         opted_out=row["sms_opted_out_at"] is not None,
-        texts=json.loads(row["sms"]),
-        customer_language=row["language"],
-        default_language=row["default_language"],
-        filling=Filling(
-            customer_name=row["customer_name"],
-            organization_name=row["organization_name"],
-            amount=row["amount_due"],
-            currency=row["currency"],
-            due_on=row["due_on"],
-            reference=row["external_reference"],
-            reaction=reaction,
-        ),
+        texts=draft.texts,
+        customer_language=draft.customer_language,
+        default_language=draft.default_language,
+        filling=draft.filling,
         hours=hours_of(row),
         limits=limits_of(row),
         reset_reason=row["skipped_reason"],
@@ -140,7 +131,8 @@ async def schedule_reminders(
     """Store reminders as SCHEDULED, one per step and `resend_number`; their steps are DONE."""
     if not reminders:
         return
-    costs = await _estimates(transaction, reminders, now)
+    sized = [Sized(due.organization_id, remind.to, remind.encoded.segments) for due, remind in reminders]
+    costs = await estimates(transaction, sized, now)
     created = await transaction.rows(
         _INSERT_REMINDERS,
         *zip(
@@ -160,6 +152,7 @@ async def schedule_reminders(
                     cost.amount if cost else None,
                     cost.currency if cost else None,
                     remind.waits_because,
+                    remind.is_fallback,
                 )
                 for (due, remind), cost in zip(reminders, costs, strict=True)
             ),
@@ -179,21 +172,6 @@ async def schedule_reminders(
         [json.dumps(decision(remind.findings, now)) for _, remind in reminders],
     )
     transaction.reminders_due = True
-
-
-async def _estimates(
-    transaction: Transaction, reminders: Sequence[tuple[Due, Remind]], now: datetime
-) -> list[Cost | None]:
-    """Return what each reminder will cost as far as that is known, and have the prices that are missing fetched."""
-    countries = [(due.organization_id, country_of(remind.to)) for due, remind in reminders]
-    listed = await prices_of({organization_id for organization_id, _ in countries})
-    prices = {(row.organization_id, row.country): row.price for row in listed}
-    missing = {(organization_id, country) for organization_id, country in countries if country} - prices.keys()
-    await use_countries(transaction, missing, now)
-    return [
-        estimate(prices.get((organization_id, country)), remind.encoded.segments) if country else None
-        for (organization_id, country), (_, remind) in zip(countries, reminders, strict=True)
-    ]
 
 
 async def _skip(transaction: Transaction, skips: Sequence[tuple[Due, Skip]], now: datetime) -> None:
@@ -237,10 +215,8 @@ ORDER BY id FOR SHARE SKIP LOCKED
 
 # Of a case `c` and its step `s`: all that decides about the step; see `due_of`.
 STEP_COLUMNS = f"""s.id AS case_step_id, s.organization_id, s.case_id, s.position, s.communication_method, s.due_at,
-  s.skipped_reason, texts.sms, c.return_reason_code, c.reaction, customer.deceased_at,
-  c.amount_due, c.currency, c.due_on, c.external_reference,
-  customer.name AS customer_name, customer.language, customer.sms_opted_out_at,
-  o.name AS organization_name, o.default_language, {HOURS_COLUMNS}, {LIMITS_COLUMNS},
+  s.skipped_reason, c.return_reason_code, customer.deceased_at, customer.sms_opted_out_at,
+  {DRAFT_COLUMNS}, {HOURS_COLUMNS}, {LIMITS_COLUMNS},
   i.id AS integration_id, i.status AS integration_status"""
 STEP_JOINS = """JOIN step_texts texts ON texts.id = s.texts_id
 JOIN customer ON customer.id = c.customer_id
@@ -261,11 +237,12 @@ _SELECT_DUE = select_step(
 
 _INSERT_REMINDERS = """
 INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, language, encoding,
-  segments, scheduled_for, estimated_cost, estimated_cost_currency, status_reason, created_at,
+  segments, scheduled_for, estimated_cost, estimated_cost_currency, status_reason, is_fallback_language, created_at,
   status, resend_number, fence, tries)
-SELECT t.*, $15::timestamptz, 'SCHEDULED', $16::int, 0, 0
+SELECT t.*, $16::timestamptz, 'SCHEDULED', $17::int, 0, 0
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::text[], $10::int[], $11::timestamptz[], $12::numeric[], $13::text[], $14::text[]) AS t
+            $9::text[], $10::int[], $11::timestamptz[], $12::numeric[], $13::text[], $14::text[],
+            $15::bool[]) AS t
 ON CONFLICT (case_step_id, resend_number) DO NOTHING
 RETURNING id, organization_id, case_id
 """

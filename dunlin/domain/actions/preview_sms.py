@@ -78,5 +78,6 @@ async def _filling(
         due_on=case.due_on,
         reference=case.external_reference,
         reaction=case.reaction,
+        payment_link=case.payment_link,
     )
     return filling, language or customer.language or organization.default_language

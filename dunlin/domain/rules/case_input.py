@@ -13,10 +13,15 @@ from dunlin.domain.rules.texts import composed
 
 MAX_CASES = 1_000
 MAX_LENGTH = 200
+MAX_LINK = 200  # each 153 characters of it are one more segment to pay for
 MAX_AMOUNT = Decimal(10) ** 14
 DECIMALS = 4
 SMALLEST = Decimal(1).scaleb(-DECIMALS)
 _REASON_CODE = re.compile(r"[A-Z0-9]{4}")
+# RFC 3986, without user information: a link that shows one host and leads to another is what fraud looks like.
+_LINK = re.compile(
+    r"https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?([/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?"
+)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
@@ -40,6 +45,7 @@ class NewCase:
     currency: str
     due_on: date
     is_refund: bool = False  # the debtor had the money paid back
+    payment_link: str | None = None
 
 
 def check_cases(cases: list[NewCase], country: str) -> list[Problem]:
@@ -63,7 +69,8 @@ def normalized(case: NewCase, country: str) -> NewCase:
     """Return a checked case with its phone number in E.164 and empty fields as None."""
     typed = case.customer
     number = phone.normalize(typed.phone, country) if typed.phone else None
-    return replace(case, customer=replace(typed, phone=number, email=typed.email or None))
+    customer = replace(typed, phone=number, email=typed.email or None)
+    return replace(case, customer=customer, payment_link=case.payment_link or None)
 
 
 def _check(case: NewCase, country: str) -> Iterator[Problem]:
@@ -74,6 +81,7 @@ def _check(case: NewCase, country: str) -> Iterator[Problem]:
     yield from _check_email(case.customer.email)
     yield from _check_amount(case.amount)
     yield from _check_reason(case)
+    yield from _check_link(case.payment_link)
     if not 2000 <= case.due_on.year <= 2100:
         yield Problem(ProblemCode.INVALID, "A due date lies between 2000 and 2100.", ("dueOn",))
 
@@ -102,6 +110,12 @@ def _check_amount(amount: Decimal) -> Iterator[Problem]:
         yield Problem(ProblemCode.INVALID, "An amount due is more than 0 and less than 10^14.", path)
     elif amount != amount.quantize(SMALLEST):
         yield Problem(ProblemCode.INVALID, f"An amount has at most {DECIMALS} decimals.", path)
+
+
+def _check_link(link: str | None) -> Iterator[Problem]:
+    if link and (len(link) > MAX_LINK or not _LINK.fullmatch(link)):
+        message = f"A payment link is an address that begins with https:// and has at most {MAX_LINK} characters."
+        yield Problem(ProblemCode.INVALID, message, ("paymentLink",))
 
 
 def _check_reason(case: NewCase) -> Iterator[Problem]:

@@ -29,6 +29,8 @@ class Situation:
     reminded: Sequence[datetime] = ()
     planned: Sequence[datetime] = ()
     is_resent: bool = False  # a person has sent it again
+    has_number: bool = True
+    bad_text: str | None = None  # why it says nothing as things are now
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,14 @@ def may_hand_over(situation: Situation, now: datetime) -> Go | Cancel | Wait:
     for finding in _look_at(situation):
         findings.append(finding)
         if finding.outcome is CheckOutcome.FAILED:
-            return Cancel(finding.sentence, findings=tuple(findings))
+            return Cancel(finding.sentence, finding.check in _SURPRISES, tuple(findings))
         if finding.outcome is CheckOutcome.HELD:
             return Wait(None, finding.sentence, tuple(findings))
     return _in_time(situation, findings, now)
+
+
+# What was good when it was planned, and is not any more: somebody should know.
+_SURPRISES = {Check.NUMBER, Check.TEXT}
 
 
 def _look_at(situation: Situation) -> Iterator[Finding]:
@@ -78,6 +84,12 @@ def _look_at(situation: Situation) -> Iterator[Finding]:
     yield from look_at_customer_and_case(
         opted_out=situation.opted_out, needs_attention=situation.needs_attention, case_state=situation.case_state
     )
+    if not situation.has_number:
+        yield failed(Check.NUMBER, "The customer has no phone number.")
+    yield passed(Check.NUMBER)
+    if situation.bad_text is not None:
+        yield failed(Check.TEXT, situation.bad_text)
+    yield passed(Check.TEXT)
 
 
 def look_at_customer_and_case(*, opted_out: bool, needs_attention: bool, case_state: CaseState) -> Iterator[Finding]:

@@ -8,9 +8,10 @@ from dunlin.domain.choices import Check, CheckOutcome, CommunicationMethod, Inte
 from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.finding import Finding, failed, passed
 from dunlin.domain.rules.moments import Hours
-from dunlin.domain.rules.segments import Encoded, encode
-from dunlin.domain.rules.texts import BadText, Filling, choose_language, render
+from dunlin.domain.rules.segments import Encoded
+from dunlin.domain.rules.texts import BadText, Filling
 from dunlin.domain.rules.timing import reason_to_wait, time_for
+from dunlin.domain.rules.writing import Draft, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,10 @@ class DueStep:
 
 @dataclass(frozen=True, slots=True)
 class Remind:
-    """`waits_because` says why it does not go at once, if it does not. `findings` are those of all checks."""
+    """`waits_because` says why it does not go at once, if it does not. `findings` are those of all checks.
+
+    `is_fallback`: the customer's own language has no text.
+    """
 
     to: str
     text: str
@@ -45,6 +49,7 @@ class Remind:
     encoded: Encoded
     scheduled_for: datetime
     waits_because: str | None = None
+    is_fallback: bool = False
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 
 
@@ -93,28 +98,22 @@ def _look_at(step: DueStep) -> Iterator[Finding]:
 
 def _remind(step: DueStep, findings: Sequence[Finding], now: datetime) -> Remind | Skip:
     assert step.phone is not None, "it has been looked at"
-    written = _write(step)
-    if isinstance(written, Finding):
-        return Skip(written.sentence, findings=(*findings, written))
-    language, text = written
+    try:
+        written = write(Draft(step.texts, step.customer_language, step.default_language, step.filling))
+    except BadText as error:
+        return Skip(str(error), findings=(*findings, failed(Check.TEXT, str(error))))
     timing = time_for(now, step.hours, step.limits, step.others)
     findings = (*findings, passed(Check.TEXT), *timing.findings)
     if timing.moment is None:
         return Skip(findings[-1].sentence, findings=findings)
     waits_because = reason_to_wait(timing, step.hours)
-    return Remind(step.phone, text, language, encode(text), timing.moment, waits_because, findings)
-
-
-def _write(step: DueStep) -> tuple[str, str] | Finding:
-    """Return the language and the text filled in, or why there is none."""
-    language = choose_language(step.texts, step.customer_language, step.default_language)
-    if language is None:
-        wanted = step.customer_language or step.default_language
-        return failed(Check.TEXT, f"The step has no text in {wanted} nor in {step.default_language}.")
-    try:
-        text = render(step.texts[language], step.filling, language)
-    except BadText as error:
-        return failed(Check.TEXT, f"The text in {language} cannot be sent. {error}")
-    if not text:
-        return failed(Check.TEXT, f"The text in {language} is empty once filled in.")
-    return language, text
+    return Remind(
+        step.phone,
+        written.text,
+        written.language,
+        written.encoded,
+        timing.moment,
+        waits_because,
+        written.is_fallback,
+        findings,
+    )

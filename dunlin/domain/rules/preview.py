@@ -52,4 +52,5 @@ def sample_filling(organization_name: str, country: str, language: str, today: d
         currency=currencies[0] if currencies else "EUR",
         due_on=today,
         reference="INV-20417",
+        payment_link="https://pay.example.com/INV-20417",
     )

@@ -14,7 +14,9 @@ from dunlin.domain.rules.texts import BadText, Filling
 MAX_NAME = 200
 MAX_TRIGGER_DAYS = 3650
 
-_SAMPLE = Filling("Name", "Organization", Decimal("1.00"), "EUR", date(2026, 1, 1), "Reference")
+_SAMPLE = Filling(
+    "Name", "Organization", Decimal("1.00"), "EUR", date(2026, 1, 1), "Reference", payment_link="https://example.com"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from functools import lru_cache, partial
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
-from liquid import BoundTemplate, Environment, StrictUndefined
-from liquid.exceptions import LiquidError, LiquidSyntaxError
+from liquid import BoundTemplate, Environment, FalsyStrictUndefined
+from liquid.exceptions import LiquidError, LiquidSyntaxError, UndefinedError
 from liquid.token import TOKEN_EXPRESSION, Token
 
 from dunlin.domain.choices import ReturnReaction
@@ -23,7 +23,7 @@ from dunlin.domain.choices import ReturnReaction
 MAX_LENGTH = 456  # three joined segments of the smallest size in use, 152 septets
 MAX_SENT = 1_600  # Twilio refuses longer texts (21617), whatever their encoding
 
-PLACEHOLDERS = ("customer.name", "organization.name", "amount", "due_date", "reference", "reaction")
+PLACEHOLDERS = ("customer.name", "organization.name", "amount", "due_date", "reference", "reaction", "payment_link")
 
 _RANGE = re.compile(r"\(.+?\.\.", re.DOTALL)
 
@@ -45,7 +45,8 @@ def _without_ranges(tokenize: Callable[[str], Iterator[Token]], source: str) -> 
         yield token
 
 
-_ENVIRONMENT = _Texts(undefined=StrictUndefined, autoescape=False)
+# What is missing may be asked for, {% if payment_link %}, but not written.
+_ENVIRONMENT = _Texts(undefined=FalsyStrictUndefined, autoescape=False)
 for _name in set(_ENVIRONMENT.filters) - {"upcase", "downcase", "capitalize", "strip", "default", "truncate"}:
     del _ENVIRONMENT.filters[_name]
 for _name in set(_ENVIRONMENT.tags) & {
@@ -70,6 +71,7 @@ class Filling:
     """What a text is about. `reference` is the one that the customer knows: the case's external reference.
 
     `reaction` is what the return reason asks for: {% if reaction == "ASK_FOR_MANDATE" %}...{% endif %}.
+    `payment_link` is where the customer can pay; not every case has one: {% if payment_link %}...{% endif %}.
     """
 
     customer_name: str
@@ -79,6 +81,7 @@ class Filling:
     due_on: date
     reference: str
     reaction: ReturnReaction = ReturnReaction.REMIND
+    payment_link: str | None = None
 
 
 @lru_cache(maxsize=1_024)
@@ -111,7 +114,7 @@ def render(text: str, filling: Filling, language: str) -> str:
 
     Raise `BadText` if that cannot be done, or makes a text that is too long for the carrier.
     """
-    values: Mapping[str, object] = {
+    values: dict[str, object] = {
         "customer": {"name": composed(filling.customer_name)},
         "organization": {"name": composed(filling.organization_name)},
         "amount": write_amount(filling.amount, filling.currency, language),
@@ -119,8 +122,14 @@ def render(text: str, filling: Filling, language: str) -> str:
         "reference": composed(filling.reference),
         "reaction": filling.reaction.value,
     }
+    if filling.payment_link is not None:
+        values["payment_link"] = filling.payment_link
     try:
         filled = parse(text).render(**values)
+    except UndefinedError as error:
+        if filling.payment_link is None and "payment_link" in named(text):
+            raise BadText("The text names payment_link, and the case has none.") from error
+        raise BadText(_sentence(error)) from error
     except LiquidError as error:
         raise BadText(_sentence(error)) from error
     sent = as_sent(filled)
@@ -143,6 +152,7 @@ def write_amount(amount: Decimal, currency: str, language: str) -> str:
     return format_currency(amount, currency, locale=_locale(language))
 
 
+@lru_cache(maxsize=1_024)
 def write_date(day: date, language: str) -> str:
     return format_date(day, format="long", locale=_locale(language))
 
@@ -152,12 +162,18 @@ def choose_language(texts: Mapping[str, str], wanted: str | None, default: str) 
 
     A step written in one language only is meant for everybody.
     """
-    candidates = [wanted, wanted.split("-")[0] if wanted else None, default, default.split("-")[0]]
+    candidates = [wanted, base_of(wanted) if wanted else None, default, base_of(default)]
     if len(texts) == 1:
         candidates += texts
     return next((language for language in candidates if language and language in texts), None)
 
 
+def base_of(language: str) -> str:
+    """Return the language without script and region: fr of fr-BE."""
+    return language.split("-")[0]
+
+
+@lru_cache(maxsize=256)
 def _locale(language: str) -> Locale:
     try:
         return Locale.parse(language, sep="-")

@@ -28,7 +28,7 @@ from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.expression import Expression
 
 from dunlin.domain.choices import ReturnReaction
-from dunlin.domain.rules.case_input import MAX_AMOUNT, MAX_LENGTH, SMALLEST
+from dunlin.domain.rules.case_input import MAX_AMOUNT, MAX_LENGTH, MAX_LINK, SMALLEST
 from dunlin.domain.rules.extent import (
     ANYTHING,
     NOTHING,
@@ -46,6 +46,7 @@ from dunlin.domain.rules.extent import (
 from dunlin.domain.rules.texts import BadText, as_sent, composed, parse, write_amount, write_date
 
 _DAYS = [date(2024, 1, 1) + timedelta(days=day) for day in range(366)]  # all there are, whatever the year
+_LINKS = Extent(MAX_LINK, MAX_LINK, 2 * MAX_LINK, 1, 1, is_gsm=True)  # [ ] and ~ have two septets
 _OUTLINE = re.compile("[0-9A-Za-z]")
 _NAME = re.compile(r"\w+")
 
@@ -86,6 +87,7 @@ def placeholders(language: str, organization_name: str) -> Mapping[str, Part]:
         "due_date": _dates(language),
         "reference": anything_composed(MAX_LENGTH),
         "reaction": frozenset(reaction.value for reaction in ReturnReaction),
+        "payment_link": _LINKS,
     }
 
 

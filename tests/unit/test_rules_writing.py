@@ -1,0 +1,65 @@
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from dunlin.domain.choices import SmsEncoding
+from dunlin.domain.rules.segments import Encoded
+from dunlin.domain.rules.texts import BadText, Filling
+from dunlin.domain.rules.writing import Draft, write
+
+FILLING = Filling("Ada Reyes", "Waterworks", Decimal("84.50"), "EUR", date(2026, 2, 1), "INV-1")
+DRAFT = Draft({"nl": "Graag {{ amount }}", "fr": "Payez {{ amount }}", "fr-CA": "Merci"}, "nl", "nl", FILLING)
+
+LANGUAGES = {
+    "the customer's": ("nl", "nl", False),
+    "the customer's with its region": ("fr-CA", "fr-CA", False),
+    "the base of the customer's": ("fr-BE", "fr", False),
+    "the organization's where the customer's is not known": (None, "nl", False),
+    "the organization's where the customer's has no text": ("de", "nl", True),
+    "the organization's where not even the base has one": ("de-AT", "nl", True),
+}
+
+
+@pytest.mark.parametrize(("wanted", "language", "is_fallback"), LANGUAGES.values(), ids=LANGUAGES.keys())
+def test_it_is_written_in(wanted: str | None, language: str, is_fallback: bool) -> None:
+    written = write(replace(DRAFT, customer_language=wanted))
+
+    assert (written.language, written.is_fallback) == (language, is_fallback)
+
+
+def test_a_text_in_one_language_only_is_for_everybody_and_still_a_fallback() -> None:
+    written = write(Draft({"en": "Please pay."}, "fr", "nl", FILLING))
+
+    assert (written.language, written.is_fallback) == ("en", True)
+
+
+def test_it_is_filled_in_and_counted() -> None:
+    written = write(DRAFT)
+
+    assert (written.text, written.encoded) == ("Graag € 84,50", Encoded(SmsEncoding.GSM_7, 1, ()))
+
+
+NOTHING = {
+    "no text fits": (
+        replace(DRAFT, customer_language="de", default_language="en"),
+        "The step has no text in de nor in en.",
+    ),
+    "it cannot be filled in": (
+        replace(DRAFT, texts={"nl": "{{ payment_link }}"}),
+        "The text in nl cannot be sent. The text names payment_link, and the case has none.",
+    ),
+    "nothing is left of it": (
+        replace(DRAFT, texts={"nl": "{% if payment_link %}{{ payment_link }}{% endif %}"}),
+        "The text in nl is empty once filled in.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("draft", "why"), NOTHING.values(), ids=NOTHING.keys())
+def test_it_says_nothing_when(draft: Draft, why: str) -> None:
+    with pytest.raises(BadText) as bad:
+        write(draft)
+
+    assert str(bad.value) == why
