@@ -93,6 +93,20 @@ async def test_a_payment_between_planning_and_sending_stops_the_text(services: S
     assert (await Reminder.get()).status is ReminderStatus.CANCELED
 
 
+async def test_a_text_that_was_planned_before_a_payment_names_what_is_open_when_it_leaves(services: Services) -> None:
+    story = await a_story(services, [1])
+    case = await story.open(ada())
+    story.now = datetime(2026, 3, 7, 6, 0, tzinfo=UTC)  # a Saturday: planned now, to leave on Monday
+    await story.work()
+    planned = (await Reminder.get()).text
+
+    await story.pay(case, "80.00")
+    await story.pass_days(4)
+
+    assert "€84.50" in planned
+    assert story.texts_to(ADA) == [(await Reminder.get()).text] == [planned.replace("€84.50", "€4.50")]
+
+
 async def test_a_promise_to_pay_holds_the_case_until_its_day_and_nothing_leaves_in_a_burst(services: Services) -> None:
     story = await a_story(services, [1, 2, 2])
     case = await story.open(ada())
