@@ -7,8 +7,10 @@ from decimal import Decimal
 from dunlin.domain.actions.connect_integration import connect_integration
 from dunlin.domain.actions.create_organization import store_organization
 from dunlin.domain.actions.open_cases import open_cases
+from dunlin.domain.actions.receive_text import InboundAddress, receive_text
 from dunlin.domain.actions.record_payment import record_payment
 from dunlin.domain.audit import Actor
+from dunlin.domain.carrier import TextReceived
 from dunlin.domain.choices import ActorKind, CaseOrigin, CommunicationMethod, IntegrationKind, Permission, Weekday
 from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
@@ -192,6 +194,16 @@ async def pay(services: Services, case: CollectionCase, amount: str = "1.00") ->
         idempotency_key=None,
         now=NOW,
     )
+
+
+async def a_received_text(
+    services: Services, organization: Organization, body: str = "I have paid", *, sender: str = PHONE, number: int = 1
+) -> None:
+    """A text that came in for an organization, and has been checked; `number` makes it another one."""
+    integration = await Integration.get(organization_id=organization.id, kind=IntegrationKind.SMS)
+    address = InboundAddress(integration.id, organization.id, [])
+    received = TextReceived("AC1", f"SM{number:032x}", sender, ("+15005550006",), body, None)
+    await receive_text(services.store, address, received, NOW)
 
 
 async def everything_stored() -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from dunlin.domain.carrier import (
     Quote,
     Sender,
     StatusReport,
+    TextReceived,
     Verdict,
 )
 
@@ -47,3 +48,11 @@ class ScriptedChannel:
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> StatusReport:
         raise ForgedCallback  # nobody calls back
+
+    def inbound_address(self, path: str) -> str:
+        return "https://dunlin.example" + path
+
+    def read_inbound(
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+    ) -> TextReceived:
+        raise ForgedCallback  # nor answers

@@ -8,8 +8,16 @@ import strawberry
 from dunlin.api.scalars import CurrencyCode, LanguageCode, PhoneNumber, TimeZone
 from dunlin.domain.actions.connect_integration import CarrierAccount
 from dunlin.domain.actions.edit_step import StepEdit
+from dunlin.domain.actions.opt_out_customer import Said
 from dunlin.domain.carrier import Credentials, Sender, SenderKind
-from dunlin.domain.choices import CaseOrigin, CommunicationMethod, IntegrationKind, IntegrationProvider, Weekday
+from dunlin.domain.choices import (
+    CaseOrigin,
+    CommunicationMethod,
+    IntegrationKind,
+    IntegrationProvider,
+    OptOutSource,
+    Weekday,
+)
 from dunlin.domain.rules.caps import MAX_GAP_HOURS, MAX_PER_WEEK
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
 from dunlin.domain.rules.step_input import NewStep
@@ -237,6 +245,35 @@ class OpenCollectionCasesInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose cases.")
     cycle_id: strawberry.ID = strawberry.field(description="The cycle that they go through.")
     cases: list[OpenCaseInput] = strawberry.field(description="The cases, 1 to 1,000.")
+
+
+@strawberry.input(description="The right number of a customer.")
+class ChangeCustomerPhoneInput:
+    customer_id: strawberry.ID = strawberry.field(description="The customer.")
+    phone: str = strawberry.field(
+        description="In E.164, or as it is dialed within the organization's country. The same number again says that "
+        "it is right."
+    )
+
+
+@strawberry.input(description="That a customer refuses SMS.")
+class OptOutCustomerInput:
+    customer_id: strawberry.ID = strawberry.field(description="The customer.")
+    source: OptOutSource = strawberry.field(description="Which way it was said; anything but CARRIER.")
+    proof: str = strawberry.field(description="What was said, or where it is filed: 1 to 1,000 characters.")
+
+    def said(self) -> Said:
+        return Said(self.source, self.proof)
+
+
+@strawberry.input(description="That a customer wants SMS again.")
+class OptInCustomerInput:
+    customer_id: strawberry.ID = strawberry.field(description="The customer.")
+    source: OptOutSource = strawberry.field(description="Which way it was said; anything but CARRIER.")
+    proof: str = strawberry.field(description="What was said, or where it is filed: 1 to 1,000 characters.")
+
+    def said(self) -> Said:
+        return Said(self.source, self.proof)
 
 
 @strawberry.input(

@@ -38,6 +38,15 @@ async def _load_prices(organization_ids: list[int]) -> list[list[ListedPrice]]:
     return [[row for row in listed if row.organization_id == one] for one in organization_ids]
 
 
+async def _load_opt_outs(keys: list[tuple[int, str]]) -> list[list[tables.SmsOptOut]]:
+    """By organization and number, newest first."""
+    grouped: defaultdict[tuple[int, str], list[tables.SmsOptOut]] = defaultdict(list)
+    found = tables.SmsOptOut.filter(organization_id__in={key[0] for key in keys}, phone__in={key[1] for key in keys})
+    for row in await found.order_by("-id"):
+        grouped[row.organization_id, row.phone].append(row)
+    return [grouped[key] for key in keys]
+
+
 class Loaders:
     def __init__(self) -> None:
         self.organization = _by_id(tables.Organization)
@@ -53,4 +62,5 @@ class Loaders:
         self.payments = _by_parent(tables.Payment, "case_id", "id")
         self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
         self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")
+        self.opt_outs: DataLoader[tuple[int, str], list[tables.SmsOptOut]] = DataLoader(load_fn=_load_opt_outs)
         self.prices: DataLoader[int, list[ListedPrice]] = DataLoader(load_fn=_load_prices)

@@ -7,6 +7,7 @@ import strawberry
 
 from dunlin.api.case_mutations import CaseMutation
 from dunlin.api.context import Info
+from dunlin.api.customer_mutations import CustomerMutation
 from dunlin.api.cycle_mutations import CycleMutation, StepPayload
 from dunlin.api.inputs import (
     ConnectIntegrationInput,
@@ -54,7 +55,7 @@ class OpenCollectionCasesPayload:
 
 
 @strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
-class Mutation(CycleMutation, CaseMutation, ReminderMutation, OrganizationMutation, TokenMutation):
+class Mutation(CycleMutation, CaseMutation, CustomerMutation, ReminderMutation, OrganizationMutation, TokenMutation):
     @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
     async def connect_integration(
         self,

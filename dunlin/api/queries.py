@@ -16,6 +16,7 @@ from dunlin.api.preview import PreviewSmsInput, SmsPreview, read_preview
 from dunlin.api.types.audit import AuditEntry
 from dunlin.api.types.case import CaseStep, CollectionCase, Customer, Payment
 from dunlin.api.types.cycle import CollectionCycle, CollectionStep
+from dunlin.api.types.inbound import InboundText
 from dunlin.api.types.node import Node
 from dunlin.api.types.organization import Integration, Organization
 from dunlin.api.types.reminder import DeliveryStatusEvent, Reminder
@@ -54,6 +55,7 @@ def _shapes(may_see: bool) -> dict[str, tuple[type[Model], Callable[[Any], Node]
         "Payment": (tables.Payment, Payment.of),
         "Reminder": (tables.Reminder, lambda row: Reminder.of(row, may_see=may_see)),
         "DeliveryStatusEvent": (tables.DeliveryEvent, DeliveryStatusEvent.of),
+        "InboundText": (tables.InboundText, lambda row: InboundText.of(row, may_see=may_see)),
     }
 
 

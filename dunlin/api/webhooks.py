@@ -1,8 +1,12 @@
-"""Where carriers report: `POST /webhooks/twilio/{correlation}`."""
+"""Where carriers report: `POST /webhooks/twilio/{correlation}`, and where they bring what people answer:
+`POST /webhooks/twilio/inbound/{key}`.
+"""
 
 import re
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import structlog
 from starlette.middleware import Middleware
@@ -13,15 +17,22 @@ from starlette.routing import BaseRoute, Route
 from dunlin.api.body_limit import BodyLimit
 from dunlin.api.endpoint import error_response
 from dunlin.api.errors import ErrorCode
+from dunlin.domain.actions.receive_text import InboundAddress, find_inbound_address, receive_text
 from dunlin.domain.actions.record import find_attempt, record_report
-from dunlin.domain.carrier import ForgedCallback, MalformedCallback
+from dunlin.domain.carrier import ForgedCallback, MalformedCallback, TextReceived
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.wiring import Services
 
-_MAX_BODY = 16 * 1024
+_MAX_REPORT = 16 * 1024
+_MAX_TEXT = 64 * 1024  # 1,600 characters of up to 12 bytes each, and the addresses of pictures
 _CORRELATION = re.compile(r"[A-Za-z0-9_-]{43}")
 _FORM = "application/x-www-form-urlencoded"
+
+# What Twilio is to answer to a text: nothing. It answers STOP, START and HELP by itself.
+_NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+Fields = Sequence[tuple[str, str]]
 
 log = structlog.get_logger()
 
@@ -29,33 +40,94 @@ log = structlog.get_logger()
 def webhook_routes(services: Services) -> list[BaseRoute]:
     async def twilio_status(request: Request) -> Response:
         """204 once the report is committed; 403 for what this account did not sign; 400 for what is no report."""
-        correlation: str = request.path_params["correlation"]
-        if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
-            return error_response(400, ErrorCode.BAD_USER_INPUT, f"A status callback is sent as {_FORM}.")
-        attempt = await find_attempt(correlation) if _CORRELATION.fullmatch(correlation) else None
-        if attempt is None:
-            return _forged()
-        try:
+
+        async def record(fields: Fields) -> Response:
+            correlation: str = request.path_params["correlation"]
+            attempt = await find_attempt(correlation) if _CORRELATION.fullmatch(correlation) else None
+            if attempt is None:
+                raise ForgedCallback
             credentials = services.vault.open(attempt.sealed_credentials, organization_id=attempt.organization_id)
             report = services.channels[IntegrationProvider.TWILIO].read_callback(
-                _path_and_query(request),
-                parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=100),
-                request.headers.get("x-twilio-signature", ""),
-                credentials,
+                _path_and_query(request), fields, _signature(request), credentials
             )
-        except BrokenSeal:
-            log.error("cannot open credentials", organization=attempt.organization_id)
-            return error_response(503, ErrorCode.INTERNAL, "This callback cannot be checked now.")
-        except ForgedCallback:
-            return _forged()
-        except (MalformedCallback, ValueError) as error:
-            message = str(error) if isinstance(error, MalformedCallback) else "The form cannot be read."
-            return error_response(400, ErrorCode.BAD_USER_INPUT, message)
-        await record_report(services.store, correlation, report, datetime.now(UTC))
-        return Response(status_code=204)
+            await record_report(services.store, correlation, report, datetime.now(UTC))
+            return Response(status_code=204)
 
-    limit = Middleware(BodyLimit, largest=_MAX_BODY)
-    return [Route("/webhooks/twilio/{correlation}", twilio_status, methods=["POST"], middleware=[limit])]
+        return await _taken(request, record)
+
+    async def twilio_inbound(request: Request) -> Response:
+        """An empty answer once the text is committed; 403 for what is not signed; 400 for what is no text."""
+
+        async def receive(fields: Fields) -> Response:
+            key = _uuid(request.path_params["key"])
+            address = await find_inbound_address(key) if key is not None else None
+            if address is None:
+                raise ForgedCallback
+            received = _read_inbound(services, address, request, fields)
+            await receive_text(services.store, address, received, datetime.now(UTC))
+            return Response(_NO_REPLY, media_type="text/xml")
+
+        return await _taken(request, receive)
+
+    return [
+        Route(
+            "/webhooks/twilio/{correlation}",
+            twilio_status,
+            methods=["POST"],
+            middleware=[Middleware(BodyLimit, largest=_MAX_REPORT)],
+        ),
+        Route(
+            "/webhooks/twilio/inbound/{key}",
+            twilio_inbound,
+            methods=["POST"],
+            middleware=[Middleware(BodyLimit, largest=_MAX_TEXT)],
+        ),
+    ]
+
+
+async def _taken(request: Request, take: Callable[[Fields], Awaitable[Response]]) -> Response:
+    """Return what `take` makes of the form that was sent, or say what is wrong with it."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
+        return error_response(400, ErrorCode.BAD_USER_INPUT, f"A callback is sent as {_FORM}.")
+    try:
+        fields = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        return error_response(400, ErrorCode.BAD_USER_INPUT, "The form cannot be read.")
+    try:
+        return await take(fields)
+    except BrokenSeal as error:
+        log.error("cannot open credentials", reason=str(error))
+        return error_response(503, ErrorCode.INTERNAL, "This callback cannot be checked now.")
+    except ForgedCallback:
+        log.warning("callback refused")
+        return error_response(403, ErrorCode.FORBIDDEN, "This callback is not signed by the account it is about.")
+    except MalformedCallback as error:
+        return error_response(400, ErrorCode.BAD_USER_INPUT, str(error))
+
+
+def _read_inbound(services: Services, address: InboundAddress, request: Request, fields: Fields) -> TextReceived:
+    """Return the text if one of the address's accounts has signed it; raise what reading the last one raised."""
+    failure: Exception = ForgedCallback()
+    for keys in address.keys:
+        try:
+            credentials = services.vault.open(keys.sealed_credentials, organization_id=keys.organization_id)
+            return services.channels[IntegrationProvider.TWILIO].read_inbound(
+                _path_and_query(request), fields, _signature(request), credentials
+            )
+        except (BrokenSeal, ForgedCallback) as error:
+            failure = error
+    raise failure
+
+
+def _signature(request: Request) -> str:
+    return request.headers.get("x-twilio-signature", "")
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _path_and_query(request: Request) -> str:
@@ -63,8 +135,3 @@ def _path_and_query(request: Request) -> str:
     raw_path: bytes = request.scope["raw_path"]
     query: bytes = request.scope["query_string"]
     return raw_path.decode() + ("?" + query.decode() if query else "")
-
-
-def _forged() -> Response:
-    log.warning("callback refused")
-    return error_response(403, ErrorCode.FORBIDDEN, "This callback is not signed by the account it is about.")

@@ -1,9 +1,10 @@
-"""Twilio: hands texts over through its SDK, and reads its status callbacks."""
+"""Twilio: hands texts over through its SDK, and reads its status callbacks and the texts that come in."""
 # The SDK ships no types.
 # mypy: disable-error-code="import-untyped"
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import assert_never
 
 from multidict import MultiDict
@@ -25,11 +26,13 @@ from dunlin.domain.carrier import (
     Sender,
     SenderKind,
     StatusReport,
+    TextReceived,
     Throttled,
     Unknown,
     Unreached,
     Verdict,
 )
+from dunlin.domain.choices import InboundTextKind
 from dunlin.domain.reminder_status import ReminderStatus
 
 # Read by Twilio, neither sent back nor signed: up to five more tries after any failure, 5 s for each.
@@ -38,6 +41,12 @@ from dunlin.domain.reminder_status import ReminderStatus
 _CALLBACK_RETRIES = "#rc=5&rp=all&rt=5000"
 
 _MESSAGE_SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
+
+# A number, a short code, or the name that a company writes under.
+_PARTY = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+
+# Only where the account has Advanced Opt-Out; elsewhere we have to read the text ourselves.
+_KEYWORDS = {"STOP": InboundTextKind.STOP, "START": InboundTextKind.START, "HELP": InboundTextKind.HELP}
 
 _STATUS = {
     "accepted": ReminderStatus.SENT,
@@ -68,8 +77,7 @@ class TwilioChannel:
         except twilio_transport.Throttled as error:
             return Throttled(error.retry_after)
         except twilio_transport.CallRefused as error:
-            meaning = explain(error.code)
-            return Refused(error.code, meaning.fault, meaning.sentence)
+            return _refusal(error.code)
         except twilio_transport.OutcomeUnknown as error:
             return Unknown(str(error))
         except Exception as error:
@@ -97,12 +105,33 @@ class TwilioChannel:
     def read_callback(
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> StatusReport:
+        return _report(self._genuine(path_and_query, fields, signature, credentials))
+
+    def inbound_address(self, path: str) -> str:
+        return self._public_url + path + _CALLBACK_RETRIES
+
+    def read_inbound(
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+    ) -> TextReceived:
+        return _received(self._genuine(path_and_query, fields, signature, credentials))
+
+    def _genuine(
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+    ) -> MultiDict[str]:
+        """Return what the account of these credentials has signed for this address, or raise `ForgedCallback`."""
         if not signature_fits(self._public_url + path_and_query, fields, signature, credentials.auth_token):
             raise ForgedCallback
         given = MultiDict(fields)
         if given.get("AccountSid") != credentials.account_sid:
             raise ForgedCallback
-        return _report(given)
+        return given
+
+
+def _refusal(code: int) -> Answer:
+    meaning = explain(code)
+    if meaning.fault is Fault.DISPUTABLE:
+        return Unknown(meaning.sentence)
+    return Refused(code, meaning.fault, meaning.sentence, meaning.retry_after(datetime.now(UTC)))
 
 
 def _sender_parameter(sender: Sender) -> dict[str, str]:
@@ -135,14 +164,33 @@ def _report(given: MultiDict[str]) -> StatusReport:
     if not state:
         raise MalformedCallback("MessageStatus")
     code = _error_code(given.get("ErrorCode", ""))
+    meaning = explain(code) if code is not None else None
     reason = "The message was canceled at the carrier." if state == "canceled" else None
     return StatusReport(
         account_sid=given["AccountSid"],
         provider_message_id=given["MessageSid"],
         status=_STATUS.get(state),
         error_code=code,
-        reason=explain(code).sentence if code is not None else reason,
-        opted_out=code is not None and explain(code).fault is Fault.OPTED_OUT,
+        reason=meaning.sentence if meaning else reason,
+        fault=meaning.fault if meaning else None,
+        retry_after=meaning.retry_after(datetime.now(UTC)) if meaning else None,
+    )
+
+
+def _received(given: MultiDict[str]) -> TextReceived:
+    if not _MESSAGE_SID.fullmatch(given.get("MessageSid", "")):
+        raise MalformedCallback("MessageSid")
+    for name in ("From", "To"):
+        if not _PARTY.fullmatch(given.get(name, "")):
+            raise MalformedCallback(name)
+    service = given.get("MessagingServiceSid", "")
+    return TextReceived(
+        account_sid=given["AccountSid"],
+        provider_message_id=given["MessageSid"],
+        sender=given["From"],
+        recipients=(given["To"], service) if _MESSAGE_SID.fullmatch(service) else (given["To"],),
+        text=given.get("Body", "").replace("\0", ""),  # PostgreSQL has no NUL in texts
+        keyword=_KEYWORDS.get(given.get("OptOutType", "")),
     )
 
 

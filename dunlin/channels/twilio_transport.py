@@ -39,8 +39,8 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from dunlin.channels.twilio_errors import THROTTLE_CODES
-from dunlin.domain.carrier import Credentials
+from dunlin.channels.twilio_errors import THROTTLE_CODES, explain
+from dunlin.domain.carrier import Credentials, Fault
 
 # aiohttp raises these only before it has a connection. ConnectionTimeoutError includes the wait for a free
 # place in the pool; without `connect=` that wait would end as a plain TimeoutError, like a lost answer.
@@ -202,19 +202,20 @@ def _client(username: str, password: str, account_sid: str, transport: Transport
 
 
 def _usable(method: str, status: int, text: str, headers: Mapping[str, str]) -> Response:
-    if status == 429:
-        raise Throttled(retry_after(headers.get("Retry-After"), datetime.now(UTC)))
     body = _json_object(text)
     if 200 <= status < 300 and body is not None:
         return Response(status, text, headers)
     code = body.get("code") if body is not None and 400 <= status < 500 else None
+    # A used-up daily limit is a 429, too, and will not be over in a moment.
+    if status == 429 and not (isinstance(code, int) and explain(code).fault is Fault.LIMIT):
+        raise Throttled(retry_after(headers.get("Retry-After"), datetime.now(UTC)))
     # Twilio's codes have five digits. Anything else was said by a machine in between, maybe after Twilio
     # had carried out the call.
     if not isinstance(code, int) or not 10_000 <= code < 1_000_000:
         request_id = headers.get("Twilio-Request-Id", "")[:64]
         raise _unclear(method, f"HTTP {status}, request {request_id}" if request_id else f"HTTP {status}")
     if code in THROTTLE_CODES:
-        raise Throttled(None)
+        raise Throttled(THROTTLE_CODES[code])
     raise CallRefused(code)
 
 

@@ -10,7 +10,7 @@ from dunlin.demo.cases import DemoCase, think_up_cases
 from dunlin.demo.content import ACCOUNTS, AROUND_THE_CLOCK, DemoCycle, DemoOrganization
 from dunlin.demo.customers import DemoCustomer, make_customers
 from dunlin.demo.era import SmsEra, reset_reason, store_sms_card
-from dunlin.demo.history import History, Scene
+from dunlin.demo.history import History, Scene, store_opt_out
 from dunlin.demo.rows import Rows
 from dunlin.domain.choices import (
     CaseClosedReason,
@@ -143,6 +143,9 @@ class _Builder:
         return stored
 
     def _store_customer(self, customer: DemoCustomer) -> Customer:
+        opted_out_at = self._now - _OPTED_OUT if customer.is_opted_out else None
+        if opted_out_at is not None and customer.phone is not None:
+            store_opt_out(self._rows, self._organization.id, customer.phone, opted_out_at)
         return self._rows.add(
             Customer(
                 id=self._rows.next_id(Customer),
@@ -153,7 +156,7 @@ class _Builder:
                 phone=customer.phone,
                 email=customer.email,
                 time_zone=customer.time_zone,
-                sms_opted_out_at=self._now - _OPTED_OUT if customer.is_opted_out else None,
+                sms_opted_out_at=opted_out_at,
                 created_at=self._now - _FOUNDED,
             )
         )

@@ -13,8 +13,10 @@ from dunlin.demo.era import DISCONNECTED, SmsEra, reset_reason
 from dunlin.demo.numbers import NOT_A_NUMBER, NOT_IN_USE, OPTED_OUT, OUT_OF_REACH
 from dunlin.demo.rows import Rows
 from dunlin.domain.carrier import Accepted, Answer, Refused, Unknown
-from dunlin.domain.choices import CaseStepState, Check, CommunicationMethod, IntegrationStatus
+from dunlin.domain.choices import CaseStepState, Check, CommunicationMethod, IntegrationStatus, OptOutSource
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules import recipient
+from dunlin.domain.rules.consequence import consequence_of
 from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.moments import Hours
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
@@ -29,6 +31,7 @@ from dunlin.domain.tables import (
     Organization,
     Reminder,
     SendAttempt,
+    SmsOptOut,
 )
 
 _UNDELIVERED = {OUT_OF_REACH: 30003, NOT_IN_USE: 30005}
@@ -93,6 +96,7 @@ class History:
             integration_status=IntegrationStatus.CONNECTED if method is CommunicationMethod.SMS else None,
             never_because=why_never(case.return_reason_code, case.reaction, is_deceased=False),
             phone=customer.phone,
+            phone_problem=customer.phone_problem_reason,
             opted_out=customer.sms_opted_out_at is not None,
             texts=scene.texts,
             customer_language=customer.language,
@@ -153,9 +157,10 @@ class History:
                 self._report(scene, reminder, answered_at)
             case Refused(code, _, reason):
                 self._change(reminder, ReminderStatus.FAILED, answered_at, reason, code)
-                _ask_for_attention(scene.case, reason)
+                _ask_for_attention(scene, code, answered_at)
                 if reminder.to == OPTED_OUT:
                     scene.customer.sms_opted_out_at = answered_at
+                    store_opt_out(self._rows, self._organization.id, reminder.to, answered_at, OptOutSource.CARRIER)
             case Unknown(reason):
                 self._change(reminder, ReminderStatus.UNCONFIRMED, began_at + self._seconds(10, 12), reason)
 
@@ -188,9 +193,9 @@ class History:
     def _report(self, scene: Scene, reminder: Reminder, sent_at: datetime) -> None:
         """Do what the carrier's report of an accepted message did."""
         if code := _UNDELIVERED.get(reminder.to):
-            reason = explain(code).sentence
-            self._change(reminder, ReminderStatus.UNDELIVERED, sent_at + self._seconds(30, 900), reason, code)
-            _ask_for_attention(scene.case, reason)
+            reported_at = sent_at + self._seconds(30, 900)
+            self._change(reminder, ReminderStatus.UNDELIVERED, reported_at, explain(code).sentence, code)
+            _ask_for_attention(scene, code, reported_at)
         else:
             self._change(reminder, ReminderStatus.DELIVERED, sent_at + self._seconds(1, 45))
 
@@ -205,6 +210,8 @@ class History:
         reminder.status = status
         reminder.status_reason = reason
         reminder.error_code = error_code
+        if error_code is not None:
+            reminder.fault = explain(error_code).fault
         if status is ReminderStatus.SENT:
             reminder.sent_at = at
         if status is ReminderStatus.DELIVERED:
@@ -215,5 +222,23 @@ class History:
         return timedelta(microseconds=round(self._random.uniform(least, most) * 1_000_000))
 
 
-def _ask_for_attention(case: CollectionCase, reason: str) -> None:
-    case.attention_reason = f"A reminder may not have arrived: {reason}"
+def store_opt_out(
+    rows: Rows, organization_id: int, phone: str, at: datetime, source: OptOutSource = OptOutSource.PHONE_CALL
+) -> None:
+    """Store the refusal of a number, which is in force."""
+    rows.add(
+        SmsOptOut(
+            id=rows.next_id(SmsOptOut), organization_id=organization_id, phone=phone, opted_out_at=at, source=source
+        )
+    )
+
+
+def _ask_for_attention(scene: Scene, code: int, at: datetime) -> None:
+    meaning, customer = explain(code), scene.customer
+    scene.case.attention_reason = f"A reminder may not have arrived: {meaning.sentence}"
+    if problem := consequence_of(meaning.fault).marks:
+        customer.phone_problem, customer.phone_problem_at = problem, at
+        customer.phone_problem_reason = meaning.sentence
+        scene.case.attention_reason = recipient.bad_number(meaning.sentence)
+    if consequence_of(meaning.fault).opts_out:
+        scene.case.attention_reason = recipient.OPTED_OUT

@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from dunlin.domain.choices import InboundTextKind
 from dunlin.domain.reminder_status import ReminderStatus
 
 
@@ -52,13 +53,22 @@ class Message:
 
 
 class Fault(StrEnum):
-    """Who or what a refusal is about; decides what follows from it."""
+    """What a refusal or a failure is about. What follows from each stands in `rules/consequence.py`."""
 
-    RECIPIENT = "RECIPIENT"
+    INVALID_NUMBER = "INVALID_NUMBER"
+    LANDLINE = "LANDLINE"
+    UNREACHABLE = "UNREACHABLE"  # the phone is off or out of reach at the moment
+    RECIPIENT = "RECIPIENT"  # this recipient, from this sender; says nothing of the number as such
     OPTED_OUT = "OPTED_OUT"
     CONTENT = "CONTENT"
-    SENDER = "SENDER"
-    CREDENTIALS = "CREDENTIALS"
+    COUNTRY = "COUNTRY"  # this sender may not text this country; others go on
+    SENDER = "SENDER"  # this sender cannot text anybody
+    CREDENTIALS = "CREDENTIALS"  # the account cannot do anything
+    LIMIT = "LIMIT"  # nothing more from this account or sender until a limit renews itself
+    TEMPORARY = "TEMPORARY"  # certainly not delivered, and may well go later
+    DISPUTABLE = "DISPUTABLE"  # called failed, but may have arrived
+    OURS = "OURS"  # what we asked for is wrong
+    UNLISTED = "UNLISTED"  # a code that we do not know
     OTHER = "OTHER"
 
 
@@ -71,11 +81,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The carrier certainly does not have the message and will not take it like this."""
+    """The carrier certainly does not have the message and will not take it like this.
+
+    `retry_after` is how long what stands in the way lasts, where it passes by itself.
+    """
 
     error_code: int
     fault: Fault
     reason: str
+    retry_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +160,8 @@ Quote = SegmentPrice | NoPrice | CarrierUnavailable
 class StatusReport:
     """What one genuine status callback says.
 
-    `status` is None for carrier states that change nothing here. `opted_out`: the recipient refuses texts.
+    `status` is None for carrier states that change nothing here. `fault` says what the error code is about, and
+    `retry_after` how long that lasts, where it passes by itself.
     """
 
     account_sid: str
@@ -154,7 +169,24 @@ class StatusReport:
     status: ReminderStatus | None
     error_code: int | None
     reason: str | None
-    opted_out: bool = False
+    fault: Fault | None = None
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextReceived:
+    """A text that somebody sent to one of an account's senders.
+
+    `recipients` are the number that it was sent to, and the messaging service that this belongs to, if any.
+    `keyword` is what the carrier takes it for, where it says so.
+    """
+
+    account_sid: str
+    provider_message_id: str
+    sender: str
+    recipients: tuple[str, ...]
+    text: str
+    keyword: InboundTextKind | None
 
 
 class ForgedCallback(Exception):
@@ -165,7 +197,7 @@ class ForgedCallback(Exception):
 
 
 class MalformedCallback(Exception):
-    """The signature fits, but the fields are not those of a status report."""
+    """The signature fits, but the fields are not those of what this address is for."""
 
     def __init__(self, field: str) -> None:
         super().__init__(field)
@@ -197,4 +229,14 @@ class Channel(Protocol):
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> StatusReport:
         """Return what a status callback says, or raise `ForgedCallback` or `MalformedCallback`."""
+        ...
+
+    def inbound_address(self, path: str) -> str:
+        """Return the address to set at the carrier, for the texts that come in, of what is served at `path`."""
+        ...
+
+    def read_inbound(
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+    ) -> TextReceived:
+        """Return the text that somebody sent to us, or raise `ForgedCallback` or `MalformedCallback`."""
         ...

@@ -9,10 +9,11 @@ from typing import Any
 
 from tortoise import fields
 from tortoise.fields import ForeignKeyRelation, OnDelete
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.indexes import Index, PartialIndex
 from tortoise.models import Model
 
-from dunlin.domain.carrier import SenderKind
+from dunlin.domain.carrier import Fault, SenderKind
 from dunlin.domain.choices import (
     ActorKind,
     AuditAction,
@@ -21,9 +22,12 @@ from dunlin.domain.choices import (
     CaseState,
     CaseStepState,
     CommunicationMethod,
+    InboundTextKind,
     IntegrationKind,
     IntegrationProvider,
     IntegrationStatus,
+    OptOutSource,
+    PhoneProblemKind,
     ReturnReaction,
     SmsEncoding,
 )
@@ -132,7 +136,10 @@ class OfOrganization(Model):
 
 
 class Integration(OfOrganization):
-    """One card of an organization's Integrations page. Locked by whoever hands over and by whoever disconnects."""
+    """One card of an organization's Integrations page. Locked by whoever hands over and by whoever disconnects.
+
+    Nothing goes out before `held_until`: a limit at the carrier is used up, which is no fault of anybody's.
+    """
 
     kind = fields.CharEnumField(IntegrationKind, max_length=_NAME)
     status = fields.CharEnumField(IntegrationStatus, max_length=_NAME, default=IntegrationStatus.DISCONNECTED)
@@ -140,6 +147,9 @@ class Integration(OfOrganization):
     connected_at = fields.DatetimeField(null=True)
     disconnected_at = fields.DatetimeField(null=True)
     attention_reason = fields.CharField(max_length=1_000, null=True)
+    inbound_key = fields.UUIDField(db_default=SqlDefault("gen_random_uuid()"))  # stands in an address; never changes
+    held_until = fields.DatetimeField(null=True)
+    held_reason = fields.CharField(max_length=1_000, null=True)
 
     class Meta:
         table = "integration"
@@ -147,7 +157,7 @@ class Integration(OfOrganization):
 
 
 class Connection(OfOrganization):
-    """One act of connecting: account, sender and sealed keys.
+    """One act of connecting: account, sender and sealed keys. Those of before its column lack `account_sid`.
 
     Its keys outlive a disconnect until what it handed over has settled, because the carrier's callbacks are checked
     with them; then `sealed_credentials` is None.
@@ -158,6 +168,7 @@ class Connection(OfOrganization):
     )
     integration_id: int
     provider = fields.CharEnumField(IntegrationProvider, max_length=_NAME)
+    account_sid = fields.CharField(max_length=64, null=True)
     sender_kind = fields.CharEnumField(SenderKind, max_length=_NAME)
     sender = fields.CharField(max_length=64)
     sealed_credentials = fields.BinaryField(null=True)
@@ -166,7 +177,7 @@ class Connection(OfOrganization):
 
     class Meta:
         table = "connection"
-        indexes = (Index(fields=("integration_id",)),)
+        indexes = (Index(fields=("integration_id",)), Index(fields=("account_sid", "sender")))
 
 
 class SmsPrice(OfOrganization):
@@ -227,7 +238,10 @@ class CollectionStep(OfOrganization):
 
 
 class Customer(OfOrganization):
-    """The debtor."""
+    """The debtor. `phone_problem` is what a carrier says of `phone`, until it is corrected.
+
+    `sms_opted_out_at` follows the opt-outs of the number, see `SmsOptOut`.
+    """
 
     external_reference = fields.CharField(max_length=200)
     name = fields.CharField(max_length=200)
@@ -235,6 +249,9 @@ class Customer(OfOrganization):
     phone = fields.CharField(max_length=16, null=True)
     email = fields.CharField(max_length=320, null=True)
     time_zone = fields.CharField(max_length=64, null=True)  # as given; without it the number tells where they may be
+    phone_problem = fields.CharEnumField(PhoneProblemKind, max_length=_NAME, null=True)
+    phone_problem_reason = fields.CharField(max_length=1_000, null=True)
+    phone_problem_at = fields.DatetimeField(null=True)
     sms_opted_out_at = fields.DatetimeField(null=True)
     deceased_at = fields.DatetimeField(null=True)  # when we were told; nothing is ever sent from then on
     created_at = fields.DatetimeField(auto_now_add=True)
@@ -242,6 +259,7 @@ class Customer(OfOrganization):
     class Meta:
         table = "customer"
         unique_together = (("organization_id", "external_reference"),)
+        indexes = (Index(fields=("organization_id", "phone")),)
 
 
 class ReturnReasonChoice(OfOrganization):
@@ -381,7 +399,8 @@ class Reminder(OfOrganization):
     case_id: int
     case_step: ForeignKeyRelation[CaseStep] = fields.ForeignKeyField("dunlin.CaseStep", on_delete=OnDelete.RESTRICT)
     case_step_id: int
-    resend_number = fields.IntField(default=0)  # above 0 only by a person's decision
+    resend_number = fields.IntField(default=0)  # 0 is the step's first
+    is_retry = fields.BooleanField(default=False, db_default=False)  # sent again by itself, not by a person's decision
     integration: ForeignKeyRelation[Integration] = fields.ForeignKeyField(
         "dunlin.Integration", on_delete=OnDelete.RESTRICT
     )
@@ -398,6 +417,7 @@ class Reminder(OfOrganization):
     status = fields.CharEnumField(ReminderStatus, max_length=_NAME, default=ReminderStatus.SCHEDULED)
     status_reason = fields.CharField(max_length=1_000, null=True)
     error_code = fields.IntField(null=True)
+    fault = fields.CharEnumField(Fault, max_length=_NAME, null=True)  # what the error code is about
     provider_message_id = fields.CharField(max_length=64, null=True)
     scheduled_for = fields.DatetimeField()
     handed_over_at = fields.DatetimeField(null=True)  # the beginning of the last handing over
@@ -446,6 +466,44 @@ class SendAttempt(OfOrganization):
             Index(fields=("connection_id",)),
             PartialIndex(fields=("connection_id",), condition={"outcome": "Open"}, name="send_attempt_open"),
         )
+
+
+class SmsOptOut(OfOrganization):
+    """One refusal of SMS by whoever has a number, and how it ended. At most one of a number is in force.
+
+    `Customer.sms_opted_out_at` repeats what is in force, so that planning and sending need look no further. The words
+    are those of a text, or what a person put down as proof; `by` names who put it down.
+    """
+
+    phone = fields.CharField(max_length=64)  # as it stands in texts that come in
+    opted_out_at = fields.DatetimeField()
+    source = fields.CharEnumField(OptOutSource, max_length=_NAME)
+    words = fields.TextField(null=True)
+    by = fields.CharField(max_length=200, null=True)
+    lifted_at = fields.DatetimeField(null=True)
+    lifted_source = fields.CharEnumField(OptOutSource, max_length=_NAME, null=True)
+    lifted_words = fields.TextField(null=True)
+    lifted_by = fields.CharField(max_length=200, null=True)
+
+    class Meta:
+        table = "sms_opt_out"
+        indexes = (Index(fields=("organization_id", "phone")),)
+
+
+class InboundText(OfOrganization):
+    """One text that somebody sent to an organization's sender. Kept once, however often it is reported."""
+
+    provider_message_id = fields.CharField(max_length=64)
+    sender = fields.CharField(max_length=64)  # mostly in E.164; short codes and names write, too
+    recipient = fields.CharField(max_length=64)
+    text = fields.TextField()
+    kind = fields.CharEnumField(InboundTextKind, max_length=_NAME)
+    received_at = fields.DatetimeField()
+
+    class Meta:
+        table = "inbound_text"
+        unique_together = (("organization_id", "provider_message_id"),)
+        indexes = (Index(fields=("organization_id", "id")),)
 
 
 class DeliveryEvent(OfOrganization):

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from twilio.request_validator import RequestValidator
 
 from dunlin.runtime.database import database_config
 from tests.client import JSON, acknowledged, connected, error_codes, graphql
@@ -63,6 +64,7 @@ async def heard(shared_var: Path) -> Heard:
         await speak_badly(run)
         await send_to_good_and_bad_numbers(run, walker, redis, heard)
         await forge_callbacks(http, database)
+        await answer_by_sms(http, database, account)
         await fail_at_the_database(run, walker, database)
         heard.canaries = await canaries(run, database, account)
     async with (
@@ -126,6 +128,35 @@ async def forge_callbacks(http: httpx.AsyncClient, database: AsyncpgDBClient) ->
         headers = {"X-Twilio-Signature": WRONG_KEY}
         answer = await http.post(f"/webhooks/twilio/{correlation}", data=form, headers=headers)
         assert answer.status_code == 403
+
+
+async def answer_by_sms(http: httpx.AsyncClient, database: AsyncpgDBClient, account: JSON) -> None:
+    """Texts that come in: forged, unreadable, genuine, and refused by the database."""
+    path = await inbound_path(database)
+    form = {
+        "AccountSid": account["sid"],
+        "MessageSid": "SM" + "1" * 32,
+        "From": PHONE,
+        "To": account["phone_numbers"][0],
+        "Body": f"{TEXT} says {NAME}",
+    }
+    assert (await bring(http, path, form, WRONG_KEY)).status_code == 403
+    unreadable = {name: value for name, value in form.items() if name != "To"}
+    assert (await bring(http, path, unreadable, account["auth_token"])).status_code == 400
+    assert (await bring(http, path, form, account["auth_token"])).status_code == 200
+    async with refusing(database, "inbound_text", f"text NOT LIKE '%{TEXT}%'"):
+        again = {**form, "MessageSid": "SM" + "2" * 32}
+        assert (await bring(http, path, again, account["auth_token"])).status_code == 500
+
+
+async def inbound_path(database: AsyncpgDBClient) -> str:
+    found = await database.execute_query_dict("SELECT inbound_key FROM integration WHERE connection_id IS NOT NULL")
+    return f"/webhooks/twilio/inbound/{found[0]['inbound_key']}"
+
+
+async def bring(http: httpx.AsyncClient, path: str, form: dict[str, str], key: str) -> httpx.Response:
+    signature = RequestValidator(key).compute_signature(str(http.base_url).rstrip("/") + path, form)
+    return await http.post(path, data=form, headers={"X-Twilio-Signature": signature})
 
 
 async def fail_at_the_database(run: EmbeddedRun, walker: Walker, database: AsyncpgDBClient) -> None:
@@ -225,6 +256,7 @@ async def canaries(run: EmbeddedRun, database: AsyncpgDBClient, account: JSON) -
         "auth token": account["auth_token"],
         "login at the carrier": login,
         "API token": run.token,
+        "address for inbound texts": (await inbound_path(database)).rsplit("/", 1)[1],
         "secret key": (run.var / "secret-key").read_text().strip(),
         **{f"callback address {place}": row["correlation"] for place, row in enumerate(correlations)},
     }

@@ -12,7 +12,7 @@ from dunlin.api.ids import encode_id
 from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.tables import AuditEntry, Organization
 from dunlin.runtime.wiring import Services
-from tests.build import ALL_PERMISSIONS, a_collecting_organization, a_token, an_account, an_organization
+from tests.build import ALL_PERMISSIONS, NOW, a_collecting_organization, a_token, an_account, an_organization
 from tests.client import JSON, ask, error_codes, graphql, mutate, problems
 from tests.conftest import SANDBOX_ACCOUNT
 from tests.flow.test_api_process import an_api_process, answer_of
@@ -66,6 +66,12 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
     "setReturnReason": (
         AuditAction.RETURN_REASON_SET,
         {"field": "AM04", "before": None, "after": "PERSON_FIRST"},
+    ),
+    "optOutCustomer": (AuditAction.CUSTOMER_OPTED_OUT, {"field": "source", "before": None, "after": "PHONE_CALL"}),
+    "optInCustomer": (AuditAction.CUSTOMER_OPTED_IN, {"field": "smsOptedOutAt", "before": NOW.isoformat()}),
+    "changeCustomerPhone": (
+        AuditAction.CUSTOMER_PHONE_CHANGED,
+        {"field": "phone", "before": "+44 *** ** 01", "after": "+44 *** ** 05"},
     ),
     "createToken": (AuditAction.TOKEN_CREATED, {"field": "permissions", "before": None, "after": "READ"}),
     "revokeToken": (AuditAction.TOKEN_REVOKED, {"field": "revokedAt"}),

@@ -46,7 +46,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampl
 # Ids of what is there, of what is not, and of the wrong type.
 IDS = st.builds(
     encode_id,
-    st.sampled_from(["Organization", "CollectionCycle", "CollectionStep", "CollectionCase", "CaseStep", "Reminder"]),
+    st.sampled_from(
+        ["Organization", "CollectionCycle", "CollectionStep", "CollectionCase", "CaseStep", "Customer", "Reminder"]
+    ),
     st.sampled_from([1, 1, 1, 2, 2**62]),
 )
 GOOD = {

@@ -9,7 +9,15 @@ import pytest_asyncio
 from dunlin.api.ids import encode_id
 from dunlin.domain.tables import CollectionCase, CollectionCycle, Organization
 from dunlin.runtime.wiring import Services
-from tests.build import a_collecting_organization, a_cycle, a_new_case, a_token, an_organization, open_one
+from tests.build import (
+    a_collecting_organization,
+    a_cycle,
+    a_new_case,
+    a_received_text,
+    a_token,
+    an_organization,
+    open_one,
+)
 from tests.client import JSON, ask, error_codes, graphql
 from tests.delivery import plan
 
@@ -29,6 +37,7 @@ LISTS = {
     "reminders": in_organization("reminders"),
     "case.reminders": f"{VARIABLES} {{ organizations(first: 1) {{ nodes {{ collectionCases(last: 1) {{ nodes {{"
     f" reminders{ARGUMENTS} {{ {PAGE} }} }} }} }} }} }}",
+    "inboundTexts": in_organization("inboundTexts"),
     "deliveryEvents": "query ($first: Int, $after: String) { organizations(first: 1) { nodes {"
     f" deliveryEvents(first: $first, after: $after) {{ {PAGE} }} }} }} }}",
 }
@@ -39,7 +48,7 @@ LONG_BACKWARD = [name for name in LONG if name in BACKWARD]
 
 @pytest_asyncio.fixture
 async def cycle(services: Services) -> CollectionCycle:
-    """Five organizations; the first has five cycles, and five cases with a reminder each."""
+    """Five organizations; the first has five cycles, five cases with a reminder each, and five texts that came in."""
     organization, cycle = await a_collecting_organization(services)
     await organization.fetch_related("account")
     for number in range(4):
@@ -47,6 +56,7 @@ async def cycle(services: Services) -> CollectionCycle:
         await a_cycle(organization)
     for number in range(5):
         await open_one(services, cycle, a_new_case(f"INV-{number}", customer=f"C-{number}"))
+        await a_received_text(services, organization, number=number)
     await plan(services)
     return cycle
 

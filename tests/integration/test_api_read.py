@@ -22,6 +22,7 @@ from tests.build import (
     a_collecting_organization,
     a_cycle,
     a_new_case,
+    a_received_text,
     a_token,
     an_account,
     an_organization,
@@ -68,6 +69,7 @@ async def organization(services: Services) -> Organization:
     opened = await open_one(services, cycle, replace(case, customer=replace(case.customer, email=EMAIL)))
     await pay(services, opened)
     await send(services)
+    await a_received_text(services, organization)
     await a_token(services, organization)
     return organization
 

@@ -14,13 +14,14 @@ from dunlin.api.ids import encode_id
 from dunlin.api.schema import schema
 from dunlin.domain.choices import CaseState, Permission
 from dunlin.domain.reminder_status import ReminderStatus
-from dunlin.domain.tables import Account, CaseStep, CollectionCase, CollectionStep, Reminder, Token
+from dunlin.domain.tables import Account, CaseStep, CollectionCase, CollectionStep, Customer, Reminder, Token
 from dunlin.runtime.wiring import Services
 from tests.build import (
     ALL_PERMISSIONS,
     a_collecting_organization,
     a_cycle,
     a_new_case,
+    a_received_text,
     a_token,
     an_account,
     an_organization,
@@ -113,6 +114,9 @@ GOOD: dict[str, JSON] = {
     "pauseCase": {"caseId": "$case", "reason": "Promised to pay", "until": "2090-01-15"},
     "resumeCase": {"caseId": "$paused case"},
     "closeCase": {"caseId": "$case", "reason": "Written off"},
+    "optOutCustomer": {"customerId": "$customer", "source": "PHONE_CALL", "proof": "Called on Tuesday"},
+    "optInCustomer": {"customerId": "$silent customer", "source": "EMAIL", "proof": "Wrote on Friday"},
+    "changeCustomerPhone": {"customerId": "$customer", "phone": "+447700900005"},
     "createToken": {
         "organizationIds": ["$organization"],
         "name": "Bookkeeping",
@@ -134,7 +138,7 @@ NEEDS = (
     | dict.fromkeys(
         (
             *("openCollectionCases", "editCaseStep", "recordPayment", "pauseCase", "resumeCase", "closeCase"),
-            *("cancelReminder", "resendReminder"),
+            *("cancelReminder", "resendReminder", "changeCustomerPhone", "optOutCustomer", "optInCustomer"),
         ),
         Permission.COLLECT,
     )
@@ -151,6 +155,10 @@ async def ids(services: Services) -> Ids:
     organization, cycle = await a_collecting_organization(services, account)
     bare = await an_organization(account, name="Bare")
     beside = await a_cycle(bare)
+    await Customer.create(
+        organization_id=organization.id, external_reference="C-9", name="Silent", phone="+447700900009"
+    )
+    await a_received_text(services, organization, "STOP", sender="+447700900009")
     foreign, foreign_cycle = await a_collecting_organization(services, await an_account("Other"), name="Foreign")
     foreign_case = await open_one(services, foreign_cycle)
     for reference in ("INV-S", "INV-F"):
@@ -185,6 +193,10 @@ async def ids(services: Services) -> Ids:
         "$foreign organization": encode_id("Organization", foreign.id),
         "$foreign cycle": encode_id("CollectionCycle", foreign_cycle.id),
         "$foreign step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=foreign_cycle.id)).id),
+        "$customer": encode_id("Customer", (await Customer.get(external_reference="C-0")).id),
+        "$silent customer": encode_id("Customer", (await Customer.get(external_reference="C-9")).id),
+        "$foreign customer": encode_id("Customer", (await Customer.get(organization_id=foreign.id)).id),
+        "$unknown customer": encode_id("Customer", 999_999),
         "$own token": encode_id("ApiToken", (await Token.get(account_id=account.id)).id),
         "$foreign token": encode_id("ApiToken", (await Token.get(account_id=foreign.account_id)).id),
         "$unknown token": encode_id("ApiToken", 999_999),
@@ -257,7 +269,7 @@ ID_FIELDS = [
         pytest.param("", "INVALID", id="empty"),
         pytest.param("1", "INVALID", id="number"),
         pytest.param("é", "INVALID", id="beyond-ascii"),
-        pytest.param(encode_id("Customer", 1), "INVALID", id="of-another-type"),
+        pytest.param(encode_id("DeliveryStatusEvent", 1), "INVALID", id="of-another-type"),
         pytest.param(encode_id("Organization", 2**63), "INVALID", id="too-large"),
     ],
 )

@@ -62,11 +62,11 @@ async def deliver(http: httpx.AsyncClient, path: str, fields: Fields) -> httpx.R
 
 
 async def test_a_genuine_report_moves_the_reminder(http: httpx.AsyncClient, handover: Handover) -> None:
-    received = await deliver(http, path_of(handover), report("undelivered", ErrorCode="30003"))
+    received = await deliver(http, path_of(handover), report("undelivered", ErrorCode="30007"))
 
     assert (received.status_code, received.content) == (204, b"")
     reminder = await Reminder.get()
-    assert (reminder.status, reminder.error_code) == (ReminderStatus.UNDELIVERED, 30003)
+    assert (reminder.status, reminder.error_code) == (ReminderStatus.UNDELIVERED, 30007)
     assert reminder.provider_message_id == SID
     assert reminder.status_reason
 

@@ -18,6 +18,7 @@ from dunlin.runtime.wiring import Services
 from tests.build import (
     a_collecting_organization,
     a_new_case,
+    a_received_text,
     a_token,
     an_account,
     everything_stored,
@@ -65,6 +66,7 @@ NODES: dict[str, type[Model]] = {
     "CollectionStep": tables.CollectionStep,
     "Customer": tables.Customer,
     "DeliveryStatusEvent": tables.DeliveryEvent,
+    "InboundText": tables.InboundText,
     "Integration": tables.Integration,
     "Organization": tables.Organization,
     "Payment": tables.Payment,
@@ -155,6 +157,15 @@ TRIES: dict[str, Try] = {
     "Mutation.pauseCase.input.caseId": Try("NOT_FOUND caseId", changed("pauseCase", caseId="$theirs CollectionCase")),
     "Mutation.resumeCase.input.caseId": Try("NOT_FOUND caseId", changed("resumeCase", caseId="$theirs CollectionCase")),
     "Mutation.closeCase.input.caseId": Try("NOT_FOUND caseId", changed("closeCase", caseId="$theirs CollectionCase")),
+    "Mutation.optOutCustomer.input.customerId": Try(
+        "NOT_FOUND customerId", changed("optOutCustomer", customerId="$theirs Customer")
+    ),
+    "Mutation.optInCustomer.input.customerId": Try(
+        "NOT_FOUND customerId", changed("optInCustomer", customerId="$theirs Customer")
+    ),
+    "Mutation.changeCustomerPhone.input.customerId": Try(
+        "NOT_FOUND customerId", changed("changeCustomerPhone", customerId="$theirs Customer")
+    ),
     "Mutation.revokeToken.input.tokenId": Try("NOT_FOUND tokenId", changed("revokeToken", tokenId="$theirs ApiToken")),
     "Subscription.deliveryStatus.organizationId": Try("NOT_FOUND", {"organizationId": "$theirs Organization"}),
     "Subscription.deliveryStatus.caseId": Try(
@@ -216,6 +227,7 @@ async def with_everything(services: Services, account: tables.Account, name: str
     case = a_new_case(f"{name} 1", return_reason_code="AM04")
     opened = await open_one(services, cycle, replace(case, customer=replace(case.customer, email="ada@example.com")))
     await pay(services, opened)
+    await a_received_text(services, organization)
     return organization
 
 

@@ -160,6 +160,9 @@ OPTED_OUT = Refused(21610, Fault.OPTED_OUT, "The recipient has asked not to rece
 WRONG_KEYS = Refused(20003, Fault.CREDENTIALS, "The carrier did not accept the keys of this account.")
 
 
+INTERNAL = "The carrier had an internal error; the text may have arrived."
+
+
 def unclear(cause: str) -> Unknown:
     return Unknown(f"The carrier gave no clear answer ({cause}).")
 
@@ -187,12 +190,13 @@ def unclear(cause: str) -> Unknown:
         ),
         pytest.param(says(429, {"code": 20429}), Throttled(None), id="429-plain"),
         pytest.param(says(429, HTML), Throttled(None), id="429-html"),
-        pytest.param(refuses(400, 21611), Throttled(None), id="400-queue-full"),
+        pytest.param(refuses(400, 21611), Throttled(timedelta(minutes=5)), id="400-queue-full"),
+        pytest.param(refuses(400, 20500), Unknown(INTERNAL), id="400-perhaps-sent-all-the-same"),
         pytest.param(refuses(400, 21610), OPTED_OUT, id="400-opted-out"),
         pytest.param(refuses(401, 20003), WRONG_KEYS, id="401-wrong-keys"),
         pytest.param(
             refuses(400, 29999),
-            Refused(29999, Fault.OTHER, "The carrier reported error 29999."),
+            Refused(29999, Fault.UNLISTED, "The carrier reported error 29999."),
             id="400-unheard-of-code",
         ),
         pytest.param(
@@ -215,6 +219,15 @@ async def test_each_outcome_has_its_answer_and_is_posted_exactly_once(behave: Be
 
     assert answer == expected
     assert len(requests) == 1
+
+
+async def test_a_daily_limit_is_used_up_until_the_day_is_over_although_it_comes_as_too_many_requests() -> None:
+    answer, _ = await send_to(says(429, {"code": 63038, "status": 429}))
+
+    assert isinstance(answer, Refused)
+    assert (answer.error_code, answer.fault) == (63038, Fault.LIMIT)
+    assert answer.retry_after is not None
+    assert timedelta(0) < answer.retry_after <= timedelta(days=1)
 
 
 @pytest.mark.parametrize("behave", [stays_silent, stops_halfway])

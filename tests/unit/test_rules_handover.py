@@ -41,6 +41,11 @@ TABLE = {
     "it is canceled when the case is closed": (CLOSED, NOON, BY_CLOSING),
     "it is canceled by a payment, and says so": (PAID, NOON, Cancel("The amount due has been paid.")),
     "it is canceled after an opt-out": (OPTED_OUT, NOON, BY_OPT_OUT),
+    "it is canceled when the number turns out to be none": (
+        replace(PAUSED, phone_problem="This is not a valid phone number."),
+        NOON,
+        Cancel("The phone number must be corrected: this is not a valid phone number.", needs_attention=True),
+    ),
     "it waits, nobody knows how long, while the case is paused": (PAUSED, NOON, Wait(None)),
     "it waits, nobody knows how long, while SMS needs attention": (NEEDS_ATTENTION, NOON, Wait(None)),
     "a pause is not over when the window opens": (PAUSED, EVENING, Wait(None)),

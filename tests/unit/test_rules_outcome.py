@@ -14,25 +14,43 @@ ASKED_TO_WAIT = "The carrier asked to wait."
 TABLE: dict[str, tuple[Answer, Outcome]] = {
     "accepted: it is sent": (Accepted("SM1"), Outcome(SENT)),
     "the number is refused: it failed": (
-        Refused(21211, Fault.RECIPIENT, "No such number."),
-        Outcome(FAILED, "No such number.", 21211),
+        Refused(21211, Fault.INVALID_NUMBER, "No such number."),
+        Outcome(FAILED, "No such number.", 21211, fault=Fault.INVALID_NUMBER),
     ),
     "the recipient opted out at the carrier: it failed": (
         Refused(21610, Fault.OPTED_OUT, "Opted out."),
-        Outcome(FAILED, "Opted out.", 21610, opted_out=True),
+        Outcome(FAILED, "Opted out.", 21610, fault=Fault.OPTED_OUT),
     ),
     "the text is refused: it failed": (
         Refused(21617, Fault.CONTENT, "Too long."),
-        Outcome(FAILED, "Too long.", 21617),
+        Outcome(FAILED, "Too long.", 21617, fault=Fault.CONTENT),
     ),
-    "the sender is refused: it failed": (
+    "refused for another reason: it failed": (
+        Refused(99999, Fault.OTHER, "Why?"),
+        Outcome(FAILED, "Why?", 99999, fault=Fault.OTHER),
+    ),
+    "refused for a reason that passes: it failed, and how long that lasts is kept": (
+        Refused(30017, Fault.TEMPORARY, "Overloaded.", timedelta(hours=1)),
+        Outcome(FAILED, "Overloaded.", 30017, fault=Fault.TEMPORARY, lasts=timedelta(hours=1)),
+    ),
+    "the sender is refused: it waits until a person has mended that, and no try is lost": (
         Refused(21606, Fault.SENDER, "Not yours."),
-        Outcome(FAILED, "Not yours.", 21606),
+        Outcome(SCHEDULED, "Not yours.", 21606, wait=timedelta(0), fault=Fault.SENDER),
     ),
-    "refused for another reason: it failed": (Refused(99999, Fault.OTHER, "Why?"), Outcome(FAILED, "Why?", 99999)),
+    "a limit is used up: it waits until that is renewed, and no try is lost": (
+        Refused(63038, Fault.LIMIT, "Enough for today.", timedelta(hours=7)),
+        Outcome(
+            SCHEDULED,
+            "Enough for today.",
+            63038,
+            wait=timedelta(hours=7),
+            fault=Fault.LIMIT,
+            lasts=timedelta(hours=7),
+        ),
+    ),
     "the account is refused: it waits until a person has mended that, and no try is lost": (
         Refused(20003, Fault.CREDENTIALS, "Wrong key."),
-        Outcome(SCHEDULED, "Wrong key.", 20003, wait=timedelta(0), flags_integration=True),
+        Outcome(SCHEDULED, "Wrong key.", 20003, wait=timedelta(0), fault=Fault.CREDENTIALS),
     ),
     "throttled: it goes again in a second, and no try is lost": (
         Throttled(None),
@@ -60,14 +78,6 @@ TABLE: dict[str, tuple[Answer, Outcome]] = {
 @pytest.mark.parametrize(("answer", "expected"), TABLE.values(), ids=TABLE.keys())
 def test_an_answer_of_the_carrier_decides_what_becomes_of_a_reminder(answer: Answer, expected: Outcome) -> None:
     assert outcome_of(answer, tries=2, jitter=1.0) == expected
-
-
-@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.CREDENTIALS])
-def test_only_a_refused_account_makes_the_whole_integration_wait(fault: Fault) -> None:
-    outcome = outcome_of(Refused(1, fault, "Why?"), tries=0, jitter=0.5)
-
-    assert not outcome.flags_integration
-    assert outcome.wait is None
 
 
 @pytest.mark.parametrize("answer", [row[0] for row in TABLE.values()], ids=TABLE.keys())

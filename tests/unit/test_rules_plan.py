@@ -18,6 +18,7 @@ STEP = DueStep(
     integration_status=IntegrationStatus.CONNECTED,
     never_because=None,
     phone="+447700900001",
+    phone_problem=None,
     opted_out=False,
     texts={"en": DEAR, "nl": "Beste {{ customer.name }}"},
     customer_language="en",
@@ -47,6 +48,16 @@ SKIPPED = {
     ),
     "the customer has opted out": (replace(STEP, opted_out=True), "The customer has opted out of SMS.", True),
     "the customer has no phone": (replace(STEP, phone=None), "The customer has no phone number.", True),
+    "the carrier says that the number cannot be texted": (
+        replace(STEP, phone_problem="This is a landline number."),
+        "The phone number must be corrected: this is a landline number.",
+        True,
+    ),
+    "the customer has opted out of a number that cannot be texted": (
+        replace(STEP, phone_problem="This is a landline number.", opted_out=True),
+        "The customer has opted out of SMS.",
+        True,
+    ),
     "no text is in the customer's language": (
         replace(STEP, customer_language="de", default_language="fr"),
         "The step has no text in de nor in fr.",

@@ -2,12 +2,13 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
 from dunlin.channels.twilio import TwilioChannel, signature_fits
 from dunlin.channels.twilio_transport import Transport
-from dunlin.domain.carrier import Credentials, ForgedCallback, MalformedCallback, StatusReport
+from dunlin.domain.carrier import Credentials, Fault, ForgedCallback, MalformedCallback, StatusReport
 from dunlin.domain.reminder_status import ReminderStatus
 
 HOST = "https://hooks.example.com"
@@ -209,6 +210,12 @@ def test_the_error_code_becomes_a_number_and_a_sentence(value: str, code: int | 
     got = read(report(MessageStatus="undelivered", ErrorCode=value))
 
     assert (got.error_code, got.reason) == (code, reason)
+
+
+def test_a_failure_says_what_it_is_about_and_how_long_that_lasts() -> None:
+    got = read(report(MessageStatus="undelivered", ErrorCode="30003"))
+
+    assert (got.fault, got.retry_after) == (Fault.UNREACHABLE, timedelta(hours=3))
 
 
 def test_a_message_canceled_at_the_carrier_says_so() -> None:

@@ -62,6 +62,9 @@ _describe(
         "PAYMENT_RECORDED": "A payment was recorded for a case.",
         "REMINDER_CANCELED": "A scheduled reminder was canceled by a person.",
         "REMINDER_RESENT": "A reminder was sent again by a person; the subject is the new one.",
+        "CUSTOMER_PHONE_CHANGED": "A customer got another phone number, or the same one was said to be right.",
+        "CUSTOMER_OPTED_OUT": "A person put down that a customer refuses SMS.",
+        "CUSTOMER_OPTED_IN": "A person put down that a customer wants SMS again.",
         "TOKEN_CREATED": "An API token was made.",
         "TOKEN_REVOKED": "An API token was revoked.",
     },
@@ -163,6 +166,39 @@ _describe(
         "FAILED": "The carrier refused it or could not send it.",
         "CANCELED": "Not sent, on purpose; see statusReason.",
         "UNCONFIRMED": "Whether the carrier has it is not known. It is never sent again on a guess.",
+    },
+)
+_describe(
+    choices.InboundTextKind,
+    "What a text that came in asks for.",
+    {
+        "STOP": "No more SMS from this organization.",
+        "START": "SMS again, after STOP.",
+        "HELP": "Information. The carrier answers it.",
+        "OTHER": "Something else: for a person to read.",
+    },
+)
+_describe(
+    choices.OptOutSource,
+    "Which way somebody said that they refuse SMS, or want them again.",
+    {
+        "SMS": "By a text to one of our senders.",
+        "CARRIER": "The carrier said so, when a text was to be sent (error 21610). Never given by a person.",
+        "PHONE_CALL": "On the phone.",
+        "EMAIL": "By e-mail.",
+        "LETTER": "By letter.",
+        "IN_PERSON": "In person.",
+        "WEB": "On a web site or in an app.",
+        "OTHER": "Another way; the text says which.",
+    },
+)
+_describe(
+    choices.PhoneProblemKind,
+    "What is wrong with a phone number.",
+    {
+        "INVALID": "There is no such number.",
+        "LANDLINE": "It cannot receive texts.",
+        "UNREACHABLE": "The last three texts to it did not arrive.",
     },
 )
 _describe(

@@ -10,7 +10,7 @@ from dunlin.api.errors import bad_input
 from dunlin.api.ids import encode_id
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, connection_of, read_page
 from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
-from dunlin.api.types import case, cycle, reminder
+from dunlin.api.types import case, cycle, inbound, reminder
 from dunlin.api.types.enums import IntegrationCategory
 from dunlin.api.types.forecast import Forecast
 from dunlin.api.types.node import Node
@@ -19,6 +19,8 @@ from dunlin.api.types.return_reason import ReturnReason, load_return_reasons
 from dunlin.domain import tables
 from dunlin.domain.actions.disconnect_integration import impact_of
 from dunlin.domain.actions.forecast import MOST_STEPS, forecast
+from dunlin.domain.actions.receive_text import inbound_path
+from dunlin.domain.carrier import SenderKind
 from dunlin.domain.choices import (
     CommunicationMethod,
     IntegrationKind,
@@ -33,6 +35,7 @@ from dunlin.domain.rules.impact import Impact
 if TYPE_CHECKING:
     from dunlin.api.types.case import CollectionCaseConnection, CollectionCaseFilter
     from dunlin.api.types.cycle import CollectionCycle
+    from dunlin.api.types.inbound import InboundText
     from dunlin.api.types.reminder import DeliveryStatusEvent, ReminderConnection, ReminderFilter
 
 
@@ -98,11 +101,17 @@ class Integration(Node):
     status: IntegrationStatus = strawberry.field(description="Whether it can be used.")
     connected_at: datetime | None = strawberry.field(description="When it was connected last.")
     disconnected_at: datetime | None = strawberry.field(description="When it was disconnected last.")
-    attention_reason: str | None = strawberry.field(description="With NEEDS_ATTENTION: what the carrier refuses.")
+    attention_reason: str | None = strawberry.field(
+        description="With NEEDS_ATTENTION: what the carrier refuses. While heldUntil: which limit is used up."
+    )
+    held_until: datetime | None = strawberry.field(
+        description="Until when nothing goes out, because a limit at the carrier is used up; null if nothing is held."
+    )
 
     @classmethod
     def of(cls, row: tables.Integration) -> Self:
         name, description = _TEXTS[row.kind]
+        is_held = row.held_until is not None and row.held_until > datetime.now(UTC)
         return cls(
             id=encode_id("Integration", row.id),
             row=row,
@@ -113,7 +122,8 @@ class Integration(Node):
             status=row.status,
             connected_at=row.connected_at,
             disconnected_at=row.disconnected_at,
-            attention_reason=row.attention_reason,
+            attention_reason=row.attention_reason or (row.held_reason if is_held else None),
+            held_until=row.held_until if is_held else None,
         )
 
     @strawberry.field(description="Whose it is.")
@@ -129,6 +139,19 @@ class Integration(Node):
     async def sender(self, info: Info) -> str | None:
         connection = await self._connection(info)
         return connection.sender if connection else None
+
+    @strawberry.field(
+        description="Where the carrier is to send what customers answer, STOP above all: set it as the webhook for "
+        "incoming messages of the number or messaging service. It stays the same when SMS is connected anew. Null "
+        "without CONFIGURE, while disconnected, and for a sender that is a name and cannot be answered."
+    )
+    async def inbound_url(self, info: Info) -> str | None:
+        connection = await self._connection(info)
+        if connection is None or connection.sender_kind is SenderKind.ALPHANUMERIC:
+            return None
+        if not info.context.viewer.may(Permission.CONFIGURE):
+            return None
+        return info.context.services.channels[connection.provider].inbound_address(inbound_path(self.row.inbound_key))
 
     @strawberry.field(description="What its messages cost; null for kinds that cost nothing per message.")
     async def pricing(self, info: Info) -> SmsPricing | None:
@@ -267,6 +290,16 @@ class Organization(Node):
         if not 1 <= days <= MAX_DAYS:
             raise bad_input(f"days is 1 to {MAX_DAYS}, not {days}.")
         return Forecast.of(await forecast(info.context.viewer, self.row, days, datetime.now(UTC)))
+
+    @strawberry.field(
+        description="What people have sent to its senders by SMS, newest first. Whom nobody here has the number of is "
+        "among them, without a case."
+    )
+    async def inbound_texts(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Annotated["InboundText", strawberry.lazy("dunlin.api.types.inbound")]]:
+        query = tables.InboundText.filter(organization_id=self.row.id)
+        return await inbound.read_texts(info, query, Window(first, after, last, before))
 
     @strawberry.field(description="The same events, and the same cursors, as Subscription.deliveryStatus.")
     async def delivery_events(

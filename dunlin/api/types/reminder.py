@@ -92,6 +92,9 @@ class Reminder(Node):
         description="Why it waits, failed, was canceled or is unconfirmed, in plain words."
     )
     error_code: int | None = strawberry.field(description="The carrier's own code, e.g. 30003.")
+    is_retry: bool = strawberry.field(
+        description="Whether it is the same text once more, sent by itself after a failure that may pass."
+    )
     provider_message_id: str | None = strawberry.field(description="The carrier's id of the message.")
     encoding: SmsEncoding | None = strawberry.field(description="How an SMS is encoded.")
     segments: int | None = strawberry.field(description="Into how many billed parts an SMS is cut.")
@@ -117,6 +120,7 @@ class Reminder(Node):
             status=row.status,
             status_reason=row.status_reason,
             error_code=row.error_code,
+            is_retry=row.is_retry,
             provider_message_id=row.provider_message_id,
             encoding=row.encoding,
             segments=row.segments,

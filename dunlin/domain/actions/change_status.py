@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dunlin.domain.actions.complete_cases import complete_cases
+from dunlin.domain.carrier import Fault
 from dunlin.domain.choices import Check
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.finding import Finding, failed
@@ -31,8 +32,8 @@ _ATTENTION = "A reminder may not have arrived: "
 class StatusChange:
     """A reminder's next status. The caller holds the reminder's row locked and has checked the way.
 
-    `scheduled_for` moves a reminder that goes again; `lease` is how long the holder of a SENDING one has;
-    `opted_out` says that the customer refuses texts from now on.
+    `scheduled_for` moves a reminder that goes again; `lease` is how long the holder of a SENDING one has; `fault` is
+    what a failure is about; without `needs_person` nobody is asked to look, because something else is done about it.
     """
 
     organization_id: int
@@ -45,8 +46,9 @@ class StatusChange:
     scheduled_for: datetime | None = None
     lease: timedelta | None = None
     burned_tries: int = 0
-    opted_out: bool = False
     findings: tuple[Finding, ...] = ()  # with CANCELED: of the checks that said so; none where a person did
+    fault: Fault | None = None
+    needs_person: bool = True
 
 
 async def change_status(transaction: Transaction, changes: Sequence[StatusChange], now: datetime) -> None:
@@ -57,9 +59,8 @@ async def change_status(transaction: Transaction, changes: Sequence[StatusChange
     await transaction.rows(_UPDATE, *zip(*(_columns(change) for change in last), strict=True), now)
     transaction.record([_event(change, now) for change in changes])
     await _explain_steps(transaction, [one for one in last if one.status is ReminderStatus.CANCELED], now)
-    await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON])
+    await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON and one.needs_person])
     await take_back_call(transaction, [one.case_id for one in last if one.status in _ARRIVING])
-    await _opt_out(transaction, [one for one in last if one.opted_out], now)
     await complete_cases(transaction, {one.case_id for one in last if one.status in _FINAL}, now)
 
 
@@ -72,19 +73,22 @@ def _columns(change: StatusChange) -> tuple[object, ...]:
         change.scheduled_for,
         change.lease,
         change.burned_tries,
+        change.fault,
     )
 
 
 _UPDATE = """
 UPDATE reminder r
-SET status = t.status, status_reason = t.reason, error_code = t.error_code, tries = r.tries + t.burned_tries,
+SET status = t.status, status_reason = t.reason, error_code = t.error_code, fault = t.fault,
+    tries = r.tries + t.burned_tries,
     scheduled_for = coalesce(t.scheduled_for, r.scheduled_for), lease_until = clock_timestamp() + t.lease,
-    handed_over_at = CASE WHEN t.status = 'SENDING' THEN $8 ELSE r.handed_over_at END,
-    sent_at = CASE WHEN t.status IN ('SENT', 'DELIVERED', 'UNDELIVERED') THEN coalesce(r.sent_at, $8)
+    handed_over_at = CASE WHEN t.status = 'SENDING' THEN $9 ELSE r.handed_over_at END,
+    sent_at = CASE WHEN t.status IN ('SENT', 'DELIVERED', 'UNDELIVERED') THEN coalesce(r.sent_at, $9)
                    ELSE r.sent_at END,
-    delivered_at = CASE WHEN t.status = 'DELIVERED' THEN $8 ELSE r.delivered_at END
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::interval[], $7::int[])
-  AS t(id, status, reason, error_code, scheduled_for, lease, burned_tries)
+    delivered_at = CASE WHEN t.status = 'DELIVERED' THEN $9 ELSE r.delivered_at END
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::interval[], $7::int[],
+            $8::text[])
+  AS t(id, status, reason, error_code, scheduled_for, lease, burned_tries, fault)
 WHERE r.id = t.id
 """
 
@@ -136,14 +140,4 @@ async def take_back_call(transaction: Transaction, case_ids: Sequence[int]) -> N
             " WHERE id = ANY($1) AND starts_with(attention_reason, $2)",
             case_ids,
             _ATTENTION,
-        )
-
-
-async def _opt_out(transaction: Transaction, refusing: Sequence[StatusChange], now: datetime) -> None:
-    if refusing:
-        await transaction.rows(
-            "UPDATE customer SET sms_opted_out_at = coalesce(sms_opted_out_at, $2)"
-            " WHERE id IN (SELECT customer_id FROM collection_case WHERE id = ANY($1))",
-            [change.case_id for change in refusing],
-            now,
         )

@@ -86,6 +86,7 @@ async def connect_integration(
             organization_id=organization.id,
             integration_id=locked.id,
             provider=account.provider,
+            account_sid=account.credentials.account_sid,
             sender_kind=account.sender.kind,
             sender=account.sender.value,
             sealed_credentials=sealed,
@@ -94,6 +95,8 @@ async def connect_integration(
         locked.connection_id = connection.id
         locked.connected_at = now
         locked.attention_reason = None
+        locked.held_until = None
+        locked.held_reason = None
         await locked.save()
         await fetch_anew(transaction, organization.id, now)
         transaction.audit(

@@ -141,12 +141,13 @@ def _situation(row: dict[str, Any], text: Written | str, contacts: Contacts, now
         opted_out=row["sms_opted_out_at"] is not None,
         hours=hours_of(row),
         # What a person has decided to send again does not wait for its turn.
-        limits=NO_LIMITS if row["resend_number"] else limits_of(row),
+        limits=NO_LIMITS if row["resend_number"] and not row["is_retry"] else limits_of(row),
         reminded=contacts.reminded,
         planned=contacts.planned_after(now),
         never_because=WHY_DECEASED if row["deceased_at"] is not None else None,
         is_resent=row["is_resent"],
         has_number=row["phone"] is not None,
+        phone_problem=row["phone_problem_reason"],
         bad_text=text if isinstance(text, str) else None,
         closed_because=row["closed_reason"] and why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"]),
     )
@@ -289,7 +290,10 @@ async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]
 
 _CLAIM = """
 WITH picked AS MATERIALIZED (
-  SELECT due.id FROM (SELECT id FROM integration WHERE status = 'CONNECTED' ORDER BY random()) i
+  SELECT due.id FROM (
+    SELECT id FROM integration
+    WHERE status = 'CONNECTED' AND (held_until IS NULL OR held_until <= clock_timestamp()) ORDER BY random()
+  ) i
   CROSS JOIN LATERAL (
     SELECT r.id FROM reminder r
     WHERE r.integration_id = i.id AND r.status = 'SCHEDULED' AND r.scheduled_for <= (SELECT clock_timestamp())
@@ -308,8 +312,8 @@ _HOLD = f"""
 SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.case_id, r.case_step_id, r."to", r.text,
        r.language, r.is_fallback_language, step.trace, i.status AS integration_status,
        i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender, c.state AS case_state,
-       c.closed_reason, c.closed_note, customer.sms_opted_out_at, customer.deceased_at, {HOURS_COLUMNS},
-       {LIMITS_COLUMNS}, {DRAFT_COLUMNS},
+       c.closed_reason, c.closed_note, customer.sms_opted_out_at, customer.phone_problem_reason, customer.deceased_at,
+       r.is_retry, {HOURS_COLUMNS}, {LIMITS_COLUMNS}, {DRAFT_COLUMNS},
        EXISTS (SELECT 1 FROM reminder newer WHERE newer.case_step_id = r.case_step_id
                AND newer.resend_number > r.resend_number) AS is_resent
 FROM unnest($1::bigint[], $2::int[]) AS claim(id, fence)

@@ -102,6 +102,8 @@ async def disconnect_held(transaction: Transaction, viewer: Viewer, integration:
     integration.connection_id = None
     integration.disconnected_at = now
     integration.attention_reason = None
+    integration.held_until = None
+    integration.held_reason = None
     await integration.save()
     transaction.audit(
         viewer,

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from dunlin.domain.actions.change_numbers import change_numbers
 from dunlin.domain.actions.stop_for_deceased import hold_cases_of, stop_for_deceased
 from dunlin.domain.actions.under_way import OF_CUSTOMERS, until_nothing_is_under_way
 from dunlin.domain.choices import AuditAction, CaseState, Permission
@@ -136,7 +137,7 @@ async def _insert(
     openings: Mapping[tuple[str | None, bool], Opening],
     now: datetime,
 ) -> None:
-    customers = await _upsert_customers(transaction, organization.id, cases)
+    customers = await _upsert_customers(transaction, organization.id, cases, now)
     last = await transaction.rows(
         "UPDATE organization SET last_case_number = last_case_number + $2 WHERE id = $1 RETURNING last_case_number",
         organization.id,
@@ -182,7 +183,9 @@ def _schedules(
     }
 
 
-async def _upsert_customers(transaction: Transaction, organization_id: int, cases: Sequence[NewCase]) -> dict[str, int]:
+async def _upsert_customers(
+    transaction: Transaction, organization_id: int, cases: Sequence[NewCase], now: datetime
+) -> dict[str, int]:
     """Store what the newest case says of each customer; return their ids by external reference."""
     latest = {case.customer.external_reference: case.customer for case in cases}
     rows = [
@@ -196,13 +199,26 @@ async def _upsert_customers(transaction: Transaction, organization_id: int, case
         }
         for _, customer in sorted(latest.items())
     ]
+    moved = await transaction.rows(_MOVED_CUSTOMERS, organization_id, json.dumps(rows))
+    await change_numbers(transaction, {row["id"]: row["phone"] for row in moved}, now)
     stored = await transaction.rows(_UPSERT_CUSTOMERS, organization_id, json.dumps(rows))
     return {row["external_reference"]: row["id"] for row in stored}
 
 
+# Nobody changes numbers meanwhile: whoever does holds the organization, as we do.
+_MOVED_CUSTOMERS = """
+SELECT customer.id, new.phone
+FROM jsonb_to_recordset($2::text::jsonb) AS new(external_reference text, phone text)
+JOIN customer ON customer.organization_id = $1 AND customer.external_reference = new.external_reference
+WHERE customer.phone IS DISTINCT FROM new.phone
+"""
+
 _UPSERT_CUSTOMERS = """
-INSERT INTO customer (organization_id, external_reference, name, language, phone, email, time_zone, created_at)
-SELECT $1, external_reference, name, language, phone, email, time_zone, now()
+INSERT INTO customer (organization_id, external_reference, name, language, phone, email, time_zone, created_at,
+  sms_opted_out_at)
+SELECT $1, external_reference, name, language, phone, email, time_zone, now(),
+  (SELECT o.opted_out_at FROM sms_opt_out o
+   WHERE o.organization_id = $1 AND o.phone = new.phone AND o.lifted_at IS NULL)
 FROM jsonb_to_recordset($2::text::jsonb)
   AS new(external_reference text, name text, language text, phone text, email text, time_zone text)
 ON CONFLICT (organization_id, external_reference) DO UPDATE

@@ -78,6 +78,7 @@ def due_of(row: dict[str, Any], now: datetime) -> Due:
         integration_status=IntegrationStatus(row["integration_status"]) if row["integration_status"] else None,
         never_because=why_never(row["return_reason_code"], reaction, is_deceased=row["deceased_at"] is not None),
         phone=row["phone"],
+        phone_problem=row["phone_problem_reason"],
         opted_out=row["sms_opted_out_at"] is not None,
         texts=draft.texts,
         customer_language=draft.customer_language,
@@ -216,6 +217,7 @@ ORDER BY id FOR SHARE SKIP LOCKED
 # Of a case `c` and its step `s`: all that decides about the step; see `due_of`.
 STEP_COLUMNS = f"""s.id AS case_step_id, s.organization_id, s.case_id, s.position, s.communication_method, s.due_at,
   s.skipped_reason, c.return_reason_code, customer.deceased_at, customer.sms_opted_out_at,
+  customer.phone_problem_reason,
   {DRAFT_COLUMNS}, {HOURS_COLUMNS}, {LIMITS_COLUMNS},
   i.id AS integration_id, i.status AS integration_status"""
 STEP_JOINS = """JOIN step_texts texts ON texts.id = s.texts_id

@@ -9,12 +9,15 @@ from typing import Any
 
 from dunlin.domain.actions.change_status import StatusChange, change_status
 from dunlin.domain.actions.deliver import Handover
+from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up, take_back
+from dunlin.domain.actions.phone_state import hold_organizations, hold_recipients
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport
 from dunlin.domain.choices import CaseClosedReason, Check
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
 from dunlin.domain.rules.closing import why_closed
+from dunlin.domain.rules.consequence import Consequence, consequence_of
 from dunlin.domain.rules.finding import Finding, failed
-from dunlin.domain.rules.outcome import Outcome, outcome_of
+from dunlin.domain.rules.outcome import Outcome, outcome_of, outcome_of_report
 from dunlin.domain.store import Store, Transaction, rows
 
 _log = logging.getLogger(__name__)
@@ -30,6 +33,8 @@ async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]
     async def record(transaction: Transaction) -> None:
         blamed = any(_blames_account(answer) for _, answer in answers)
         unwanted = await _no_longer_wanted(transaction, answers, to_be_flagged=blamed)
+        await hold_organizations(transaction, {h.organization_id for h, answer in answers if _opts_out(answer)})
+        await hold_recipients(transaction, [h.reminder_id for h, answer in answers if not isinstance(answer, Accepted)])
         held = {row["id"]: row for row in await transaction.rows(_HOLD_REMINDERS, _ids(answers))}
         outcomes = [
             (
@@ -41,14 +46,21 @@ async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]
         ]
         await _close_attempts(transaction, answers)
         changes: list[StatusChange] = []
+        failures: list[Failed] = []
         for handover, answer, outcome in outcomes:
             row = held[handover.reminder_id]
             if isinstance(answer, Accepted):
                 changes += _accepted(row)
             elif row["fence"] == handover.fence and row["status"] in _OPEN:
-                changes += _settled(row, outcome, unwanted=unwanted.get(row["id"]), now=now)
-        await _flag_integrations(transaction, outcomes)
-        await change_status(transaction, changes, now)
+                settled = _settled(row, outcome, unwanted=unwanted.get(row["id"]), now=now)
+                if outcome.status is ReminderStatus.FAILED and outcome.fault is not None:
+                    failures += [Failed(change, outcome) for change in settled]
+                else:
+                    changes += settled
+            await block_or_hold(transaction, handover.connection_id, outcome, now)
+        followed = await follow_up(transaction, failures, now)
+        await change_status(transaction, changes + followed.changes, now)
+        transaction.record(followed.events)
 
     if answers:
         await store.transact(record)
@@ -86,7 +98,15 @@ async def _no_longer_wanted(
 
 
 def _blames_account(answer: Answer) -> bool:
-    return isinstance(answer, Refused) and answer.fault is Fault.CREDENTIALS
+    return isinstance(answer, Refused) and _touches_account(consequence_of(answer.fault))
+
+
+def _opts_out(answer: Answer) -> bool:
+    return isinstance(answer, Refused) and consequence_of(answer.fault).opts_out
+
+
+def _touches_account(consequence: Consequence) -> bool:
+    return consequence.blocks or consequence.holds
 
 
 def _accepted(row: dict[str, Any]) -> list[StatusChange]:
@@ -106,7 +126,7 @@ def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: Finding | None,
         outcome.error_code,
         scheduled_for=again,
         burned_tries=int(outcome.burns_try),
-        opted_out=outcome.opted_out,
+        fault=outcome.fault,
     )
     if outcome.status is not ReminderStatus.SCHEDULED:
         return [settled]
@@ -123,8 +143,8 @@ def _change(
     *,
     scheduled_for: datetime | None = None,
     burned_tries: int = 0,
-    opted_out: bool = False,
     findings: tuple[Finding, ...] = (),
+    fault: Fault | None = None,
 ) -> StatusChange:
     return StatusChange(
         organization_id=row["organization_id"],
@@ -136,13 +156,9 @@ def _change(
         error_code=error_code,
         scheduled_for=scheduled_for,
         burned_tries=burned_tries,
-        opted_out=opted_out,
         findings=findings,
+        fault=fault,
     )
-
-
-def _reported(row: dict[str, Any], status: ReminderStatus, report: StatusReport) -> StatusChange:
-    return _change(row, status, report.reason, report.error_code, opted_out=report.opted_out)
 
 
 async def _close_attempts(transaction: Transaction, answers: Sequence[tuple[Handover, Answer]]) -> None:
@@ -152,17 +168,6 @@ async def _close_attempts(transaction: Transaction, answers: Sequence[tuple[Hand
         [type(answer).__name__ for _, answer in answers],
         [answer.provider_message_id if isinstance(answer, Accepted) else None for _, answer in answers],
     )
-
-
-async def _flag_integrations(transaction: Transaction, outcomes: Sequence[tuple[Handover, Answer, Outcome]]) -> None:
-    """Hold everything of a connection whose account the carrier refuses; a person must connect again."""
-    flagged = {handover.connection_id: outcome.reason for handover, _, outcome in outcomes if outcome.flags_integration}
-    for connection_id, reason in sorted(flagged.items()):
-        await transaction.rows(
-            "UPDATE integration SET status = 'NEEDS_ATTENTION', attention_reason = $2 WHERE connection_id = $1",
-            connection_id,
-            reason,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,16 +193,44 @@ async def record_report(store: Store, correlation: str, report: StatusReport, no
     """Store a genuine status report. Repeated, late and overtaken ones change nothing."""
 
     async def record(transaction: Transaction) -> None:
-        found = await transaction.rows("SELECT reminder_id FROM send_attempt WHERE correlation = $1", correlation)
-        (row,) = await transaction.rows(_HOLD_REMINDERS, [found[0]["reminder_id"]])
+        (attempt,) = await transaction.rows(_ATTEMPT, correlation)
+        outcome = outcome_of_report(report.status, report) if report.status is not None else None
+        await _hold_for(transaction, attempt, outcome)
+        (row,) = await transaction.rows(_HOLD_REMINDERS, [attempt["reminder_id"]])
         if not await transaction.rows(_BIND_ATTEMPT, correlation, report.provider_message_id):
             # One attempt, two messages: the carrier has it twice. Never overwrite the first; a person must see it.
             _log.error("carrier reports a second message for attempt: %s", report.provider_message_id)
             return
-        if report.status is not None and moves_forward(ReminderStatus(row["status"]), report.status):
-            await change_status(transaction, [_reported(row, report.status, report)], now)
+        if outcome is not None and moves_forward(ReminderStatus(row["status"]), outcome.status):
+            await _record_outcome(transaction, row, attempt["connection_id"], outcome, now)
 
     await store.transact(record)
+
+
+async def _hold_for(transaction: Transaction, attempt: dict[str, Any], outcome: Outcome | None) -> None:
+    """Lock, before the reminder, what this report may lead to: little for a good one, which most are."""
+    if outcome is None or (outcome.fault is None and attempt["fault"] is None):
+        return
+    is_blamed = outcome.fault is not None and _touches_account(consequence_of(outcome.fault))
+    lock = "FOR UPDATE" if is_blamed else "FOR SHARE"
+    await transaction.rows(f"{_INTEGRATIONS} {lock}", [attempt["reminder_id"]])
+    if outcome.fault is not None and consequence_of(outcome.fault).opts_out:
+        await hold_organizations(transaction, [attempt["organization_id"]])
+    await hold_recipients(transaction, [attempt["reminder_id"]])
+
+
+async def _record_outcome(
+    transaction: Transaction, row: dict[str, Any], connection_id: int, outcome: Outcome, now: datetime
+) -> None:
+    change = _change(row, outcome.status, outcome.reason, outcome.error_code, fault=outcome.fault)
+    if outcome.fault is None:
+        undone = await take_back(transaction, row["id"]) if row["fault"] is not None else []
+        await change_status(transaction, [change, *undone], now)
+        return
+    await block_or_hold(transaction, connection_id, outcome, now)
+    followed = await follow_up(transaction, [Failed(change, outcome)], now)
+    await change_status(transaction, followed.changes, now)
+    transaction.record(followed.events)
 
 
 # The integration before the case, the case before the reminder, and the reminder before its attempts, as everywhere.
@@ -221,8 +254,13 @@ JOIN connection k ON k.id = a.connection_id JOIN integration i ON i.id = k.integ
 WHERE a.correlation = ANY($1) AND k.disconnected_at IS NOT NULL
 """
 
+_ATTEMPT = """
+SELECT a.reminder_id, a.organization_id, a.connection_id, r.fault
+FROM send_attempt a JOIN reminder r ON r.id = a.reminder_id WHERE a.correlation = $1
+"""
+
 _HOLD_REMINDERS = """
-SELECT r.id, r.organization_id, r.case_id, r.case_step_id, r.method, r.status, r.fence, r.tries
+SELECT r.id, r.organization_id, r.case_id, r.case_step_id, r.method, r.status, r.fence, r.tries, r.fault
 FROM reminder r WHERE r.id = ANY($1) ORDER BY r.id FOR NO KEY UPDATE
 """
 

@@ -77,7 +77,8 @@ def _check(case: NewCase, country: str) -> Iterator[Problem]:
     yield from _check_line(case.external_reference, "externalReference")
     yield from _check_line(case.customer.external_reference, "customer", "externalReference")
     yield from _check_line(case.customer.name, "customer", "name")
-    yield from _check_phone(case.customer.phone, country)
+    if case.customer.phone:
+        yield from check_phone(case.customer.phone, country, "customer", "phone")
     yield from _check_email(case.customer.email)
     yield from _check_amount(case.amount)
     yield from _check_reason(case)
@@ -93,10 +94,10 @@ def _check_line(value: str, *path: str) -> Iterator[Problem]:
         yield Problem(ProblemCode.INVALID, f"This has 1 to {MAX_LENGTH} printable characters.", path)
 
 
-def _check_phone(number: str | None, country: str) -> Iterator[Problem]:
-    if number and (not number.isprintable() or phone.normalize(number, country) is None):
+def check_phone(number: str, country: str, *path: str) -> Iterator[Problem]:
+    if not number.isprintable() or phone.normalize(number, country) is None:
         message = f"This is no phone number. Write it as +32470123456, or as it is dialed within {country}."
-        yield Problem(ProblemCode.INVALID, message, ("customer", "phone"))
+        yield Problem(ProblemCode.INVALID, message, path)
 
 
 def _check_email(address: str | None) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from dunlin.domain.choices import CaseState, Check, CheckOutcome
 from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.finding import Finding, failed, held, passed
 from dunlin.domain.rules.moments import Hours
+from dunlin.domain.rules.recipient import NO_NUMBER, OPTED_OUT, bad_number
 from dunlin.domain.rules.timing import Timing, reason_to_wait, time_for
 
 
@@ -30,6 +31,7 @@ class Situation:
     planned: Sequence[datetime] = ()
     is_resent: bool = False  # a person has sent it again
     has_number: bool = True
+    phone_problem: str | None = None
     bad_text: str | None = None  # why it says nothing as things are now
 
 
@@ -81,11 +83,13 @@ def _look_at(situation: Situation) -> Iterator[Finding]:
         yield failed(Check.DEBTOR, situation.never_because)
     if situation.is_resent:
         yield failed(Check.CASE, "A person has sent it again.")
+    if not situation.has_number:
+        yield failed(Check.NUMBER, NO_NUMBER)
+    if situation.phone_problem is not None:
+        yield failed(Check.NUMBER, bad_number(situation.phone_problem))
     yield from look_at_customer_and_case(
         opted_out=situation.opted_out, needs_attention=situation.needs_attention, case_state=situation.case_state
     )
-    if not situation.has_number:
-        yield failed(Check.NUMBER, "The customer has no phone number.")
     yield passed(Check.NUMBER)
     if situation.bad_text is not None:
         yield failed(Check.TEXT, situation.bad_text)
@@ -95,7 +99,7 @@ def _look_at(situation: Situation) -> Iterator[Finding]:
 def look_at_customer_and_case(*, opted_out: bool, needs_attention: bool, case_state: CaseState) -> Iterator[Finding]:
     """Yield what stands in the way of any reminder for an open case, whenever it is to go."""
     if opted_out:
-        yield failed(Check.OPT_OUT, "The customer has opted out of SMS.")
+        yield failed(Check.OPT_OUT, OPTED_OUT)
     yield passed(Check.OPT_OUT)
     if needs_attention:
         yield held(Check.INTEGRATION, "The carrier refuses the account. It goes when SMS is connected again.")

@@ -1,22 +1,24 @@
-"""What an answer of the carrier makes of a reminder."""
+"""What an answer of the carrier, or a report of its, makes of a reminder."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, Throttled, Unknown, Unreached
+from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Throttled, Unknown, Unreached
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.backoff import backoff
+from dunlin.domain.rules.consequence import consequence_of
 
 _THROTTLED_WAIT = timedelta(seconds=1)
+_FAILED = {ReminderStatus.FAILED, ReminderStatus.UNDELIVERED}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The reminder's next status; with SCHEDULED it goes again after `wait`.
 
-    `burns_try`: whether this counts as a failed try. `flags_integration`: the carrier refused the account
-    itself, so the integration needs attention and all its reminders wait. `opted_out`: the customer refuses texts.
+    `burns_try`: whether this counts as a failed try. `fault`: what the failure is about, see `consequence_of`.
+    `lasts`: how long it stands in the way, where it passes by itself.
     """
 
     status: ReminderStatus
@@ -24,18 +26,19 @@ class Outcome:
     error_code: int | None = None
     wait: timedelta | None = None
     burns_try: bool = False
-    flags_integration: bool = False
-    opted_out: bool = False
+    fault: Fault | None = None
+    lasts: timedelta | None = None
 
 
 def outcome_of(answer: Answer, *, tries: int, jitter: float) -> Outcome:
     match answer:
         case Accepted():
             return Outcome(ReminderStatus.SENT)
-        case Refused(code, Fault.CREDENTIALS, reason):
-            return Outcome(ReminderStatus.SCHEDULED, reason, code, wait=timedelta(0), flags_integration=True)
-        case Refused(code, fault, reason):
-            return Outcome(ReminderStatus.FAILED, reason, code, opted_out=fault is Fault.OPTED_OUT)
+        case Refused(code, fault, reason, lasts):
+            if consequence_of(fault).blocks or consequence_of(fault).holds:
+                wait = lasts or timedelta(0)
+                return Outcome(ReminderStatus.SCHEDULED, reason, code, wait=wait, fault=fault, lasts=lasts)
+            return Outcome(ReminderStatus.FAILED, reason, code, fault=fault, lasts=lasts)
         case Throttled(retry_after):
             wait = max(retry_after or timedelta(0), _THROTTLED_WAIT * (0.5 + jitter / 2))
             return Outcome(ReminderStatus.SCHEDULED, "The carrier asked to wait.", wait=wait)
@@ -45,3 +48,10 @@ def outcome_of(answer: Answer, *, tries: int, jitter: float) -> Outcome:
             return Outcome(ReminderStatus.UNCONFIRMED, reason)
         case _ as never:
             assert_never(never)
+
+
+def outcome_of_report(status: ReminderStatus, report: StatusReport) -> Outcome:
+    """Return what a report of `status` makes of its reminder. A code beside a good status says nothing."""
+    if status not in _FAILED:
+        return Outcome(status, report.reason, report.error_code)
+    return Outcome(status, report.reason, report.error_code, fault=report.fault, lasts=report.retry_after)

@@ -8,6 +8,7 @@ from dunlin.domain.choices import Check, CheckOutcome, CommunicationMethod, Inte
 from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.finding import Finding, failed, passed
 from dunlin.domain.rules.moments import Hours
+from dunlin.domain.rules.recipient import NO_NUMBER, OPTED_OUT, bad_number
 from dunlin.domain.rules.segments import Encoded
 from dunlin.domain.rules.texts import BadText, Filling
 from dunlin.domain.rules.timing import reason_to_wait, time_for
@@ -25,6 +26,7 @@ class DueStep:
     integration_status: IntegrationStatus | None  # of the step's method; None where it has none
     never_because: str | None  # why nothing may ever be sent
     phone: str | None
+    phone_problem: str | None  # what a carrier says of the number, where it cannot be texted
     opted_out: bool
     texts: Mapping[str, str]
     customer_language: str | None
@@ -89,10 +91,12 @@ def _look_at(step: DueStep) -> Iterator[Finding]:
         yield failed(Check.INTEGRATION, f"{method} is not connected.")
     yield passed(Check.INTEGRATION)
     if step.opted_out:
-        yield failed(Check.OPT_OUT, "The customer has opted out of SMS.")
+        yield failed(Check.OPT_OUT, OPTED_OUT)
     yield passed(Check.OPT_OUT)
     if step.phone is None:
-        yield failed(Check.NUMBER, "The customer has no phone number.")
+        yield failed(Check.NUMBER, NO_NUMBER)
+    if step.phone_problem is not None:
+        yield failed(Check.NUMBER, bad_number(step.phone_problem))
     yield passed(Check.NUMBER)
 
 

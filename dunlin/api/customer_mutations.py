@@ -1,0 +1,95 @@
+"""What can be changed about a customer."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import strawberry
+
+from dunlin.api.context import Info
+from dunlin.api.inputs import ChangeCustomerPhoneInput, OptInCustomerInput, OptOutCustomerInput
+from dunlin.api.settle import ERRORS, row_id, settled
+from dunlin.api.types.case import Customer
+from dunlin.api.types.node import UserError, user_errors
+from dunlin.domain import tables
+from dunlin.domain.actions.change_customer_phone import change_customer_phone
+from dunlin.domain.actions.opt_out_customer import opt_in_customer, opt_out_customer
+from dunlin.domain.errors import Refusal
+
+
+@strawberry.type(description="What became of a change of a customer.")
+class CustomerPayload:
+    customer: Customer | None = strawberry.field(description="The customer as it is now.")
+    user_errors: list[UserError] = strawberry.field(description=ERRORS)
+
+    @classmethod
+    def of(cls, outcome: tables.Customer | Refusal) -> "CustomerPayload":
+        if isinstance(outcome, Refusal):
+            return cls(customer=None, user_errors=user_errors(outcome))
+        # Whoever may change a customer holds COLLECT.
+        return cls(customer=Customer.of(outcome, may_see=True), user_errors=[])
+
+
+@strawberry.type
+class CustomerMutation:
+    @strawberry.mutation(
+        description="Correct a customer's phone number. What is scheduled goes there, and what was wrong with the old "
+        "number is forgotten."
+    )
+    async def change_customer_phone(
+        self,
+        info: Info,
+        input: Annotated[ChangeCustomerPhoneInput, strawberry.argument(description="The number.")],  # noqa: A002
+    ) -> CustomerPayload:
+        return CustomerPayload.of(await settled(info, _change_phone(info, input)))
+
+    @strawberry.mutation(
+        description="Put down that a customer refuses SMS: everybody with the number gets none from this organization, "
+        "and what is scheduled is canceled. One who has opted out already stays as is."
+    )
+    async def opt_out_customer(
+        self,
+        info: Info,
+        input: Annotated[OptOutCustomerInput, strawberry.argument(description="What was said.")],  # noqa: A002
+    ) -> CustomerPayload:
+        return CustomerPayload.of(await settled(info, _opt_out(info, input)))
+
+    @strawberry.mutation(
+        description="Put down that a customer wants SMS again. Nothing that was canceled or skipped comes back. The "
+        "carrier keeps refusals of its own, which only the recipient can lift, by texting START."
+    )
+    async def opt_in_customer(
+        self,
+        info: Info,
+        input: Annotated[OptInCustomerInput, strawberry.argument(description="What was said.")],  # noqa: A002
+    ) -> CustomerPayload:
+        return CustomerPayload.of(await settled(info, _opt_in(info, input)))
+
+
+async def _change_phone(info: Info, given: ChangeCustomerPhoneInput) -> tables.Customer:
+    return await change_customer_phone(
+        info.context.services.store,
+        info.context.viewer,
+        customer_id=row_id("Customer", given.customer_id, "customerId"),
+        number=given.phone,
+        now=datetime.now(UTC),
+    )
+
+
+async def _opt_out(info: Info, given: OptOutCustomerInput) -> tables.Customer:
+    return await opt_out_customer(
+        info.context.services.store,
+        info.context.viewer,
+        customer_id=row_id("Customer", given.customer_id, "customerId"),
+        said=given.said(),
+        now=datetime.now(UTC),
+    )
+
+
+async def _opt_in(info: Info, given: OptInCustomerInput) -> tables.Customer:
+    return await opt_in_customer(
+        info.context.services.store,
+        info.context.viewer,
+        customer_id=row_id("Customer", given.customer_id, "customerId"),
+        said=given.said(),
+        now=datetime.now(UTC),
+    )
