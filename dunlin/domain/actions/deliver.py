@@ -326,8 +326,8 @@ JOIN collection_case c ON c.id = r.case_id
 JOIN customer ON customer.id = c.customer_id
 JOIN organization o ON o.id = r.organization_id
 ORDER BY r.id
-FOR NO KEY UPDATE OF r, customer SKIP LOCKED
-FOR SHARE OF i, c SKIP LOCKED
+FOR NO KEY UPDATE OF r, c, customer SKIP LOCKED
+FOR SHARE OF i SKIP LOCKED
 """
 
 _REWORD = """

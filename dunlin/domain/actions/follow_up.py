@@ -187,11 +187,12 @@ WHERE r.id = ANY($1)
 """
 
 _INSERT_RETRIES = """
-INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, language, encoding,
-  segments, estimated_cost, estimated_cost_currency, scheduled_for, created_at, status, resend_number, is_retry, fence,
-  tries)
-SELECT r.organization_id, r.case_id, r.case_step_id, r.integration_id, r.method, r."to", r.text, r.language, r.encoding,
-  r.segments, r.estimated_cost, r.estimated_cost_currency, again.at, $3, 'SCHEDULED',
+INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, language,
+  is_fallback_language, encoding, segments, estimated_cost, estimated_cost_currency, scheduled_for, created_at,
+  status, resend_number, is_retry, fence, tries)
+SELECT r.organization_id, r.case_id, r.case_step_id, r.integration_id, r.method, r."to", r.text, r.language,
+  r.is_fallback_language, r.encoding, r.segments, r.estimated_cost, r.estimated_cost_currency, again.at, $3,
+  'SCHEDULED',
   (SELECT max(every.resend_number) + 1 FROM reminder every WHERE every.case_step_id = r.case_step_id), true, 0, 0
 FROM unnest($1::bigint[], $2::timestamptz[]) AS again(id, at) JOIN reminder r ON r.id = again.id
 ORDER BY r.id

@@ -31,10 +31,9 @@ async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]
     """
 
     async def record(transaction: Transaction) -> None:
-        blamed = any(_blames_account(answer) for _, answer in answers)
-        unwanted = await _no_longer_wanted(transaction, answers, to_be_flagged=blamed)
-        await hold_organizations(transaction, {h.organization_id for h, answer in answers if _opts_out(answer)})
-        await hold_recipients(transaction, [h.reminder_id for h, answer in answers if not isinstance(answer, Accepted)])
+        refused = [(handover, answer) for handover, answer in answers if not isinstance(answer, Accepted)]
+        await _hold_what_follows(transaction, refused)
+        unwanted = await _no_longer_wanted(transaction, [handover for handover, _ in refused])
         held = {row["id"]: row for row in await transaction.rows(_HOLD_REMINDERS, _ids(answers))}
         outcomes = [
             (
@@ -73,25 +72,30 @@ def _ids(answers: Sequence[tuple[Handover, Answer]]) -> list[int]:
     return [handover.reminder_id for handover, _ in answers]
 
 
-async def _no_longer_wanted(
-    transaction: Transaction, answers: Sequence[tuple[Handover, Answer]], *, to_be_flagged: bool
-) -> dict[int, Finding]:
-    """Hold integrations and cases where something may go again; return the reminders that must not, and why.
+async def _hold_what_follows(transaction: Transaction, refused: Sequence[tuple[Handover, Answer]]) -> None:
+    """Lock, before the reminders, what answers that are no acceptance may lead to."""
+    if not refused:
+        return
+    lock = "FOR UPDATE" if any(_blames_account(answer) for _, answer in refused) else "FOR SHARE"
+    await transaction.rows(f"{_INTEGRATIONS} {lock}", _ids(refused))
+    # Or a case could be opened for a number between our looking at its cases and our marking it.
+    await hold_organizations(transaction, {h.organization_id for h, answer in refused if isinstance(answer, Refused)})
+    await hold_recipients(transaction, _ids(refused))
+
+
+async def _no_longer_wanted(transaction: Transaction, handovers: Sequence[Handover]) -> dict[int, Finding]:
+    """Return the reminders that must not go again, and why. Their integrations and cases are held.
 
     A disconnect or the end of a case leaves SENDING rows to us, so we ask here: not whether something is connected
     now, but whether nothing was disconnected since the attempt began, and whether the case is still open.
     """
-    again = [(handover, answer) for handover, answer in answers if not isinstance(answer, Accepted)]
-    if not again:
+    if not handovers:
         return {}
-    lock = "FOR UPDATE" if to_be_flagged else "FOR SHARE"
-    await transaction.rows(f"{_INTEGRATIONS} {lock}", _ids(again))
     closed = {
         row["reminder_id"]: failed(Check.CASE, why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"]))
-        for row in await transaction.rows(_CASES, _ids(again))
-        if row["closed_reason"] is not None
+        for row in await transaction.rows(_CLOSED_CASES, [handover.reminder_id for handover in handovers])
     }
-    disconnected = await transaction.rows(_DISCONNECTED, [handover.correlation for handover, _ in again])
+    disconnected = await transaction.rows(_DISCONNECTED, [handover.correlation for handover in handovers])
     return closed | {
         row["reminder_id"]: failed(Check.INTEGRATION, f"{row['kind']} was disconnected.") for row in disconnected
     }
@@ -99,10 +103,6 @@ async def _no_longer_wanted(
 
 def _blames_account(answer: Answer) -> bool:
     return isinstance(answer, Refused) and _touches_account(consequence_of(answer.fault))
-
-
-def _opts_out(answer: Answer) -> bool:
-    return isinstance(answer, Refused) and consequence_of(answer.fault).opts_out
 
 
 def _touches_account(consequence: Consequence) -> bool:
@@ -214,7 +214,7 @@ async def _hold_for(transaction: Transaction, attempt: dict[str, Any], outcome: 
     is_blamed = outcome.fault is not None and _touches_account(consequence_of(outcome.fault))
     lock = "FOR UPDATE" if is_blamed else "FOR SHARE"
     await transaction.rows(f"{_INTEGRATIONS} {lock}", [attempt["reminder_id"]])
-    if outcome.fault is not None and consequence_of(outcome.fault).opts_out:
+    if outcome.fault is not None:
         await hold_organizations(transaction, [attempt["organization_id"]])
     await hold_recipients(transaction, [attempt["reminder_id"]])
 
@@ -239,13 +239,9 @@ SELECT id FROM integration WHERE id IN (SELECT integration_id FROM reminder WHER
 """
 
 
-_CASES = """
-WITH held AS MATERIALIZED (
-  SELECT id, closed_reason, closed_note FROM collection_case
-  WHERE id IN (SELECT case_id FROM reminder WHERE id = ANY($1)) ORDER BY id FOR NO KEY UPDATE
-)
-SELECT r.id AS reminder_id, held.closed_reason, held.closed_note
-FROM reminder r JOIN held ON held.id = r.case_id WHERE r.id = ANY($1)
+_CLOSED_CASES = """
+SELECT r.id AS reminder_id, c.closed_reason, c.closed_note
+FROM reminder r JOIN collection_case c ON c.id = r.case_id WHERE r.id = ANY($1) AND c.closed_reason IS NOT NULL
 """
 
 _DISCONNECTED = """
