@@ -1,4 +1,4 @@
-"""What can be changed about a customer."""
+"""What can be changed about a customer, and about what customers answer."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -6,12 +6,19 @@ from typing import Annotated
 import strawberry
 
 from dunlin.api.context import Info
-from dunlin.api.inputs import ChangeCustomerPhoneInput, OptInCustomerInput, OptOutCustomerInput
+from dunlin.api.inputs import (
+    ChangeCustomerPhoneInput,
+    MarkInboundTextReadInput,
+    OptInCustomerInput,
+    OptOutCustomerInput,
+)
 from dunlin.api.settle import ERRORS, row_id, settled
 from dunlin.api.types.case import Customer
+from dunlin.api.types.inbound import InboundText
 from dunlin.api.types.node import UserError, user_errors
 from dunlin.domain import tables
 from dunlin.domain.actions.change_customer_phone import change_customer_phone
+from dunlin.domain.actions.mark_inbound_text_read import mark_inbound_text_read
 from dunlin.domain.actions.opt_out_customer import opt_in_customer, opt_out_customer
 from dunlin.domain.errors import Refusal
 
@@ -27,6 +34,12 @@ class CustomerPayload:
             return cls(customer=None, user_errors=user_errors(outcome))
         # Whoever may change a customer holds COLLECT.
         return cls(customer=Customer.of(outcome, may_see=True), user_errors=[])
+
+
+@strawberry.type(description="What became of markInboundTextRead.")
+class InboundTextPayload:
+    inbound_text: InboundText | None = strawberry.field(description="The text as it is now.")
+    user_errors: list[UserError] = strawberry.field(description=ERRORS)
 
 
 @strawberry.type
@@ -64,6 +77,20 @@ class CustomerMutation:
     ) -> CustomerPayload:
         return CustomerPayload.of(await settled(info, _opt_in(info, input)))
 
+    @strawberry.mutation(
+        description="Say that a text that came in has been dealt with. When none is left, the case no longer asks for "
+        "attention because of them."
+    )
+    async def mark_inbound_text_read(
+        self,
+        info: Info,
+        input: Annotated[MarkInboundTextReadInput, strawberry.argument(description="Which text.")],  # noqa: A002
+    ) -> InboundTextPayload:
+        outcome = await settled(info, _mark_read(info, input))
+        if isinstance(outcome, Refusal):
+            return InboundTextPayload(inbound_text=None, user_errors=user_errors(outcome))
+        return InboundTextPayload(inbound_text=InboundText.of(outcome, may_see=True), user_errors=[])
+
 
 async def _change_phone(info: Info, given: ChangeCustomerPhoneInput) -> tables.Customer:
     return await change_customer_phone(
@@ -71,6 +98,15 @@ async def _change_phone(info: Info, given: ChangeCustomerPhoneInput) -> tables.C
         info.context.viewer,
         customer_id=row_id("Customer", given.customer_id, "customerId"),
         number=given.phone,
+        now=datetime.now(UTC),
+    )
+
+
+async def _mark_read(info: Info, given: MarkInboundTextReadInput) -> tables.InboundText:
+    return await mark_inbound_text_read(
+        info.context.services.store,
+        info.context.viewer,
+        inbound_text_id=row_id("InboundText", given.inbound_text_id, "inboundTextId"),
         now=datetime.now(UTC),
     )
 

@@ -256,6 +256,11 @@ class ChangeCustomerPhoneInput:
     )
 
 
+@strawberry.input(description="A text that has been dealt with.")
+class MarkInboundTextReadInput:
+    inbound_text_id: strawberry.ID = strawberry.field(description="The text.")
+
+
 @strawberry.input(description="That a customer refuses SMS.")
 class OptOutCustomerInput:
     customer_id: strawberry.ID = strawberry.field(description="The customer.")

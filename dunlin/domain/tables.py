@@ -498,12 +498,18 @@ class InboundText(OfOrganization):
     recipient = fields.CharField(max_length=64)
     text = fields.TextField()
     kind = fields.CharEnumField(InboundTextKind, max_length=_NAME)
+    case: ForeignKeyRelation[CollectionCase] | None = fields.ForeignKeyField(
+        "dunlin.CollectionCase", on_delete=OnDelete.RESTRICT, null=True
+    )
+    case_id: int | None
     received_at = fields.DatetimeField()
+    read_at = fields.DatetimeField(null=True)  # by a person
+    read_by = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "inbound_text"
         unique_together = (("organization_id", "provider_message_id"),)
-        indexes = (Index(fields=("organization_id", "id")),)
+        indexes = (Index(fields=("organization_id", "id")), Index(fields=("case_id",)))
 
 
 class DeliveryEvent(OfOrganization):

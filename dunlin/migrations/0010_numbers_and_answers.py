@@ -23,9 +23,12 @@ class Migration(migrations.Migration):
                 ('recipient', fields.CharField(max_length=64)),
                 ('text', fields.TextField(unique=False)),
                 ('kind', fields.CharEnumField(description='STOP: STOP\nSTART: START\nHELP: HELP\nOTHER: OTHER', enum_type=InboundTextKind, max_length=32)),
+                ('case', fields.ForeignKeyField('dunlin.CollectionCase', source_field='case_id', null=True, db_constraint=True, to_field='id', on_delete=OnDelete.RESTRICT)),
                 ('received_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('read_by', fields.CharField(null=True, max_length=200)),
             ],
-            options={'table': 'inbound_text', 'app': 'dunlin', 'unique_together': (('organization_id', 'provider_message_id'),), 'indexes': [Index(fields=['organization_id', 'id'])], 'pk_attr': 'id', 'table_description': "One text that somebody sent to an organization's sender. Kept once, however often it is reported."},
+            options={'table': 'inbound_text', 'app': 'dunlin', 'unique_together': (('organization_id', 'provider_message_id'),), 'indexes': [Index(fields=['organization_id', 'id']), Index(fields=['case_id'])], 'pk_attr': 'id', 'table_description': "One text that somebody sent to an organization's sender. Kept once, however often it is reported."},
             bases=['OfOrganization'],
         ),
         ops.CreateModel(

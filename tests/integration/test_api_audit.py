@@ -69,6 +69,7 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
     ),
     "optOutCustomer": (AuditAction.CUSTOMER_OPTED_OUT, {"field": "source", "before": None, "after": "PHONE_CALL"}),
     "optInCustomer": (AuditAction.CUSTOMER_OPTED_IN, {"field": "smsOptedOutAt", "before": NOW.isoformat()}),
+    "markInboundTextRead": (AuditAction.INBOUND_TEXT_READ, {"field": "readAt", "before": None}),
     "changeCustomerPhone": (
         AuditAction.CUSTOMER_PHONE_CHANGED,
         {"field": "phone", "before": "+44 *** ** 01", "after": "+44 *** ** 05"},

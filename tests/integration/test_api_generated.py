@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from dunlin.api.ids import encode_id
 from dunlin.api.schema import schema
 from dunlin.runtime.wiring import Services
-from tests.build import a_collecting_organization, a_token, everything_stored, open_one
+from tests.build import a_collecting_organization, a_received_text, a_token, everything_stored, open_one
 from tests.client import graphql
 
 Strategy = st.SearchStrategy[Any]
@@ -47,7 +47,10 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampl
 IDS = st.builds(
     encode_id,
     st.sampled_from(
-        ["Organization", "CollectionCycle", "CollectionStep", "CollectionCase", "CaseStep", "Customer", "Reminder"]
+        [
+            *("Organization", "CollectionCycle", "CollectionStep", "CollectionCase", "CaseStep", "Customer"),
+            *("InboundText", "Reminder"),
+        ]
     ),
     st.sampled_from([1, 1, 1, 2, 2**62]),
 )
@@ -95,6 +98,7 @@ async def token(services: Services) -> str:
     """A token for an organization with SMS, a cycle and a case, all of them with the number 1."""
     organization, cycle = await a_collecting_organization(services)
     await open_one(services, cycle)
+    await a_received_text(services, organization)
     return await a_token(services, organization)
 
 

@@ -69,7 +69,7 @@ async def organization(services: Services) -> Organization:
     opened = await open_one(services, cycle, replace(case, customer=replace(case.customer, email=EMAIL)))
     await pay(services, opened)
     await send(services)
-    await a_received_text(services, organization)
+    await a_received_text(services, organization, sender="+447700900099")
     await a_token(services, organization)
     return organization
 

@@ -14,7 +14,16 @@ from dunlin.api.ids import encode_id
 from dunlin.api.schema import schema
 from dunlin.domain.choices import CaseState, Permission
 from dunlin.domain.reminder_status import ReminderStatus
-from dunlin.domain.tables import Account, CaseStep, CollectionCase, CollectionStep, Customer, Reminder, Token
+from dunlin.domain.tables import (
+    Account,
+    CaseStep,
+    CollectionCase,
+    CollectionStep,
+    Customer,
+    InboundText,
+    Reminder,
+    Token,
+)
 from dunlin.runtime.wiring import Services
 from tests.build import (
     ALL_PERMISSIONS,
@@ -116,6 +125,7 @@ GOOD: dict[str, JSON] = {
     "closeCase": {"caseId": "$case", "reason": "Written off"},
     "optOutCustomer": {"customerId": "$customer", "source": "PHONE_CALL", "proof": "Called on Tuesday"},
     "optInCustomer": {"customerId": "$silent customer", "source": "EMAIL", "proof": "Wrote on Friday"},
+    "markInboundTextRead": {"inboundTextId": "$inboundText"},
     "changeCustomerPhone": {"customerId": "$customer", "phone": "+447700900005"},
     "createToken": {
         "organizationIds": ["$organization"],
@@ -139,6 +149,7 @@ NEEDS = (
         (
             *("openCollectionCases", "editCaseStep", "recordPayment", "pauseCase", "resumeCase", "closeCase"),
             *("cancelReminder", "resendReminder", "changeCustomerPhone", "optOutCustomer", "optInCustomer"),
+            "markInboundTextRead",
         ),
         Permission.COLLECT,
     )
@@ -170,6 +181,7 @@ async def ids(services: Services) -> Ids:
     paused = await open_one(services, beside, a_new_case())
     await CollectionCase.filter(id=paused.id).update(state=CaseState.PAUSED)
     token = await a_token(services, account)
+    await a_received_text(services, foreign)
     await a_token(services, foreign)
     return {
         "$token": token,
@@ -195,6 +207,9 @@ async def ids(services: Services) -> Ids:
         "$foreign step": encode_id("CollectionStep", (await CollectionStep.get(cycle_id=foreign_cycle.id)).id),
         "$customer": encode_id("Customer", (await Customer.get(external_reference="C-0")).id),
         "$silent customer": encode_id("Customer", (await Customer.get(external_reference="C-9")).id),
+        "$inboundText": encode_id("InboundText", (await InboundText.get(organization_id=organization.id)).id),
+        "$foreign inboundText": encode_id("InboundText", (await InboundText.get(organization_id=foreign.id)).id),
+        "$unknown inboundText": encode_id("InboundText", 999_999),
         "$foreign customer": encode_id("Customer", (await Customer.get(organization_id=foreign.id)).id),
         "$unknown customer": encode_id("Customer", 999_999),
         "$own token": encode_id("ApiToken", (await Token.get(account_id=account.id)).id),

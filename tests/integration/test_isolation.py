@@ -163,6 +163,9 @@ TRIES: dict[str, Try] = {
     "Mutation.optInCustomer.input.customerId": Try(
         "NOT_FOUND customerId", changed("optInCustomer", customerId="$theirs Customer")
     ),
+    "Mutation.markInboundTextRead.input.inboundTextId": Try(
+        "NOT_FOUND inboundTextId", changed("markInboundTextRead", inboundTextId="$theirs InboundText")
+    ),
     "Mutation.changeCustomerPhone.input.customerId": Try(
         "NOT_FOUND customerId", changed("changeCustomerPhone", customerId="$theirs Customer")
     ),

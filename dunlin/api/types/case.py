@@ -11,7 +11,7 @@ from dunlin.api.errors import bad_input
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, edges_of, read_page
 from dunlin.api.scalars import CurrencyCode, LanguageCode, TimeZone
-from dunlin.api.types import cycle, organization, reminder
+from dunlin.api.types import cycle, inbound, organization, reminder
 from dunlin.api.types.node import Money, Node
 from dunlin.domain import tables
 from dunlin.domain.choices import (
@@ -33,6 +33,7 @@ from dunlin.domain.rules.zones import possible_zones
 
 if TYPE_CHECKING:
     from dunlin.api.types.cycle import CollectionCycle
+    from dunlin.api.types.inbound import InboundText
     from dunlin.api.types.organization import Organization
     from dunlin.api.types.reminder import Reminder, ReminderConnection
 
@@ -308,6 +309,13 @@ class CollectionCase(Node):
         query = tables.Reminder.filter(case_id=self.row.id)
         may_see = info.context.viewer.may(Permission.COLLECT)
         return await reminder.ReminderConnection.read(query, Window(first, after, last, before), may_see=may_see)
+
+    @strawberry.field(description="What its customer has answered by SMS, newest first.")
+    async def inbound_texts(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Annotated["InboundText", strawberry.lazy("dunlin.api.types.inbound")]]:
+        query = tables.InboundText.filter(case_id=self.row.id)
+        return await inbound.read_texts(info, query, Window(first, after, last, before))
 
 
 @strawberry.input(description="Which cases to list; all conditions hold together.")

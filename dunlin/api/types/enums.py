@@ -65,6 +65,7 @@ _describe(
         "CUSTOMER_PHONE_CHANGED": "A customer got another phone number, or the same one was said to be right.",
         "CUSTOMER_OPTED_OUT": "A person put down that a customer refuses SMS.",
         "CUSTOMER_OPTED_IN": "A person put down that a customer wants SMS again.",
+        "INBOUND_TEXT_READ": "A person has dealt with a text that came in.",
         "TOKEN_CREATED": "An API token was made.",
         "TOKEN_REVOKED": "An API token was revoked.",
     },

@@ -1,7 +1,7 @@
 """Texts that people send to an organization."""
 
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 from tortoise.queryset import QuerySet
@@ -9,10 +9,14 @@ from tortoise.queryset import QuerySet
 from dunlin.api.context import Info
 from dunlin.api.ids import encode_id
 from dunlin.api.pages import Connection, Order, Window, connection_of, read_page
+from dunlin.api.types import case
 from dunlin.api.types.node import Node
 from dunlin.domain import tables
 from dunlin.domain.choices import InboundTextKind, Permission
 from dunlin.domain.rules import phone
+
+if TYPE_CHECKING:
+    from dunlin.api.types.case import CollectionCase
 
 _ORDER = Order("inbound-texts", newest_first=True)
 
@@ -27,6 +31,8 @@ class InboundText(Node):
     text: str | None = strawberry.field(description="What it says. Null unless the viewer holds COLLECT.")
     kind: InboundTextKind = strawberry.field(description="What it asks for.")
     received_at: datetime = strawberry.field(description="When it came in.")
+    read_at: datetime | None = strawberry.field(description="When a person had dealt with it, see markInboundTextRead.")
+    read_by: str | None = strawberry.field(description="Who that was.")
 
     @classmethod
     def of(cls, row: tables.InboundText, *, may_see: bool) -> Self:
@@ -38,7 +44,39 @@ class InboundText(Node):
             text=row.text if may_see else None,
             kind=row.kind,
             received_at=row.received_at,
+            read_at=row.read_at,
+            read_by=row.read_by,
         )
+
+    @strawberry.field(
+        description="The newest open case of whoever had the number when it came in, or the newest if none was open; "
+        "null if nobody had it."
+    )
+    async def case(self, info: Info) -> Annotated["CollectionCase", strawberry.lazy("dunlin.api.types.case")] | None:
+        if self.row.case_id is None:
+            return None
+        row = await info.context.loaders.case.load(self.row.case_id)
+        return None if row is None else case.CollectionCase.of(row)
+
+
+@strawberry.input(description="Which texts to list; all conditions hold together.")
+class InboundTextFilter:
+    kinds: list[InboundTextKind] | None = strawberry.field(default=None, description="Only those that ask for this.")
+    is_attached: bool | None = strawberry.field(
+        default=None, description="True: only those of a case. False: only those from numbers that nobody had."
+    )
+    is_read: bool | None = strawberry.field(
+        default=None, description="True: only those that a person has dealt with. False: only the others."
+    )
+
+    def apply(self, query: QuerySet[tables.InboundText]) -> QuerySet[tables.InboundText]:
+        if self.kinds is not None:
+            query = query.filter(kind__in=self.kinds)
+        if self.is_attached is not None:
+            query = query.filter(case_id__isnull=not self.is_attached)
+        if self.is_read is not None:
+            query = query.filter(read_at__isnull=not self.is_read)
+        return query
 
 
 async def read_texts(info: Info, query: QuerySet[tables.InboundText], window: Window) -> Connection[InboundText]:

@@ -35,7 +35,7 @@ from dunlin.domain.rules.impact import Impact
 if TYPE_CHECKING:
     from dunlin.api.types.case import CollectionCaseConnection, CollectionCaseFilter
     from dunlin.api.types.cycle import CollectionCycle
-    from dunlin.api.types.inbound import InboundText
+    from dunlin.api.types.inbound import InboundText, InboundTextFilter
     from dunlin.api.types.reminder import DeliveryStatusEvent, ReminderConnection, ReminderFilter
 
 
@@ -296,9 +296,20 @@ class Organization(Node):
         "among them, without a case."
     )
     async def inbound_texts(
-        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+        self,
+        info: Info,
+        filter: Annotated[  # noqa: A002
+            Annotated["InboundTextFilter", strawberry.lazy("dunlin.api.types.inbound")] | None,
+            strawberry.argument(description="Which ones."),
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Annotated["InboundText", strawberry.lazy("dunlin.api.types.inbound")]]:
         query = tables.InboundText.filter(organization_id=self.row.id)
+        if filter is not None:
+            query = filter.apply(query)
         return await inbound.read_texts(info, query, Window(first, after, last, before))
 
     @strawberry.field(description="The same events, and the same cursors, as Subscription.deliveryStatus.")

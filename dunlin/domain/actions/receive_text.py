@@ -13,6 +13,7 @@ from dunlin.domain.carrier import TextReceived
 from dunlin.domain.choices import InboundTextKind, OptOutSource
 from dunlin.domain.rules.addressee import Concerned, addressee
 from dunlin.domain.rules.answer import read_answer
+from dunlin.domain.rules.recipient import ANSWERED
 from dunlin.domain.store import Store, Transaction, rows
 
 
@@ -68,8 +69,9 @@ async def receive_text(store: Store, address: InboundAddress, received: TextRece
             case InboundTextKind.START:
                 if not await _start(transaction, told, target, received, now):
                     await transaction.rows("UPDATE inbound_text SET kind = 'OTHER' WHERE id = $1", text_id)
+                    await _ask_for_attention(transaction, text_id)
             case InboundTextKind.HELP | InboundTextKind.OTHER:
-                pass
+                await _ask_for_attention(transaction, text_id)
             case _ as never:
                 assert_never(never)
 
@@ -90,7 +92,7 @@ async def _hold(transaction: Transaction, organization_ids: Collection[int], pho
 async def _keep(
     transaction: Transaction, organization_id: int, received: TextReceived, kind: InboundTextKind, now: datetime
 ) -> int | None:
-    """Return the id of the new row; None if the text is known already."""
+    """Return the id of the new row, attached to a case if there is one; None if the text is known already."""
     kept = await transaction.rows(
         _INSERT,
         organization_id,
@@ -102,6 +104,14 @@ async def _keep(
         now,
     )
     return kept[0]["id"] if kept else None
+
+
+async def _ask_for_attention(transaction: Transaction, text_id: int) -> None:
+    await transaction.rows(
+        "UPDATE collection_case SET attention_reason = $2 WHERE id = (SELECT case_id FROM inbound_text WHERE id = $1)",
+        text_id,
+        ANSWERED,
+    )
 
 
 async def _stop(
@@ -163,7 +173,13 @@ WHERE o.id = $1 OR o.id IN (SELECT i.organization_id FROM integration i JOIN con
 ORDER BY o.id
 """
 
+# The case of a text is the newest open one of whoever has the number; if none is open, the newest: many answer the
+# last reminder, with which a case is completed.
 _INSERT = """
-INSERT INTO inbound_text (organization_id, provider_message_id, sender, recipient, text, kind, received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (organization_id, provider_message_id) DO NOTHING RETURNING id
+INSERT INTO inbound_text (organization_id, provider_message_id, sender, recipient, text, kind, received_at, case_id)
+VALUES ($1, $2, $3::text, $4, $5, $6, $7,
+  (SELECT c.id FROM customer JOIN collection_case c ON c.customer_id = customer.id
+   WHERE customer.organization_id = $1 AND customer.phone = $3
+   ORDER BY (c.state <> 'CLOSED') DESC, c.opened_at DESC, c.id DESC LIMIT 1))
+ON CONFLICT (organization_id, provider_message_id) DO NOTHING RETURNING id
 """
