@@ -53,5 +53,8 @@ async def open_database(url: str, *, pool: int = 10) -> AsyncIterator[None]:
 
 
 async def migrate(url: str) -> None:
-    """Bring the database at `url` to the newest state. Safe to repeat."""
-    await apply_migrations(config=database_config(url, pool=1))
+    """Bring the database at `url` to the newest state. Safe to repeat. Closes what is open in this context."""
+    try:
+        await apply_migrations(config=database_config(url, pool=1))
+    finally:
+        await Tortoise.close_connections()

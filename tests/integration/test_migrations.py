@@ -1,3 +1,6 @@
+import asyncio
+from contextvars import Context
+
 from tortoise import Tortoise
 from tortoise.migrations.autodetector import MigrationAutodetector
 
@@ -9,7 +12,8 @@ from dunlin.runtime.wiring import Services
 async def test_migrating_a_migrated_database_changes_nothing(services: Services) -> None:
     assert services.settings.database_url is not None
     before = await rows("SELECT * FROM tortoise_migrations ORDER BY id")
-    await migrate(services.settings.database_url)
+    # In a context of its own, or all tests that come after would go on with its single connection.
+    await asyncio.create_task(migrate(services.settings.database_url), context=Context())
     assert await rows("SELECT * FROM tortoise_migrations ORDER BY id") == before
 
 
