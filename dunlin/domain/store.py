@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -169,6 +169,8 @@ def _columns(change: Change) -> tuple[object, ...]:
 
 _TRIES = 3
 _TRY_AGAIN = {"40001", "40P01"}  # serialization failure, deadlock detected
+_LOCK_NOT_AVAILABLE = "55P03"
+_A_MILLISECOND = timedelta(milliseconds=1)
 
 _APPEND_ACTS = """
 INSERT INTO audit_entry (account_id, organization_id, actor_kind, actor_id, actor_name, address, action, subject,
@@ -197,33 +199,43 @@ FROM new n JOIN advanced a USING (organization_id)
 """
 
 
+class Busy(Exception):
+    """Another transaction holds what this one needs. Nothing was changed."""
+
+
 class Store:
     """Runs actions in transactions. Rollback is the default: an exception undoes everything."""
 
     def __init__(self, bell: Bell) -> None:
         self._bell = bell
 
-    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]], *, patience: timedelta | None = None) -> T:
         """Run `work` in one transaction, commit, then ring for what it changed; return its result.
 
         `work` is run anew where PostgreSQL ended it to resolve a deadlock, so it changes nothing but the database.
+        With `patience`, raise `Busy` instead of waiting longer than that for what another transaction holds.
         """
         # A request that is canceled in the middle of BEGIN or COMMIT would leave a pooled connection in a
         # transaction for ever, so the transaction runs in a task of its own and ends either way.
-        return await asyncio.shield(asyncio.create_task(self._run_again(work)))
+        return await asyncio.shield(asyncio.create_task(self._run_again(work, patience)))
 
-    async def _run_again(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        for _ in range(_TRIES - 1):
+    async def _run_again(self, work: Callable[[Transaction], Awaitable[T]], patience: timedelta | None) -> T:
+        for tries_left in reversed(range(_TRIES)):
             try:
-                return await self._run(work)
+                return await self._run(work, patience)
             except Exception as error:
-                if getattr(error, "sqlstate", None) not in _TRY_AGAIN:
+                code = getattr(error, "sqlstate", None)
+                if code == _LOCK_NOT_AVAILABLE:
+                    raise Busy from error
+                if code not in _TRY_AGAIN or not tries_left:
                     raise
-        return await self._run(work)
+        raise AssertionError("the last try returns or raises")
 
-    async def _run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def _run(self, work: Callable[[Transaction], Awaitable[T]], patience: timedelta | None) -> T:
         async with in_transaction() as connection:
             transaction = Transaction(connection)
+            if patience is not None:
+                await transaction.rows(f"SET LOCAL lock_timeout = {int(patience / _A_MILLISECOND)}")
             result = await work(transaction)
             await transaction.append_acts()
             await transaction.append_events()

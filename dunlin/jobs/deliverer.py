@@ -2,16 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from dunlin.domain.actions.deliver import Handover, claim_reminders, mark_sending
-from dunlin.domain.actions.record import record_answers
 from dunlin.domain.carrier import Answer, Fault, Message, Refused, Unreached
-from dunlin.domain.store import is_reachable
 from dunlin.domain.vault import BrokenSeal
+from dunlin.jobs.answer_recorder import AnswerRecorder
 from dunlin.runtime.wiring import Services
 
 # A worker that was frozen between marking and sending gives the row back instead: by then a disconnect may
@@ -35,6 +33,7 @@ class Deliverer:
         self._under_way: set[asyncio.Task[None]] = set()
         self._answers: list[tuple[Handover, Answer]] = []
         self._answered = asyncio.Event()
+        self._recorder = AnswerRecorder(services.store)
 
     def wake(self) -> None:
         self._wake.set()
@@ -108,28 +107,10 @@ class Deliverer:
         )
 
     async def _record_answers(self) -> None:
-        """Record whatever has been answered meanwhile, in one commit, until stopped and all is recorded."""
+        """Record whatever has been answered meanwhile, until stopped and all is recorded."""
         while not (self._stopping and not self._under_way and not self._answers):
             await self._answered.wait()
             self._answered.clear()
             batch, self._answers = self._answers, []
-            await self._record(batch)
-
-    async def _record(self, batch: Sequence[tuple[Handover, Answer]]) -> None:
-        """Record answers together; where that fails, one by one, so that a bad one holds up no other."""
-        if not await self._recorded(batch):
-            for answered in batch:
-                while not await self._recorded([answered]):
-                    if await is_reachable():
-                        # Not to be stored as it is. Its lease runs out, and it becomes UNCONFIRMED.
-                        log.error("answer given up", reminder=answered[0].reminder_id)
-                        break
-                    await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
-
-    async def _recorded(self, batch: Sequence[tuple[Handover, Answer]]) -> bool:
-        try:
-            await record_answers(self._services.store, batch, datetime.now(UTC))
-        except Exception:
-            log.exception("cannot record answers", answers=len(batch))
-            return False
-        return True
+            await self._recorder.record(batch)
+        await self._recorder.finish()

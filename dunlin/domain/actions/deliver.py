@@ -263,13 +263,11 @@ async def _begin_attempts(transaction: Transaction, handovers: Sequence[Handover
 
 
 async def _release(transaction: Transaction, claims: Sequence[Claim], found: set[int]) -> None:
-    """Let go of what could not be held, such as rows of an integration that is just being disconnected."""
+    """Let go of what could not be held, as far as it can be now: a disconnect may be canceling it."""
     passed_over = [(claim.reminder_id, claim.fence) for claim in claims if claim.reminder_id not in found]
     if passed_over:
         await transaction.rows(
-            "UPDATE reminder r SET lease_until = clock_timestamp() + $3::interval"
-            " FROM unnest($1::bigint[], $2::int[]) AS t(id, fence)"
-            " WHERE r.id = t.id AND r.fence = t.fence AND r.status = 'SCHEDULED'",
+            _RELEASE,
             *zip(*passed_over, strict=True),
             _A_MOMENT,
         )
@@ -337,6 +335,13 @@ SET "to" = t.to, text = t.text, language = t.language, is_fallback_language = t.
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::int[], $8::numeric[],
             $9::text[]) AS t(id, "to", text, language, is_fallback, encoding, segments, cost, currency)
 WHERE r.id = t.id
+"""
+
+_RELEASE = """
+UPDATE reminder SET lease_until = clock_timestamp() + $3::interval
+WHERE id IN (SELECT r.id FROM unnest($1::bigint[], $2::int[]) AS t(id, fence)
+             JOIN reminder r ON r.id = t.id AND r.fence = t.fence AND r.status = 'SCHEDULED'
+             ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED)
 """
 
 _INSERT_ATTEMPTS = """

@@ -20,7 +20,8 @@ async def destroy_credentials(store: Store) -> int:
     return await store.transact(destroy)
 
 
-# A connection has ended with its disconnect, or when the next one of its integration was made.
+# A connection has ended with its disconnect, or when the next one of its integration was made. What is just being
+# disconnected is left for the next time, so that nobody waits for it.
 _DESTROY = """
 WITH ended AS (
   SELECT k.id, coalesce(k.disconnected_at, (SELECT min(next.created_at) FROM connection next
@@ -29,11 +30,12 @@ WITH ended AS (
   WHERE k.sealed_credentials IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM integration i WHERE i.id = k.integration_id AND i.connection_id = k.id)
 )
-UPDATE connection k SET sealed_credentials = NULL
-FROM ended
-WHERE k.id = ended.id AND (
-  ended.at < clock_timestamp() - $1::interval
-  OR NOT EXISTS (SELECT 1 FROM send_attempt a JOIN reminder r ON r.id = a.reminder_id
-                 WHERE a.connection_id = k.id AND r.status IN ('SENDING', 'SENT', 'UNCONFIRMED')))
-RETURNING k.id
+UPDATE connection SET sealed_credentials = NULL
+WHERE id IN (
+  SELECT k.id FROM connection k JOIN ended ON k.id = ended.id
+  WHERE ended.at < clock_timestamp() - $1::interval
+     OR NOT EXISTS (SELECT 1 FROM send_attempt a JOIN reminder r ON r.id = a.reminder_id
+                    WHERE a.connection_id = k.id AND r.status IN ('SENDING', 'SENT', 'UNCONFIRMED'))
+  ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED)
+RETURNING id
 """

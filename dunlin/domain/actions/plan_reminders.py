@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from dunlin.domain.actions.contacts import LIMITS_COLUMNS, contacts_of, limits_o
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
 from dunlin.domain.actions.drafts import DRAFT_COLUMNS, draft_of
 from dunlin.domain.actions.estimates import Sized, estimates
+from dunlin.domain.actions.hold_due import hold_due
 from dunlin.domain.choices import Check, CommunicationMethod, IntegrationStatus, ReturnReaction
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.finding import failed
@@ -48,7 +48,7 @@ async def plan_reminders(store: Store, now: datetime, *, limit: int = 500) -> in
     """
 
     async def plan(transaction: Transaction) -> int:
-        organizations = await _hold_integrations(transaction, now, limit)
+        organizations = await hold_due(transaction, _DUE, now, limit)
         due = [due_of(row, now) for row in await transaction.rows(_SELECT_DUE, now, limit, organizations)]
         outcomes = await _decide_in_turn(due, now)
         await schedule_reminders(transaction, [(one, o) for one, o in outcomes if isinstance(o, Remind)], now)
@@ -57,16 +57,6 @@ async def plan_reminders(store: Store, now: datetime, *, limit: int = 500) -> in
         return len(due)
 
     return await store.transact(plan)
-
-
-async def _hold_integrations(transaction: Transaction, now: datetime, limit: int) -> list[int]:
-    """Keep the integrations of what is due as they are until commit; return the organizations so held.
-
-    One that is being connected or disconnected at this moment is left for the next time.
-    """
-    held = await transaction.rows(_HOLD_INTEGRATIONS, now, limit)
-    counts = Counter((row["organization_id"], row["existing"]) for row in held)
-    return [organization_id for (organization_id, existing), count in counts.items() if count == existing]
 
 
 def due_of(row: dict[str, Any], now: datetime) -> Due:
@@ -204,13 +194,9 @@ async def _move_on(transaction: Transaction, due: Sequence[Due], now: datetime) 
     await complete_cases(transaction, case_ids, now)
 
 
-_HOLD_INTEGRATIONS = """
-SELECT organization_id,
-       (SELECT count(*) FROM integration every WHERE every.organization_id = integration.organization_id) AS existing
-FROM integration
-WHERE organization_id IN (SELECT organization_id FROM collection_case
-                          WHERE state = 'ACTIVE' AND next_action_at <= $1 ORDER BY next_action_at LIMIT $2)
-ORDER BY id FOR SHARE SKIP LOCKED
+_DUE = """
+SELECT organization_id FROM collection_case
+WHERE state = 'ACTIVE' AND next_action_at <= $2 AND organization_id <> ALL($1) ORDER BY next_action_at LIMIT $3
 """
 
 

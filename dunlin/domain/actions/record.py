@@ -4,7 +4,7 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dunlin.domain.actions.change_status import StatusChange, change_status
@@ -23,11 +23,13 @@ from dunlin.domain.store import Store, Transaction, rows
 _log = logging.getLogger(__name__)
 
 
-async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]], now: datetime) -> None:
+async def record_answers(
+    store: Store, answers: Sequence[tuple[Handover, Answer]], now: datetime, *, patience: timedelta | None = None
+) -> None:
     """Store what the carrier answered, many answers in one commit.
 
     That a message exists is a fact and is always stored. Everything else counts only for the attempt that is
-    still the reminder's current one.
+    still the reminder's current one. With `patience`, raise `Busy` instead of waiting longer than that for others.
     """
 
     async def record(transaction: Transaction) -> None:
@@ -62,7 +64,7 @@ async def record_answers(store: Store, answers: Sequence[tuple[Handover, Answer]
         transaction.record(followed.events)
 
     if answers:
-        await store.transact(record)
+        await store.transact(record, patience=patience)
 
 
 _OPEN = {ReminderStatus.SENDING, ReminderStatus.UNCONFIRMED}

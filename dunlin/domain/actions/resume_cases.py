@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.case_calendar import Delay, delay_steps, point_to_next_step
 from dunlin.domain.actions.complete_cases import complete_cases
+from dunlin.domain.actions.hold_due import hold_due
 from dunlin.domain.choices import AuditAction, CaseState, Permission
 from dunlin.domain.errors import ProblemCode, not_found, refuse
 from dunlin.domain.rules.schedule import days_late
@@ -47,8 +48,8 @@ async def resume_cases(store: Store, now: datetime, *, limit: int = 500) -> int:
     """Resume at most `limit` cases that were paused until today or earlier; return how many."""
 
     async def resume(transaction: Transaction) -> int:
-        organizations = {row["organization_id"] for row in await transaction.rows(_HOLD_INTEGRATIONS, now, limit)}
-        due = [row["id"] for row in await transaction.rows(_LOCK_DUE, now, limit, sorted(organizations))]
+        organizations = await hold_due(transaction, _DUE_ORGANIZATIONS, now, limit)
+        due = [row["id"] for row in await transaction.rows(_LOCK_DUE, organizations, now, limit)]
         if due:
             await _resume(transaction, due, now)
         return len(due)
@@ -86,17 +87,14 @@ async def _resume(transaction: Transaction, case_ids: Collection[int], now: date
 # The first condition is for the index: no place on earth is more than a day ahead of UTC.
 _DUE = """
 FROM collection_case c JOIN organization o ON o.id = c.organization_id
-WHERE c.state = 'PAUSED' AND c.paused_until <= ($1::timestamptz AT TIME ZONE 'UTC')::date + 1
-  AND c.paused_until <= ($1::timestamptz AT TIME ZONE o.time_zone)::date
+WHERE c.state = 'PAUSED' AND c.paused_until <= ($2::timestamptz AT TIME ZONE 'UTC')::date + 1
+  AND c.paused_until <= ($2::timestamptz AT TIME ZONE o.time_zone)::date
 """
 
-_HOLD_INTEGRATIONS = f"""
-SELECT organization_id FROM integration
-WHERE organization_id IN (SELECT c.organization_id {_DUE} ORDER BY c.id LIMIT $2) ORDER BY id FOR SHARE
-"""
+_DUE_ORGANIZATIONS = f"SELECT c.organization_id {_DUE} AND c.organization_id <> ALL($1) ORDER BY c.id LIMIT $3"
 
 _LOCK_DUE = f"""
-SELECT c.id {_DUE} AND c.organization_id = ANY($3) ORDER BY c.id LIMIT $2 FOR NO KEY UPDATE OF c SKIP LOCKED
+SELECT c.id {_DUE} AND c.organization_id = ANY($1) ORDER BY c.id LIMIT $3 FOR NO KEY UPDATE OF c SKIP LOCKED
 """
 
 # Whoever tried to send them in the pause has put them back for a while.

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.hold_due import hold_due
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import Store, Transaction
 
@@ -10,14 +11,14 @@ _REASON = "The connection to the carrier broke off while this text was handed ov
 
 
 async def sweep_sending(store: Store, now: datetime, *, limit: int = 500) -> int:
-    """Turn SENDING reminders whose lease has run out into UNCONFIRMED; return how many."""
+    """Turn SENDING reminders whose lease has run out into UNCONFIRMED; return how many.
+
+    Those of an integration that is just being changed are left for the next time, so that nobody waits for it.
+    """
 
     async def sweep(transaction: Transaction) -> int:
-        left = await transaction.rows(
-            "SELECT id, organization_id, case_id, case_step_id FROM reminder WHERE status = 'SENDING'"
-            " AND lease_until < clock_timestamp() ORDER BY id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED",
-            limit,
-        )
+        organizations = await hold_due(transaction, _LEFT, limit)
+        left = await transaction.rows(_SELECT_LEFT, organizations, limit)
         changes = [
             StatusChange(
                 row["organization_id"],
@@ -33,3 +34,15 @@ async def sweep_sending(store: Store, now: datetime, *, limit: int = 500) -> int
         return len(left)
 
     return await store.transact(sweep)
+
+
+_LEFT = """
+SELECT organization_id FROM reminder
+WHERE status = 'SENDING' AND lease_until < clock_timestamp() AND organization_id <> ALL($1) ORDER BY id LIMIT $2
+"""
+
+_SELECT_LEFT = """
+SELECT id, organization_id, case_id, case_step_id FROM reminder
+WHERE status = 'SENDING' AND lease_until < clock_timestamp() AND organization_id = ANY($1)
+ORDER BY id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+"""
