@@ -8,6 +8,7 @@ from statistics import median
 from bench.disconnect import bare_seconds, dunlin_seconds
 from bench.dispatch import bare_rate, dunlin_rate
 from bench.latency import door_latencies
+from bench.neighbours import neighbour_latencies
 from bench.planning import bare_planning_seconds, planning_peak, planning_seconds
 from bench.world import running_carrier, running_services
 
@@ -46,6 +47,18 @@ async def _planning() -> None:
     )
 
 
+async def _neighbours() -> None:
+    async with running_services("http://127.0.0.1:9") as services:
+        measured = zip(("queries", "claims"), await neighbour_latencies(services, OPEN_CASES, 3), strict=True)
+    for name, latencies in measured:
+        idle, during = median(latencies.idle), median(latencies.during)
+        print(
+            f"another organization's {name} during that disconnect: {during * 1000:.1f} ms, {idle * 1000:.1f} ms on an"
+            f" idle system, ratio {during / idle:.2f}; longest {max(latencies.during) * 1000:.0f} ms and"
+            f" {max(latencies.idle) * 1000:.0f} ms ({len(latencies.during)} and {len(latencies.idle)} of them)"
+        )
+
+
 async def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     dunlin, bare = [], []
@@ -60,6 +73,7 @@ async def main() -> None:
     )
     await _planning()
     await _disconnect()
+    await _neighbours()
     latencies = sorted(await door_latencies(SINGLE))
     print(
         f"latency: commit of a due case to the carrier's door, idle system: median {median(latencies) * 1000:.0f} ms,"

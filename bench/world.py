@@ -75,7 +75,7 @@ class BenchOrganization:
     cycle_id: int
 
 
-async def schedule_reminders(services: Services, count: int) -> None:
+async def schedule_reminders(services: Services, count: int) -> BenchOrganization:
     """Put in an organization with `count` reminders that are due now."""
     organization = await a_connected_organization(services)
     for start in range(0, count, MAX_CASES):
@@ -83,6 +83,7 @@ async def schedule_reminders(services: Services, count: int) -> None:
         await open_bench_cases(services, organization, cases, datetime.now(UTC))
     while await plan_reminders(services.store, datetime.now(UTC)):
         pass
+    return organization
 
 
 BENCH = Actor(ActorKind.COMMAND_LINE, "bench", "bench", None)
