@@ -19,6 +19,7 @@ from dunlin.runtime.wiring import Services, open_services
 from dunlin.sandbox.account import Account
 from dunlin.sandbox.app import serving
 from dunlin.sandbox.behaviour import Behaviour
+from dunlin.sandbox.switchboard import Switchboard
 from dunlin.sandbox.world import World
 from tests.serving import a_listener, address_of, served
 
@@ -111,6 +112,7 @@ async def services(opened: Services, sandbox: SandboxCarrier) -> Services:
     await rows(f"TRUNCATE {tables[0]['names']} RESTART IDENTITY")
     await opened.redis.flushall()
     sandbox.world.behave(QUICK)
+    sandbox.world.switchboard = Switchboard(None)
     return opened
 
 

@@ -52,6 +52,9 @@ class ScriptedChannel:
     def inbound_address(self, path: str) -> str:
         return "https://dunlin.example" + path
 
+    async def route_inbound(self, credentials: Credentials, sender: Sender, path: str) -> bool:
+        return False
+
     def read_inbound(
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> TextReceived:

@@ -10,7 +10,7 @@ from typing import assert_never
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from dunlin.channels import twilio_check, twilio_price, twilio_transport
+from dunlin.channels import twilio_check, twilio_inbound, twilio_price, twilio_transport
 from dunlin.channels.twilio_errors import explain
 from dunlin.channels.twilio_transport import Transport, sending_client
 from dunlin.domain.carrier import (
@@ -109,6 +109,12 @@ class TwilioChannel:
 
     def inbound_address(self, path: str) -> str:
         return self._public_url + path + _CALLBACK_RETRIES
+
+    async def route_inbound(self, credentials: Credentials, sender: Sender, path: str) -> bool:
+        base = f"{self._public_url}{path.rpartition('/')[0]}/"
+        return await twilio_inbound.route_inbound(
+            credentials, sender, self.inbound_address(path), base, self._transport
+        )
 
     def read_inbound(
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials

@@ -235,6 +235,13 @@ class Channel(Protocol):
         """Return the address to set at the carrier, for the texts that come in, of what is served at `path`."""
         ...
 
+    async def route_inbound(self, credentials: Credentials, sender: Sender, path: str) -> bool:
+        """Have the carrier bring the texts that come in to `path`; return whether it does.
+
+        What somebody has set there stays. Raise nothing but `asyncio.CancelledError`.
+        """
+        ...
+
     def read_inbound(
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> TextReceived:

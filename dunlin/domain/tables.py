@@ -172,6 +172,7 @@ class Connection(OfOrganization):
     sender_kind = fields.CharEnumField(SenderKind, max_length=_NAME)
     sender = fields.CharField(max_length=64)
     sealed_credentials = fields.BinaryField(null=True)
+    inbound_is_set = fields.BooleanField(default=False, db_default=False)  # the carrier is known to bring texts to us
     created_at = fields.DatetimeField(auto_now_add=True)
     disconnected_at = fields.DatetimeField(null=True)  # by a disconnect, not by connecting anew
 

@@ -58,6 +58,11 @@ class Migration(migrations.Migration):
             name='account_sid',
             field=fields.CharField(null=True, max_length=64),
         ),
+        ops.AddField(
+            model_name='Connection',
+            name='inbound_is_set',
+            field=fields.BooleanField(default=False, db_default=False),
+        ),
         ops.AddIndex(
             model_name='Connection',
             index=Index(fields=['account_sid', 'sender']),

@@ -10,10 +10,11 @@ from starlette.routing import Route
 
 from dunlin.sandbox.account import Account
 from dunlin.sandbox.basic_auth import caller, owner
-from dunlin.sandbox.exchange import answer
+from dunlin.sandbox.exchange import answer, read_form
 from dunlin.sandbox.message_resource import CORE
 from dunlin.sandbox.page import Page
 from dunlin.sandbox.refusal import Refusal
+from dunlin.sandbox.webhook import is_web_address
 from dunlin.sandbox.world import World
 
 OPENED_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,6 +31,8 @@ class AccountApi:
             Route(f"{account}.json", self.fetch_account),
             Route(f"{account}/Balance.json", self.fetch_balance),
             Route(f"{account}/IncomingPhoneNumbers.json", self.list_numbers),
+            Route(f"{account}/IncomingPhoneNumbers/{{sid}}.json", self.fetch_number, methods=["GET"]),
+            Route(f"{account}/IncomingPhoneNumbers/{{sid}}.json", self.update_number, methods=["POST"]),
             Route(f"{account}/SMS/ShortCodes.json", self.list_short_codes),
         ]
 
@@ -48,9 +51,24 @@ class AccountApi:
         wanted = request.query_params.get("PhoneNumber", "")
         rows = [number for number in account.phone_numbers if wanted in number]
         page = Page.of(rows, request.query_params, sid=str)
-        resources = [_number_resource(account, number) for number in page.rows]
+        resources = [self._number_resource(account, number) for number in page.rows]
         filters = {"PhoneNumber": wanted} if wanted else {}
         return answer(page.core_envelope(request.url.path, filters, "incoming_phone_numbers", resources))
+
+    async def fetch_number(self, request: Request) -> Response:
+        account = owner(request, self._world)
+        return answer(self._number_resource(account, _number(request, account)))
+
+    async def update_number(self, request: Request) -> Response:
+        """Change where the number's texts are brought; whatever else is asked for stays as it is."""
+        account = owner(request, self._world)
+        number = _number(request, account)
+        form = await read_form(request)
+        if "SmsUrl" in form:
+            if form["SmsUrl"] and not is_web_address(form["SmsUrl"]):
+                raise Refusal(20001, name="SmsUrl")
+            self._world.switchboard.set_address(account.sid, number, form["SmsUrl"])
+        return answer(self._number_resource(account, number))
 
     async def list_short_codes(self, request: Request) -> Response:
         account = owner(request, self._world)
@@ -59,6 +77,30 @@ class AccountApi:
         resources = [_short_code_resource(account, code) for code in page.rows]
         filters = {"ShortCode": wanted} if wanted else {}
         return answer(page.core_envelope(request.url.path, filters, "short_codes", resources))
+
+    def _number_resource(self, account: Account, number: str) -> dict[str, object]:
+        sid = sender_sid("PN", account, number)
+        return {
+            "sid": sid,
+            "account_sid": account.sid,
+            "friendly_name": number,
+            "phone_number": number,
+            "origin": "twilio",
+            "beta": False,
+            "address_requirements": "none",
+            "capabilities": {"voice": False, "sms": True, "mms": False, "fax": False},
+            "status": "in-use",
+            "sms_url": self._world.switchboard.address(account.sid, number),
+            "sms_method": "POST",
+            "sms_fallback_url": "",
+            "sms_fallback_method": "POST",
+            "sms_application_sid": "",
+            "status_callback": "",
+            "status_callback_method": "POST",
+            "api_version": "2010-04-01",
+            "uri": f"{CORE}/{account.sid}/IncomingPhoneNumbers/{sid}.json",
+            **_DATES,
+        }
 
 
 def sender_sid(prefix: str, account: Account, sender: str) -> str:
@@ -82,29 +124,12 @@ def _account_resource(account: Account) -> dict[str, object]:
     }
 
 
-def _number_resource(account: Account, number: str) -> dict[str, object]:
-    sid = sender_sid("PN", account, number)
-    return {
-        "sid": sid,
-        "account_sid": account.sid,
-        "friendly_name": number,
-        "phone_number": number,
-        "origin": "twilio",
-        "beta": False,
-        "address_requirements": "none",
-        "capabilities": {"voice": False, "sms": True, "mms": False, "fax": False},
-        "status": "in-use",
-        "sms_url": "",
-        "sms_method": "POST",
-        "sms_fallback_url": "",
-        "sms_fallback_method": "POST",
-        "sms_application_sid": "",
-        "status_callback": "",
-        "status_callback_method": "POST",
-        "api_version": "2010-04-01",
-        "uri": f"{CORE}/{account.sid}/IncomingPhoneNumbers/{sid}.json",
-        **_DATES,
-    }
+def _number(request: Request, account: Account) -> str:
+    """Return the number of an account that the path names."""
+    for number in account.phone_numbers:
+        if sender_sid("PN", account, number) == request.path_params["sid"]:
+            return number
+    raise Refusal(20404, path=request.url.path)
 
 
 def _short_code_resource(account: Account, code: str) -> dict[str, object]:

@@ -19,6 +19,7 @@ from dunlin.sandbox.behaviour import USUAL, Behaviour
 from dunlin.sandbox.behaviour_api import BehaviourApi
 from dunlin.sandbox.courier import Courier
 from dunlin.sandbox.exchange import on_disconnect, on_http_error, on_refusal
+from dunlin.sandbox.inbound_api import InboundApi
 from dunlin.sandbox.message_api import MessageApi
 from dunlin.sandbox.messaging_api import MessagingApi
 from dunlin.sandbox.network import Network
@@ -52,6 +53,7 @@ def create_app(world: World) -> Starlette:
             *MessagingApi(world).routes,
             *PricingApi(world).routes,
             *BehaviourApi(world).routes,
+            *InboundApi(world, network).routes,
             *Outbox(world).routes,
             Route("/healthz", _healthz),
         ],

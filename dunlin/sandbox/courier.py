@@ -1,4 +1,4 @@
-"""Makes the requests of status callbacks."""
+"""Makes the requests of webhooks."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTime
 from aiohttp.client_exceptions import ConnectionTimeoutError
 from yarl import URL
 
-from dunlin.sandbox.status_callback import Patience, StatusCallback
+from dunlin.sandbox.webhook import Patience, Webhook
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _FIRST_PAUSE_S = 0.1
 
 
 class Courier:
-    """Delivers callbacks over pooled connections, a bounded number at once. An async context manager."""
+    """Delivers webhooks over pooled connections, a bounded number at once. An async context manager."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(_MOST_AT_ONCE)
@@ -37,43 +37,43 @@ class Courier:
     ) -> None:
         await self._session.close()
 
-    async def deliver(self, callback: StatusCallback, times: int = 1) -> None:
-        """Send `callback` so many times, each with the tries that its patience allows. Never raise for a
+    async def deliver(self, webhook: Webhook, times: int = 1) -> None:
+        """Send `webhook` so many times, each with the tries that its patience allows. Never raise for a
         receiver that does not answer or answers badly: that is its own affair.
         """
         token = secrets.token_hex(16)
         async with self._turn:
             for number in range(times):
-                await self._deliver_once(callback, token, is_repeat=number > 0)
+                await self._deliver_once(webhook, token, is_repeat=number > 0)
 
-    async def _deliver_once(self, callback: StatusCallback, token: str, *, is_repeat: bool) -> None:
-        patience = callback.patience
+    async def _deliver_once(self, webhook: Webhook, token: str, *, is_repeat: bool) -> None:
+        patience = webhook.patience
         try:
             async with asyncio.timeout(patience.total_s):
                 for attempt in range(patience.retries + 1):
-                    failure = await self._post(callback, token if is_repeat or attempt else None)
+                    failure = await self._post(webhook, token if is_repeat or attempt else None)
                     if failure not in patience.after:
                         return
                     await asyncio.sleep(_FIRST_PAUSE_S * 2**attempt)
         except TimeoutError:
-            _log.info("a status callback took longer than it may in all")
+            _log.info("a webhook took longer than it may in all")
 
-    async def _post(self, callback: StatusCallback, token: str | None) -> str | None:
-        """Return why this try failed, in the words of a callback URL's `rp`, or None."""
+    async def _post(self, webhook: Webhook, token: str | None) -> str | None:
+        """Return why this try failed, in the words of a URL's `rp`, or None."""
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
             "User-Agent": "TwilioProxy/1.1",
-            "X-Twilio-Signature": callback.signature,
+            "X-Twilio-Signature": webhook.signature,
         }
         if token:
             headers["I-Twilio-Idempotency-Token"] = token
         try:
             async with self._session.post(
                 # Encoded again, the address would differ from the one that is signed.
-                URL(callback.url, encoded=True),
-                data=callback.body,
+                URL(webhook.url, encoded=True),
+                data=webhook.body,
                 headers=headers,
-                timeout=_timeout(callback.patience),
+                timeout=_timeout(webhook.patience),
                 allow_redirects=False,
             ) as answer:
                 await answer.read()

@@ -4,20 +4,19 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 from dunlin.sandbox.account import Account
 from dunlin.sandbox.magic import GOOD_SENDER, REFUSED_FROM, REFUSED_TO
 from dunlin.sandbox.message import FULL_VALIDITY_S, Message, Status
 from dunlin.sandbox.refusal import Refusal
 from dunlin.sandbox.segment import count_segments
+from dunlin.sandbox.webhook import is_web_address
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +\-_&]{1,11}")
 _SERVICE_SID = re.compile(r"MG[0-9a-fA-F]{32}")
 _LONGEST_BODY = 1_600
-_LONGEST_URL = 4_000
 _SCHEDULE_FROM, _SCHEDULE_UNTIL = timedelta(seconds=300), timedelta(days=35)
 
 
@@ -143,16 +142,7 @@ def _callback_url(form: Mapping[str, str]) -> str | None:
     url = form.get("StatusCallback", "")
     if not url:
         return None
-    try:
-        parts = urlsplit(url)
-        # Reading the port checks it.
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        has_underscore = "_" in (parts.hostname or "")
-    except ValueError:
-        raise Refusal(21609, url=url) from None
-    # The address is sent as it stands, so that the signature fits: no line ends, no other alphabets.
-    is_printable = url.isascii() and url.isprintable() and " " not in url
-    if not is_address or has_underscore or not is_printable or len(url) > _LONGEST_URL:
+    if not is_web_address(url):
         raise Refusal(21609, url=url)
     return url
 

@@ -52,6 +52,8 @@ class MessageApi:
         now = datetime.now(UTC)
         draft = read_draft(form, account, self._world.accounts.values(), now)
         message = draft.message(f"SM{secrets.token_hex(16)}", account, now)
+        if draft.sender and self._world.switchboard.refuses(account.sid, draft.sender, draft.to):
+            raise Refusal(21610)
         if account.is_test:
             return answer(message_resource(message), 201)
         self._world.ledger.add(message)

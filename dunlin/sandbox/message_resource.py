@@ -7,6 +7,7 @@ from dunlin.sandbox.message import Message
 CORE = "/2010-04-01/Accounts"
 
 _ERROR_MESSAGES = {
+    21610: "Attempt to send to unsubscribed recipient",
     30001: "Queue overflow",
     30003: "Unreachable destination handset",
     30005: "Unknown destination handset",

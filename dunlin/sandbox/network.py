@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dunlin.sandbox.courier import Courier
+from dunlin.sandbox.inbound_text import InboundText, inbound_webhook
 from dunlin.sandbox.message import Message, Status, Step, advanced, steps_ahead
-from dunlin.sandbox.status_callback import StatusCallback, status_callback
+from dunlin.sandbox.status_callback import status_callback
+from dunlin.sandbox.webhook import Webhook
 from dunlin.sandbox.world import World
 
-_Reports = asyncio.Queue[StatusCallback | None]
+_Reports = asyncio.Queue[Webhook | None]
 
 
 class Network:
@@ -38,6 +40,12 @@ class Network:
         callback = self._callback(message)
         if callback:
             self._start(self._courier.deliver(callback))
+
+    def bring(self, text: InboundText, address: str) -> None:
+        """Tell the account of a text that came in."""
+        token = self._world.accounts[text.account_sid].auth_token
+        webhook = inbound_webhook(text, address, token)
+        self._start(self._courier.deliver(webhook, self._world.behaviour.repeat_callbacks))
 
     async def close(self) -> None:
         """Stop everything under way."""
@@ -76,7 +84,7 @@ class Network:
         self._world.ledger.change(message, after)
         return after
 
-    def _callback(self, message: Message) -> StatusCallback | None:
+    def _callback(self, message: Message) -> Webhook | None:
         if not message.callback_url:
             return None
         token = self._world.accounts[message.account_sid].auth_token

@@ -24,7 +24,7 @@ class Outbox:
 
     async def show_page(self, request: Request) -> Response:
         to = _wanted(request)
-        page = outbox_page(list(self._newest(to)), to, self._world.accounts)
+        page = outbox_page(list(self._newest(to)), to, self._world.accounts, list(self._world.received))
         return HTMLResponse(
             page,
             headers={

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from dunlin.sandbox.account import Account
+from dunlin.sandbox.inbound_text import InboundText
 from dunlin.sandbox.message import Message, Status
 from dunlin.sandbox.segment import is_gsm7
 
@@ -21,6 +22,7 @@ body { margin: 0 auto; max-width: 52rem; padding: 1.5rem 1rem 4rem;
 h1 { margin: 0; font-size: 1.4rem }
 .notice { margin: .25rem 0 1.25rem; color: var(--soft) }
 form { display: flex; gap: .5rem; margin-bottom: 1.25rem }
+form.answer { margin: .6rem 0 0; font-size: .85rem }
 input, button { padding: .4rem .7rem; border: 1px solid var(--line); border-radius: .4rem; font: inherit;
   background: var(--card); color: inherit }
 input { flex: 1; min-width: 0 }
@@ -31,18 +33,22 @@ header time { margin-left: auto; color: var(--soft); font-size: .85rem }
 a { color: inherit }
 .text { margin: .5rem 0; white-space: pre-wrap; overflow-wrap: anywhere }
 footer { color: var(--soft); font-size: .85rem }
+.answers { margin: .5rem 0; padding-left: 1.2rem; white-space: pre-wrap; overflow-wrap: anywhere }
 .status { padding: 0 .5rem; border-radius: 1rem; font-size: .85rem; background: #64748b; color: #fff }
 .status.delivered { background: #15803d } .status.sent { background: #1d4ed8 }
 .status.undelivered, .status.failed { background: #b91c1c }
 """
 
-# Replaces the list alone, so that a filter being typed survives.
+# Replaces the list alone, so that a filter being typed survives, and not while an answer is being typed.
 _SCRIPT = """
+const isTyping = () => [...document.querySelectorAll('main input[name=body]')]
+  .some(input => input.value || input === document.activeElement)
 setInterval(async () => {
+  if (isTyping()) return
   try {
     const answer = await fetch(location.href)
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
-    document.querySelector('main').replaceWith(page.querySelector('main'))
+    if (!isTyping()) document.querySelector('main').replaceWith(page.querySelector('main'))
   } catch { /* the sandbox is down: keep what is shown and try again */ }
 }, 3000)
 """
@@ -58,9 +64,22 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def outbox_page(messages: Sequence[Message], to: str, accounts: Mapping[str, Account]) -> str:
-    """Return the page that shows `messages` in this order, filtered by `to` already."""
-    cards = "\n".join(_card(message, accounts) for message in messages)
+def outbox_page(
+    messages: Sequence[Message], to: str, accounts: Mapping[str, Account], received: Sequence[InboundText]
+) -> str:
+    """Return the page that shows `messages` in this order, filtered by `to` already.
+
+    What a number has sent back stands at its newest message.
+    """
+    newest = {message.to: message.sid for message in reversed(messages)}
+    cards = "\n".join(
+        _card(
+            message,
+            accounts,
+            [text for text in received if text.sender == message.to and newest[message.to] == message.sid],
+        )
+        for message in messages
+    )
     nothing = f"<p>No text to a number with {escape(to)} yet.</p>" if to else "<p>No texts yet.</p>"
     return f"""<!doctype html>
 <html lang="en">
@@ -87,7 +106,7 @@ def outbox_page(messages: Sequence[Message], to: str, accounts: Mapping[str, Acc
 """
 
 
-def _card(message: Message, accounts: Mapping[str, Account]) -> str:
+def _card(message: Message, accounts: Mapping[str, Account], answers: Sequence[InboundText]) -> str:
     to, number = escape(message.to), escape(message.to.lstrip("+"))
     sender = escape(message.sender or f"service {message.service_sid}")
     time = f"{message.created_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -100,7 +119,28 @@ def _card(message: Message, accounts: Mapping[str, Account]) -> str:
 </header>
 <p class="text">{escape(message.body) or "<i>redacted</i>"}</p>
 <footer>{escape(_footer(message, accounts))}</footer>
+{_answers(answers)}{_answer_form(message)}
 </article>"""
+
+
+def _answers(answers: Sequence[InboundText]) -> str:
+    if not answers:
+        return ""
+    entries = "".join(f"<li>{escape(text.body)}</li>" for text in answers)
+    return f'<ul class="answers" aria-label="Answers">{entries}</ul>'
+
+
+def _answer_form(message: Message) -> str:
+    """Return the form for acting as the recipient; nothing for a sender that cannot be answered."""
+    if not (message.sender or "").lstrip("+").isdigit():
+        return ""
+    return (
+        '<form class="answer" action="/sandbox/inbound" method="post">'
+        f'<input type="hidden" name="reply_to" value="{escape(message.sid)}">'
+        '<input name="body" required maxlength="1600" autocomplete="off" aria-label="Answer"'
+        ' placeholder="Answer as the recipient, for example STOP">'
+        "<button>Answer</button></form>"
+    )
 
 
 def _status(message: Message) -> str:

@@ -1,14 +1,19 @@
-"""What the sandbox pretends: its accounts, how it behaves, and the messages it has taken."""
+"""What the sandbox pretends: its accounts, how it behaves, and the messages it has taken and brought."""
 
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
 from dunlin.sandbox.account import Account
 from dunlin.sandbox.behaviour import USUAL, Behaviour
+from dunlin.sandbox.inbound_text import InboundText
 from dunlin.sandbox.ledger import Ledger
 from dunlin.sandbox.magic import FATE_OF_TO
 from dunlin.sandbox.message import Fate, Message, Status
+from dunlin.sandbox.switchboard import Switchboard
+
+_RECEIVED_KEPT = 1_000
 
 
 class World:
@@ -17,6 +22,8 @@ class World:
     def __init__(self, accounts: Iterable[Account], behaviour: Behaviour = USUAL, ledger: Path | None = None) -> None:
         self.accounts = {account.sid: account for account in accounts}
         self.ledger = Ledger(ledger)
+        self.switchboard = Switchboard(ledger.with_suffix(".switchboard.json") if ledger else None)
+        self.received: deque[InboundText] = deque(maxlen=_RECEIVED_KEPT)  # newest last
         self.behave(behaviour)
 
     def behave(self, behaviour: Behaviour) -> None:
@@ -26,9 +33,11 @@ class World:
         self.chance = Random(behaviour.seed)
 
     def draw_fate(self, message: Message) -> Fate:
-        """Return the end of `message`: as its number says, else by the rate of failures."""
+        """Return the end of `message`: as its number says, what its recipient wants, or the rate of failures."""
         if message.to in FATE_OF_TO:
             return FATE_OF_TO[message.to]
+        if message.service_sid and self.switchboard.refuses(message.account_sid, message.service_sid, message.to):
+            return Fate(Status.FAILED, 21610)
         if self.chance.random() < self.behaviour.failure_rate:
             return Fate(Status.UNDELIVERED, 30003)
         return Fate(Status.DELIVERED, None)

@@ -5,7 +5,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from dunlin.sandbox.message import Message, Status
-from dunlin.sandbox.status_callback import Patience, status_callback
+from dunlin.sandbox.status_callback import status_callback
+from dunlin.sandbox.webhook import Patience
 
 ONLY_CONNECT = frozenset({"ct"})
 PATIENCE = {

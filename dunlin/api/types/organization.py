@@ -153,6 +153,14 @@ class Integration(Node):
             return None
         return info.context.services.channels[connection.provider].inbound_address(inbound_path(self.row.inbound_key))
 
+    @strawberry.field(
+        description="Whether texts that come in are known to reach inboundUrl: the carrier took it when SMS was "
+        "connected, because nothing else was set there, or one has come since. If not, set it by hand."
+    )
+    async def inbound_is_set(self, info: Info) -> bool:
+        connection = await self._connection(info)
+        return connection is not None and connection.inbound_is_set
+
     @strawberry.field(description="What its messages cost; null for kinds that cost nothing per message.")
     async def pricing(self, info: Info) -> SmsPricing | None:
         return await load_pricing(info, self.row.organization_id) if self.row.kind is IntegrationKind.SMS else None

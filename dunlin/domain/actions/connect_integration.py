@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import assert_never
 
+from dunlin.domain.actions.receive_text import inbound_path
 from dunlin.domain.carrier import (
     CarrierUnavailable,
     Channel,
@@ -48,6 +49,8 @@ async def connect_integration(
     idempotency_key: str | None = None,
 ) -> Integration:
     """Return the connected integration. Nothing of a former configuration comes back.
+
+    The carrier is asked to bring what comes in to us, but never instead of bringing it to somebody else.
 
     Refuses with NOT_FOUND, REQUIRED (no account given and none of the operator's), ALREADY_CONNECTED,
     CREDENTIALS_REJECTED, SENDER_REJECTED, CARRIER_UNAVAILABLE or IDEMPOTENCY_KEY_REUSED; nothing is stored then.
@@ -115,7 +118,10 @@ async def connect_integration(
         transaction.reminders_due = True  # those that waited for good credentials
         return locked
 
-    return await store.transact(connect)
+    connected = await store.transact(connect)
+    if await channel.route_inbound(account.credentials, account.sender, inbound_path(connected.inbound_key)):
+        await Connection.filter(id=connected.connection_id).update(inbound_is_set=True)
+    return connected
 
 
 def _require_unconnected(integration: Integration) -> None:

@@ -63,6 +63,7 @@ async def receive_text(store: Store, address: InboundAddress, received: TextRece
         text_id = await _keep(transaction, target, received, kind, now)
         if text_id is None:
             return
+        await transaction.rows(_NOTE_THAT_TEXTS_COME, address.integration_id)
         match kind:
             case InboundTextKind.STOP:
                 await _stop(transaction, told, target, received, now)
@@ -155,6 +156,11 @@ JOIN connection k ON k.integration_id = own.id
 WHERE own.inbound_key = $1 AND k.sealed_credentials IS NOT NULL
 ORDER BY (k.id = own.connection_id) DESC NULLS LAST, (k.integration_id = own.id) DESC, k.id DESC
 LIMIT 5
+"""
+
+_NOTE_THAT_TEXTS_COME = """
+UPDATE connection SET inbound_is_set = true
+WHERE id = (SELECT connection_id FROM integration WHERE id = $1) AND NOT inbound_is_set
 """
 
 # Everybody who sends from this number of this account now.
