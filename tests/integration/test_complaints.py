@@ -4,17 +4,18 @@ import asyncio
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from dunlin.domain.actions.change_customer_phone import change_customer_phone
 from dunlin.domain.actions.edit_step import StepEdit, edit_step
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.preview_sms import preview_sms
-from dunlin.domain.carrier import Accepted, Unknown
+from dunlin.domain.carrier import Accepted, Fault, Refused, Unknown
 from dunlin.domain.choices import CaseStepState, Weekday
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.caps import Limits
 from dunlin.domain.rules.schedule import SendWindow
-from dunlin.domain.tables import CaseStep, CollectionStep, Organization, Reminder
+from dunlin.domain.tables import CaseStep, CollectionCase, CollectionStep, Organization, Reminder
 from dunlin.runtime.wiring import Services
-from tests.build import NONE, SMS, a_cycle, a_new_case, a_viewer, an_organization, connect_sms
+from tests.build import NONE, SMS, a_cycle, a_new_case, a_received_text, a_viewer, an_organization, connect_sms
 from tests.delivery import statuses
 from tests.story import Fate, Story
 
@@ -207,3 +208,43 @@ async def test_11_sms_reminders_are_sent_for_overdue_invoices_and_for_returned_d
 
     assert [sent.to for sent in story.sent] == ["+32470123456", "+32470123457"]
     assert {reminder.status for reminder in await Reminder.all()} == {ReminderStatus.DELIVERED}
+
+
+async def test_12_a_number_that_cannot_be_texted_is_not_texted_again_until_it_is_corrected(services: Services) -> None:
+    story = await a_story(services, [1, 3, 3])
+    story.fate_of = lambda handover: Fate(Refused(21614, Fault.LANDLINE, "This number is a landline."))
+    case = await story.open(a_new_case(due_on=DUE))
+    await story.pass_days(2)
+    story.fate_of = lambda handover: Fate(Accepted("SM1"))
+
+    await story.pass_days(4)
+    before = list(story.sent)
+    await change_customer_phone(
+        services.store,
+        a_viewer(await Organization.get()),
+        customer_id=case.customer_id,
+        number="+32470123456",
+        now=story.now,
+    )
+    await story.pass_days(5)
+
+    assert before == []
+    steps = await story.steps_of(case)
+    assert steps[1].startswith("The phone number must be corrected")
+    assert [sent.to for sent in story.sent] == ["+32470123456"]
+
+
+async def test_13_who_says_stop_gets_no_more_texts_and_who_answers_is_heard(services: Services) -> None:
+    story = await a_story(services, [1, 3])
+    organization = await Organization.get()
+    first = await story.open(a_new_case("INV-1", customer="C-1", phone="+32470123456", due_on=DUE))
+    second = await story.open(a_new_case("INV-2", customer="C-2", phone="+32470123457", due_on=DUE))
+    await story.pass_days(2)
+
+    await a_received_text(services, organization, "Please stop texting me", sender="+32470123456", number=1)
+    await a_received_text(services, organization, "I paid last week", sender="+32470123457", number=2)
+    await story.pass_days(5)
+
+    assert [len(story.texts_to(phone)) for phone in ("+32470123456", "+32470123457")] == [1, 2]
+    assert await story.steps_of(first) == ["DONE", "The customer has opted out of SMS."]
+    assert (await CollectionCase.get(id=second.id)).attention_reason is not None
