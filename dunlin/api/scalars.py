@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import NewType, TypeVar
-from zoneinfo import available_timezones
 
 import strawberry
-from babel.numbers import list_currencies
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
+
+from dunlin.domain.rules.notation import CURRENCIES, LANGUAGE, TIME_ZONES, read_date, read_decimal
 
 PhoneNumber = NewType("PhoneNumber", str)
 CountryCode = NewType("CountryCode", str)
@@ -22,14 +22,9 @@ T = TypeVar("T")
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 _DATETIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
-_CURRENCIES = frozenset(list_currencies())
-_TIME_ZONES = frozenset(available_timezones())
 
 
 def _bad(what: str) -> GraphQLError:
@@ -65,21 +60,17 @@ def _parse_datetime(value: object) -> datetime:
 
 
 def _parse_date(value: object) -> date:
-    if isinstance(value, str) and _DATE.fullmatch(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            pass
-    raise _bad("A Date is written as 2026-11-22.")
+    day = read_date(value) if isinstance(value, str) else None
+    if day is None:
+        raise _bad("A Date is written as 2026-11-22.")
+    return day
 
 
 def _parse_decimal(value: object) -> Decimal:
-    if isinstance(value, str) and _DECIMAL.fullmatch(value):
-        try:
-            return Decimal(value)
-        except InvalidOperation:
-            pass
-    raise _bad('A Decimal is a number written as a string, such as "12.50".')
+    number = read_decimal(value) if isinstance(value, str) else None
+    if number is None:
+        raise _bad('A Decimal is a number written as a string, such as "12.50".')
+    return number
 
 
 def _write_decimal(value: Decimal) -> str:
@@ -124,18 +115,18 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         name="CurrencyCode",
         description="A currency by ISO 4217, e.g. EUR.",
         serialize=str,
-        parse_value=_among(_CURRENCIES, "A CurrencyCode is one of ISO 4217, such as EUR."),
+        parse_value=_among(CURRENCIES, "A CurrencyCode is one of ISO 4217, such as EUR."),
     ),
     LanguageCode: strawberry.scalar(
         name="LanguageCode",
         description="A language by BCP 47, e.g. nl or fr-BE.",
         serialize=str,
-        parse_value=_matching(_LANGUAGE, "A LanguageCode is written as nl or fr-BE."),
+        parse_value=_matching(LANGUAGE, "A LanguageCode is written as nl or fr-BE."),
     ),
     TimeZone: strawberry.scalar(
         name="TimeZone",
         description="A time zone by its IANA name, e.g. Europe/Brussels.",
         serialize=str,
-        parse_value=_among(_TIME_ZONES, "A TimeZone is an IANA name, such as Europe/Brussels."),
+        parse_value=_among(TIME_ZONES, "A TimeZone is an IANA name, such as Europe/Brussels."),
     ),
 }

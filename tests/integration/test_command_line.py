@@ -39,9 +39,19 @@ class Answer:
 
 async def dunlin(services: Services, *arguments: str, keys: tuple[bytes, ...] = ()) -> Answer:
     """Run one command on the tests' database, with the tests' keys or with those given."""
+    process = await start(services, *arguments, keys=keys)
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Answer(process.returncode, out.decode(), err.decode())
+
+
+async def start(
+    services: Services, *arguments: str, keys: tuple[bytes, ...] = (), stderr: int = asyncio.subprocess.PIPE
+) -> asyncio.subprocess.Process:
     settings = services.settings
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DUNLIN_")}
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "dunlin",
@@ -54,12 +64,8 @@ async def dunlin(services: Services, *arguments: str, keys: tuple[bytes, ...] = 
         },
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=stderr,
     )
-    async with asyncio.timeout(30):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Answer(process.returncode, out.decode(), err.decode())
 
 
 async def seal_of(organization: Organization) -> bytes:

@@ -15,7 +15,7 @@ from dunlin.domain.rules.case_input import NewCase, check_cases, normalized
 from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.return_reason import DECEASED, Opening, opening_of
 from dunlin.domain.rules.schedule import SendWindow, starts_at, step_dates, window_of
-from dunlin.domain.store import Store, Transaction, hold_integrations
+from dunlin.domain.store import Store, Transaction, hold_integrations, rows
 from dunlin.domain.tables import (
     CollectionCase,
     CollectionCycle,
@@ -124,7 +124,14 @@ def _audit_death(transaction: Transaction, viewer: Viewer, customer: Customer, n
 
 
 async def _by_reference(organization_id: int, references: list[str]) -> dict[str, CollectionCase]:
-    cases = await CollectionCase.filter(organization_id=organization_id, external_reference__in=references)
+    # Joined, not IN (...): before the first ANALYZE the planner would compare each of them with every case there is.
+    found = await rows(
+        "SELECT c.id FROM unnest($2::text[]) AS given(reference) JOIN collection_case c"
+        " ON c.organization_id = $1 AND c.external_reference = given.reference",
+        organization_id,
+        references,
+    )
+    cases = await CollectionCase.filter(id__in=[row["id"] for row in found]) if found else []
     return {case.external_reference: case for case in cases}
 
 

@@ -1,16 +1,13 @@
 """What an organization may be. An empty list of problems means good."""
 
-import re
 from dataclasses import dataclass
-from zoneinfo import available_timezones
 
 from babel import Locale, UnknownLocaleError
 from phonenumbers import SUPPORTED_REGIONS
 
 from dunlin.domain.errors import Problem, ProblemCode
+from dunlin.domain.rules.notation import LANGUAGE, TIME_ZONES
 from dunlin.domain.rules.step_input import check_name
-
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ def check_organization(given: NewOrganization) -> list[Problem]:
     if given.country not in SUPPORTED_REGIONS:
         message = "A country is two capital letters of ISO 3166-1, such as BE."
         problems.append(Problem(ProblemCode.INVALID, message, ("country",)))
-    if given.time_zone not in available_timezones():
+    if given.time_zone not in TIME_ZONES:
         message = "A time zone is an IANA name such as Europe/Brussels."
         problems.append(Problem(ProblemCode.INVALID, message, ("timeZone",)))
     if not _is_language(given.default_language):
@@ -36,7 +33,7 @@ def check_organization(given: NewOrganization) -> list[Problem]:
 
 
 def _is_language(tag: str) -> bool:
-    if not _LANGUAGE.fullmatch(tag):
+    if not LANGUAGE.fullmatch(tag):
         return False
     try:
         Locale.parse(tag, sep="-")
