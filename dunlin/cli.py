@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from tortoise.exceptions import DBConnectionError
@@ -262,6 +262,13 @@ def revoke_token(id_or_prefix: str) -> None:
     click.echo(f"{revoked.prefix} ({revoked.name}) is revoked since {revoked.revoked_at:%Y-%m-%d %H:%M:%S}Z.")
 
 
+def _written(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from error
+
+
 _NOT_ALL_USED = 3
 _STOPPED = 130
 
@@ -289,7 +296,7 @@ def import_cases(account: str | None, organization: str, cycle: str, report: Pat
     if report is not None and report.exists() and report.samefile(file):
         raise click.UsageError("The report would overwrite the file that is imported.")
     with _operating() as settings, contextlib.ExitStack() as stack:
-        told = None if report is None else stack.enter_context(report.open("w", encoding="utf-8"))
+        told = None if report is None else stack.enter_context(_written(report))
         shown = sys.stderr.isatty()
         bar = stack.enter_context(
             click.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr, hidden=not shown)
