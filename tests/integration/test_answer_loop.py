@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from dunlin.domain.choices import InboundTextKind, OptOutSource
-from dunlin.domain.tables import CollectionCase, Connection, Customer, InboundText, Reminder, SmsOptOut
+from dunlin.domain.actions.connect_integration import connect_integration
+from dunlin.domain.actions.disconnect_integration import disconnect_integration
+from dunlin.domain.choices import InboundTextKind, IntegrationKind, OptOutSource
+from dunlin.domain.tables import CollectionCase, Connection, Customer, InboundText, Organization, Reminder, SmsOptOut
 from dunlin.runtime.wiring import Services
-from tests.build import NOW, PHONE, a_collecting_organization, a_token, open_one
+from tests.build import NOW, PHONE, a_collecting_organization, a_token, a_viewer, an_organization, open_one
 from tests.client import ask
 from tests.conftest import SANDBOX_ACCOUNT, SandboxCarrier
 from tests.delivery import plan
@@ -89,6 +92,50 @@ async def test_an_address_of_somebody_elses_stays_and_the_integration_says_so(
     await until(Connection.filter(inbound_is_set=True).exists)
     after = (await ask(http, token, shown))["organizations"]["nodes"][0]["integration"]
     assert after["inboundIsSet"] is True
+
+
+async def test_a_connect_that_is_only_repeated_sets_nothing_after_a_disconnect(
+    services: Services, sandbox: SandboxCarrier
+) -> None:
+    organization = await an_organization()
+    number = SANDBOX_ACCOUNT.phone_numbers[0]
+    await connect(services, organization)
+    await disconnect(services, organization)
+    sandbox.world.switchboard.set_address(SANDBOX_ACCOUNT.sid, number, "")
+
+    await connect(services, organization)
+
+    assert sandbox.world.switchboard.address(SANDBOX_ACCOUNT.sid, number) == ""
+
+
+async def connect(services: Services, organization: Organization) -> None:
+    """Connect, each time with the same key: only the first does anything."""
+    account = services.default_account
+    assert account is not None
+    await connect_integration(
+        services.store,
+        a_viewer(organization),
+        services.channels[account.provider],
+        services.vault,
+        organization_id=organization.id,
+        kind=IntegrationKind.SMS,
+        account=account,
+        idempotency_key="once",
+        now=datetime.now(UTC),
+    )
+
+
+async def disconnect(services: Services, organization: Organization) -> None:
+    await disconnect_integration(
+        services.store,
+        a_viewer(organization),
+        organization_id=organization.id,
+        kind=IntegrationKind.SMS,
+        confirmed=True,
+        impact_token=None,
+        idempotency_key=None,
+        now=datetime.now(UTC),
+    )
 
 
 async def test_an_address_of_ours_gives_way_to_that_of_who_connects_next(

@@ -18,7 +18,17 @@ from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.store import rows
 from dunlin.domain.tables import CaseStep, CollectionCase, Customer, Organization, Reminder
 from dunlin.runtime.wiring import Services
-from tests.build import NOW, a_cycle, a_new_case, a_token, a_viewer, an_organization, connect_sms, open_one
+from tests.build import (
+    NOW,
+    a_cycle,
+    a_new_case,
+    a_received_text,
+    a_token,
+    a_viewer,
+    an_organization,
+    connect_sms,
+    open_one,
+)
 from tests.client import JSON, ask
 from tests.delivery import answer, begin, plan
 
@@ -142,6 +152,31 @@ async def test_who_opts_out_before_it_leaves_is_the_end_of_the_trace(
     await begin(services, NOW)
 
     assert outcomes(await trace_of(http, services))[10:] == [("OPT_OUT", "FAILED")]
+
+
+async def test_stop_is_the_end_of_the_trace_of_what_it_stopped(http: httpx.AsyncClient, services: Services) -> None:
+    await a_received_text(services, await planned(services), "STOP")
+
+    last = (await trace_of(http, services))[-1]
+
+    assert (last["name"], last["outcome"]) == ("OPT_OUT", "FAILED")
+    assert last["sentence"] == "The customer has opted out of SMS."
+
+
+async def test_a_number_that_turns_out_bad_is_the_end_of_the_trace_of_what_it_stopped(
+    http: httpx.AsyncClient, services: Services
+) -> None:
+    organization = await planned(services)
+    await open_one(services, await a_cycle(organization), a_new_case("INV-2"), now=NOW - timedelta(days=1))
+    await plan(services, NOW)
+    stopped = await CaseStep.get(case__external_reference="INV-2")
+    await Reminder.filter(case_step_id=stopped.id).update(scheduled_for=NOW + timedelta(days=365))
+
+    await answer(services, await begin(services, NOW), Refused(21614, Fault.LANDLINE, "This is a landline number."))
+
+    last = (await trace_of(http, services, stopped))[-1]
+    assert (last["name"], last["outcome"]) == ("NUMBER", "FAILED")
+    assert last["sentence"] == "The phone number must be corrected: this is a landline number."
 
 
 async def test_a_disconnect_is_the_end_of_the_trace_of_what_it_stopped(

@@ -1,6 +1,7 @@
 """What follows from a failure beyond its reminder: numbers marked, texts sent once more, accounts held."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -8,7 +9,8 @@ from dunlin.domain.actions.change_customer_phone import change_customer_phone
 from dunlin.domain.actions.deliver import Handover, claim_reminders
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.record import record_report
-from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport
+from dunlin.domain.actions.resend_reminder import resend_reminder
+from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Unknown
 from dunlin.domain.choices import (
     CaseClosedReason,
     CaseState,
@@ -190,17 +192,41 @@ async def test_what_is_scheduled_goes_to_the_corrected_number(services: Services
         services.store, a_viewer(organization), customer_id=customer.id, number="+447700900003", now=NOW
     )
 
-    assert (await Reminder.get()).to == "+447700900003"
     assert (await begin(services))[0].to == "+447700900003"
+    assert (await Reminder.get()).to == "+447700900003"
 
 
-async def test_what_is_scheduled_for_a_customer_who_has_no_number_any_more_is_canceled(
+async def test_what_is_scheduled_for_a_corrected_number_costs_what_its_country_costs(
     services: Services, organization: Organization
 ) -> None:
-    await open_one(services, await a_cycle(organization), a_new_case("INV-2", phone=None))
+    await rows(
+        "INSERT INTO sms_price (organization_id, country, connection_id, price, currency, fetched_at)"
+        " SELECT organization_id, 'EE', connection_id, 0.07, 'USD', $1 FROM integration",
+        NOW,
+    )
+    assert (await Reminder.get()).estimated_cost is None  # the price of GB is not known
 
-    reminder = await Reminder.get()
-    assert (reminder.status, reminder.status_reason) == (Status.CANCELED, "The customer has no phone number.")
+    await change_customer_phone(
+        services.store, a_viewer(organization), customer_id=(await Customer.get()).id, number="+37255500001", now=NOW
+    )
+    await begin(services)
+
+    assert (await Reminder.get()).estimated_cost == Decimal("0.07")
+
+
+async def test_a_corrected_number_that_turns_out_bad_stops_what_was_planned_for_the_former_one(
+    services: Services, organization: Organization
+) -> None:
+    await open_one(services, await a_cycle(organization), a_new_case("INV-2"))
+    await plan(services, NOW)
+    await Reminder.filter(case_id=2).update(scheduled_for=NOW + 365 * DAY)
+    await change_customer_phone(
+        services.store, a_viewer(organization), customer_id=(await Customer.get()).id, number="+447700900003", now=NOW
+    )
+
+    await answer(services, await begin(services), refused(Fault.LANDLINE, LANDLINE))
+
+    assert (await Reminder.get(case_id=2)).status_reason == MUST_BE_CORRECTED
 
 
 async def test_a_late_refusal_of_the_former_number_does_not_mark_the_corrected_one(
@@ -311,6 +337,22 @@ async def test_nothing_is_sent_once_more_when_the_next_step_comes_first(
 
     reminder = await Reminder.get()
     assert reminder.status_reason == f"{OFF} It is not sent again: the next step comes first."
+
+
+async def test_nothing_is_sent_once_more_beside_what_a_person_has_sent_again(
+    services: Services, organization: Organization
+) -> None:
+    handover = await hand_over(services, Unknown("No answer."))
+    await resend_reminder(
+        services.store, a_viewer(organization), reminder_id=handover.reminder_id, idempotency_key=None, now=NOW
+    )
+
+    told = StatusReport("AC1", f"SM{1:032x}", Status.UNDELIVERED, 30003, OFF, Fault.UNREACHABLE, 3 * HOUR)
+    await record_report(services.store, handover.correlation, told, NOW)
+
+    first, second = await Reminder.all().order_by("id")
+    assert first.status_reason == f"{OFF} It is not sent again: it has been sent again already."
+    assert second.is_retry is False
 
 
 async def test_nothing_of_before_a_disconnect_is_sent_once_more_although_sms_is_connected_again(

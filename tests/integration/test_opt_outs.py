@@ -129,6 +129,17 @@ async def test_a_stop_that_is_brought_again_after_start_changes_nothing(
     assert await SmsOptOut.all().count() == 1
 
 
+async def test_stop_does_not_hide_that_a_debtor_has_died(services: Services, organization: Organization) -> None:
+    cycle = await a_cycle(organization)
+    await open_one(services, cycle, a_new_case("INV-2", return_reason_code="MD07"))
+    before = {case.id: case.attention_reason for case in await CollectionCase.all()}
+
+    await a_received_text(services, organization, "STOP")
+
+    assert all("died" in (reason or "") for reason in before.values())
+    assert {case.id: case.attention_reason for case in await CollectionCase.all()} == before
+
+
 async def test_a_second_stop_leaves_the_first_as_it_was(http: httpx.AsyncClient, organization: Organization) -> None:
     await receive(http, organization, "STOP")
     first = await everything_stored()

@@ -16,6 +16,7 @@ PASSING = Failure(
     next_step_at=NOW + timedelta(days=7),
     is_connected=True,
     is_same_number=True,
+    is_resent=False,
     may_be_texted=True,
 )
 AGAIN = Retry(NOW + HOURS)
@@ -36,6 +37,7 @@ TABLE = {
         replace(PASSING, is_same_number=False),
         GiveUp("the customer has another number now."),
     ),
+    "a person has sent it again": (replace(PASSING, is_resent=True), GiveUp("it has been sent again already.")),
     "the customer has opted out": (replace(PASSING, may_be_texted=False), GiveUp("the customer cannot be texted.")),
 }
 

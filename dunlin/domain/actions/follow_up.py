@@ -10,9 +10,10 @@ from dunlin.domain.actions.change_status import StatusChange
 from dunlin.domain.actions.opt_outs import Statement, opt_out_number
 from dunlin.domain.actions.phone_state import mark_number, trust_numbers
 from dunlin.domain.carrier import Fault
-from dunlin.domain.choices import CaseState, OptOutSource, PhoneProblemKind
+from dunlin.domain.choices import CaseState, Check, OptOutSource, PhoneProblemKind
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.consequence import consequence_of
+from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.outcome import Outcome
 from dunlin.domain.rules.recipient import UNREACHABLE_FOR_LONG
 from dunlin.domain.rules.retry import Failure, Retry, is_given_up, may_retry
@@ -40,15 +41,15 @@ class FollowUp:
     events: list[Change] = field(default_factory=list)
 
 
-async def follow_up(transaction: Transaction, failed: Sequence[Failed], now: datetime) -> FollowUp:
+async def follow_up(transaction: Transaction, failures: Sequence[Failed], now: datetime) -> FollowUp:
     """Do what the failures ask for beyond their reminders, and return them with all that comes of it."""
     result = FollowUp()
-    if not failed:
+    if not failures:
         return result
-    found = await transaction.rows(_SITUATIONS, [one.change.reminder_id for one in failed])
+    found = await transaction.rows(_SITUATIONS, [one.change.reminder_id for one in failures])
     situations = {row["id"]: row for row in found}
     retries: list[tuple[int, datetime]] = []
-    for one in failed:
+    for one in failures:
         situation = situations[one.change.reminder_id]
         if _opts_out(one.outcome):
             statement = Statement(now, OptOutSource.CARRIER, _as_the_carrier_says(one.outcome), by=None)
@@ -100,6 +101,7 @@ def _explained(
         next_step_at=situation["next_step_at"],
         is_connected=situation["is_connected"],
         is_same_number=situation["is_same_number"],
+        is_resent=situation["is_resent"],
         may_be_texted=situation["may_be_texted"] and not is_marked,
     )
     decision = may_retry(failure, now)
@@ -137,6 +139,7 @@ async def take_back(transaction: Transaction, reminder_id: int) -> list[StatusCh
             row["id"],
             ReminderStatus.CANCELED,
             _ARRIVED,
+            findings=(failed(Check.CASE, _ARRIVED),),
         )
         for row in scheduled
     ]
@@ -172,6 +175,8 @@ SELECT r.id, r.organization_id, r."to", c.state AS case_state,
          WHERE a.reminder_id = r.id AND former.disconnected_at IS NOT NULL) AS is_connected,
        coalesce(customer.phone = r."to", false) AS is_same_number,
        customer.sms_opted_out_at IS NULL AND customer.phone_problem IS NULL AS may_be_texted,
+       EXISTS (SELECT 1 FROM reminder newer WHERE newer.case_step_id = r.case_step_id
+               AND newer.resend_number > r.resend_number) AS is_resent,
        (SELECT count(*) FROM reminder again WHERE again.case_step_id = r.case_step_id AND again.is_retry) AS retries,
        (SELECT min(s.due_at) FROM case_step s
         WHERE s.case_id = r.case_id AND s.state = 'PENDING' AND s.communication_method <> 'NONE') AS next_step_at,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.change_numbers import change_numbers
@@ -67,7 +68,9 @@ async def open_cases(
         known = await _by_reference(organization.id, references)
         new = [case for case in checked if case.external_reference not in known]
         told = await _told_dead(checked, known)
-        await hold_cases_of(transaction, organization.id, told)
+        moved = await _moved(transaction, organization.id, new)
+        await hold_cases_of(transaction, organization.id, told | {row["external_reference"] for row in moved})
+        await change_numbers(transaction, {row["id"]: row["phone"] for row in moved}, now)
         if new:
             await _insert(transaction, organization, cycle, steps, new, openings, now)
             await use_countries(transaction, [(organization.id, country) for country in countries if country], now)
@@ -144,7 +147,7 @@ async def _insert(
     openings: Mapping[tuple[str | None, bool], Opening],
     now: datetime,
 ) -> None:
-    customers = await _upsert_customers(transaction, organization.id, cases, now)
+    customers = await _upsert_customers(transaction, organization.id, cases)
     last = await transaction.rows(
         "UPDATE organization SET last_case_number = last_case_number + $2 WHERE id = $1 RETURNING last_case_number",
         organization.id,
@@ -190,9 +193,13 @@ def _schedules(
     }
 
 
-async def _upsert_customers(
-    transaction: Transaction, organization_id: int, cases: Sequence[NewCase], now: datetime
-) -> dict[str, int]:
+async def _moved(transaction: Transaction, organization_id: int, cases: Sequence[NewCase]) -> list[dict[str, Any]]:
+    """Return the customers who have another number, or none, as of these cases."""
+    latest = {case.customer.external_reference: case.customer.phone for case in cases}
+    return await transaction.rows(_MOVED_CUSTOMERS, organization_id, list(latest), list(latest.values()))
+
+
+async def _upsert_customers(transaction: Transaction, organization_id: int, cases: Sequence[NewCase]) -> dict[str, int]:
     """Store what the newest case says of each customer; return their ids by external reference."""
     latest = {case.customer.external_reference: case.customer for case in cases}
     rows = [
@@ -206,16 +213,14 @@ async def _upsert_customers(
         }
         for _, customer in sorted(latest.items())
     ]
-    moved = await transaction.rows(_MOVED_CUSTOMERS, organization_id, json.dumps(rows))
-    await change_numbers(transaction, {row["id"]: row["phone"] for row in moved}, now)
     stored = await transaction.rows(_UPSERT_CUSTOMERS, organization_id, json.dumps(rows))
     return {row["external_reference"]: row["id"] for row in stored}
 
 
 # Nobody changes numbers meanwhile: whoever does holds the organization, as we do.
 _MOVED_CUSTOMERS = """
-SELECT customer.id, new.phone
-FROM jsonb_to_recordset($2::text::jsonb) AS new(external_reference text, phone text)
+SELECT customer.id, customer.external_reference, new.phone
+FROM unnest($2::text[], $3::text[]) AS new(external_reference, phone)
 JOIN customer ON customer.organization_id = $1 AND customer.external_reference = new.external_reference
 WHERE customer.phone IS DISTINCT FROM new.phone
 """

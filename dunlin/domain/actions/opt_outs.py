@@ -5,7 +5,8 @@ from datetime import datetime
 
 from dunlin.domain.actions.change_status import StatusChange
 from dunlin.domain.actions.phone_state import stop_texting
-from dunlin.domain.choices import OptOutSource
+from dunlin.domain.choices import Check, OptOutSource
+from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.recipient import OPTED_OUT
 from dunlin.domain.store import Transaction
 
@@ -31,7 +32,7 @@ async def opt_out_number(
         _INSERT, organization_id, phone, statement.at, statement.source.value, statement.words, statement.by
     )
     await transaction.rows(_TELL_CUSTOMERS, organization_id, phone)
-    return await stop_texting(transaction, organization_id, phone, OPTED_OUT)
+    return await stop_texting(transaction, organization_id, phone, failed(Check.OPT_OUT, OPTED_OUT))
 
 
 async def opt_in_number(transaction: Transaction, organization_id: int, phone: str, statement: Statement) -> bool:

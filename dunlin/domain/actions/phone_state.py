@@ -4,8 +4,9 @@ from collections.abc import Collection
 from datetime import datetime
 
 from dunlin.domain.actions.change_status import StatusChange
-from dunlin.domain.choices import PhoneProblemKind
+from dunlin.domain.choices import Check, PhoneProblemKind
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.finding import Finding, failed
 from dunlin.domain.rules.recipient import BAD_NUMBER, bad_number
 from dunlin.domain.store import Transaction
 
@@ -51,15 +52,23 @@ async def mark_number(
         reason,
         now,
     )
-    return await stop_texting(transaction, organization_id, phone, bad_number(reason))
+    return await stop_texting(transaction, organization_id, phone, failed(Check.NUMBER, bad_number(reason)))
 
 
-async def stop_texting(transaction: Transaction, organization_id: int, phone: str, why: str) -> list[StatusChange]:
+async def stop_texting(transaction: Transaction, organization_id: int, phone: str, why: Finding) -> list[StatusChange]:
     """Ask for attention in every open case of a number; return the scheduled reminders to it as canceled."""
-    await transaction.rows(_ASK_FOR_ATTENTION, organization_id, phone, why)
+    await transaction.rows(_ASK_FOR_ATTENTION, organization_id, phone, why.sentence)
     scheduled = await transaction.rows(_SCHEDULED, organization_id, phone)
     return [
-        StatusChange(organization_id, row["case_id"], row["case_step_id"], row["id"], ReminderStatus.CANCELED, why)
+        StatusChange(
+            organization_id,
+            row["case_id"],
+            row["case_step_id"],
+            row["id"],
+            ReminderStatus.CANCELED,
+            why.sentence,
+            findings=(why,),
+        )
         for row in scheduled
     ]
 
@@ -111,11 +120,13 @@ SELECT id FROM customer WHERE organization_id = ANY($1) AND phone = $2 ORDER BY 
 _ASK_FOR_ATTENTION = """
 UPDATE collection_case c SET attention_reason = $3 FROM customer
 WHERE customer.id = c.customer_id AND customer.organization_id = $1 AND customer.phone = $2 AND c.state <> 'CLOSED'
+  AND customer.deceased_at IS NULL
 """
 
+# Whatever number they were planned for: they go to the one that the customer has when they are handed over.
 _SCHEDULED = """
 SELECT r.id, r.case_id, r.case_step_id
 FROM customer JOIN collection_case c ON c.customer_id = customer.id JOIN reminder r ON r.case_id = c.id
-WHERE customer.organization_id = $1 AND customer.phone = $2 AND r."to" = $2 AND r.status = 'SCHEDULED'
+WHERE customer.organization_id = $1 AND customer.phone = $2 AND r.method = 'SMS' AND r.status = 'SCHEDULED'
 ORDER BY r.id FOR NO KEY UPDATE OF r
 """

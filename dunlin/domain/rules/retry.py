@@ -25,6 +25,7 @@ class Failure:
     next_step_at: datetime | None
     is_connected: bool
     is_same_number: bool
+    is_resent: bool  # there is a newer reminder for the step already
     may_be_texted: bool
 
 
@@ -49,6 +50,8 @@ def may_retry(failure: Failure, now: datetime) -> Retry | GiveUp:
         return GiveUp("SMS is not connected.")
     if not failure.is_same_number:
         return GiveUp("the customer has another number now.")
+    if failure.is_resent:
+        return GiveUp("it has been sent again already.")
     if not failure.may_be_texted:
         return GiveUp("the customer cannot be texted.")
     if failure.retries >= _MOST_RETRIES:
