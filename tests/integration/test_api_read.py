@@ -83,7 +83,7 @@ async def test_every_object_is_found_by_its_id(http: httpx.AsyncClient, token: s
     data = await ask(http, token, NODES, ids=FIRST)
 
     assert data["nodes"] == [{"__typename": name, "id": given} for name, given in zip(NODE_TYPES, FIRST, strict=True)]
-    assert len(NODE_TYPES) == 12
+    assert len(NODE_TYPES) == 13
 
 
 async def test_another_account_finds_none_of_these_objects(
