@@ -5,7 +5,7 @@ from datetime import datetime
 from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.errors import not_found
 from dunlin.domain.rules.recipient import ANSWERED
-from dunlin.domain.store import Store, Transaction
+from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import CollectionCase, InboundText
 from dunlin.domain.viewer import Viewer
 
@@ -13,7 +13,7 @@ from dunlin.domain.viewer import Viewer
 async def mark_inbound_text_read(store: Store, viewer: Viewer, *, inbound_text_id: int, now: datetime) -> InboundText:
     """Return the text, dealt with. Its case asks for attention because of texts only while some are left.
 
-    One that has been dealt with already stays as is. Refuses with NOT_FOUND.
+    One that has been dealt with already stays as is. Refuses with NOT_FOUND or WRONG_STATE (closed).
     """
     viewer.require(Permission.COLLECT)
     found = await viewer.visible(InboundText.filter(id=inbound_text_id)).first()
@@ -21,6 +21,7 @@ async def mark_inbound_text_read(store: Store, viewer: Viewer, *, inbound_text_i
         raise not_found("inbound text", "inboundTextId")
 
     async def mark(transaction: Transaction) -> InboundText:
+        await hold_integrations(transaction, found.organization_id)
         if found.case_id is not None:
             await CollectionCase.select_for_update(no_key=True).get(id=found.case_id)
         text = await InboundText.select_for_update(no_key=True).get(id=found.id)
