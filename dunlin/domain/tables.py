@@ -147,7 +147,9 @@ class Integration(OfOrganization):
     connected_at = fields.DatetimeField(null=True)
     disconnected_at = fields.DatetimeField(null=True)
     attention_reason = fields.CharField(max_length=1_000, null=True)
-    inbound_key = fields.UUIDField(db_default=SqlDefault("gen_random_uuid()"))  # stands in an address; never changes
+    inbound_key = fields.UUIDField(
+        unique=True, db_default=SqlDefault("gen_random_uuid()")
+    )  # stands in an address; never changes
     held_until = fields.DatetimeField(null=True)
     held_reason = fields.CharField(max_length=1_000, null=True)
 

@@ -148,13 +148,20 @@ _TO_A_SHARED_NUMBER = "By a text to a sender that other organizations use, too."
 # Its own connections, the present one first; then those of others that use the same account now: the number may be
 # shared, and whose address stands at the carrier may have disconnected meanwhile.
 _ADDRESS = """
-SELECT own.id AS integration_id, own.organization_id, k.organization_id AS keys_of, k.sealed_credentials
-FROM integration own
-JOIN connection k ON k.integration_id = own.id
-  OR k.account_sid IN (SELECT account_sid FROM connection WHERE integration_id = own.id)
-     AND EXISTS (SELECT 1 FROM integration i WHERE i.connection_id = k.id)
-WHERE own.inbound_key = $1 AND k.sealed_credentials IS NOT NULL
-ORDER BY (k.id = own.connection_id) DESC NULLS LAST, (k.integration_id = own.id) DESC, k.id DESC
+WITH own AS (
+  SELECT id, organization_id, connection_id FROM integration WHERE inbound_key = $1
+), known AS (
+  SELECT k.id, k.integration_id, k.organization_id, k.sealed_credentials
+  FROM own JOIN connection k ON k.integration_id = own.id
+  UNION
+  SELECT k.id, k.integration_id, k.organization_id, k.sealed_credentials
+  FROM own JOIN connection former ON former.integration_id = own.id
+  JOIN connection k ON k.account_sid = former.account_sid
+  JOIN integration i ON i.id = k.integration_id AND i.connection_id = k.id
+)
+SELECT own.id AS integration_id, own.organization_id, known.organization_id AS keys_of, known.sealed_credentials
+FROM own CROSS JOIN known WHERE known.sealed_credentials IS NOT NULL
+ORDER BY (known.id = own.connection_id) DESC NULLS LAST, (known.integration_id = own.id) DESC, known.id DESC
 LIMIT 5
 """
 
@@ -173,9 +180,11 @@ SELECT o.id AS organization_id,
         JOIN reminder r ON r.case_id = c.id
         WHERE customer.organization_id = o.id AND customer.phone = $4 AND r."to" = $4 AND r.sent_at IS NOT NULL)
          AS newest_reminder
-FROM organization o
-WHERE o.id = $1 OR o.id IN (SELECT i.organization_id FROM integration i JOIN connection k ON k.id = i.connection_id
-                            WHERE k.account_sid = $2 AND k.sender = ANY($3))
+FROM (SELECT $1::bigint AS id
+      UNION
+      SELECT i.organization_id
+      FROM connection k JOIN integration i ON i.id = k.integration_id AND i.connection_id = k.id
+      WHERE k.account_sid = $2 AND k.sender = ANY($3)) o
 ORDER BY o.id
 """
 
