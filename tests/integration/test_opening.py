@@ -1,12 +1,15 @@
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
+from dunlin.domain.actions.edit_cycle import add_step, remove_step
 from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.choices import CaseState, CaseStepState
 from dunlin.domain.errors import ProblemCode, Refusal
 from dunlin.domain.rules.case_input import NewCase
+from dunlin.domain.rules.step_input import NewStep
 from dunlin.domain.tables import CaseStep, CollectionCase, CollectionCycle, Customer, Organization
 from dunlin.runtime.wiring import Services
 from tests.build import NONE, NOW, SMS, a_cycle, a_new_case, a_viewer, an_organization
@@ -116,3 +119,23 @@ async def test_a_thousand_cases_open_in_one_call(services: Services) -> None:
 
     assert len(opened) == 1000
     assert await CaseStep.all().count() == 3000
+
+
+async def test_cases_that_open_while_steps_come_and_go_have_a_moment_for_every_step(services: Services) -> None:
+    organization = await an_organization()
+    cycle = await a_cycle(organization, [NONE])
+    viewer = a_viewer(organization)
+
+    async def change() -> None:
+        step = NewStep("Beside", 3, NONE, [])
+        added = await add_step(services.store, viewer, cycle_id=cycle.id, position=1, step=step)
+        await remove_step(services.store, viewer, step_id=added.id)
+
+    for number in range(5):
+        await asyncio.gather(*(open_all(services, cycle, a_new_case(f"INV-{number}-{n}")) for n in range(4)), change())
+
+    steps = await CaseStep.all().order_by("case_id", "position")
+    assert len({step.case_id for step in steps}) == 20
+    for before, after in pairwise(steps):
+        if before.case_id == after.case_id:
+            assert (after.due_at - before.due_at).days == after.trigger_days

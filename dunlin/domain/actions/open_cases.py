@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.change_numbers import change_numbers
@@ -47,56 +46,75 @@ async def open_cases(
     cycle = await CollectionCycle.get_or_none(id=cycle_id, organization_id=organization.id)
     if cycle is None:
         raise not_found("collection cycle", "cycleId")
-    steps = await CollectionStep.filter(cycle_id=cycle.id).order_by("position")
-    if not steps:
-        raise Refusal([Problem(ProblemCode.INVALID, "The cycle has no steps.", ("cycleId",))])
     if problems := check_cases(cases, organization.country):
         raise Refusal(problems)
     checked = [normalized(case, organization.country) for case in cases]
-    chosen = {row.code: row.reaction for row in await ReturnReasonChoice.filter(organization_id=organization.id)}
-    openings = {
-        (code, is_refund): opening_of(code, chosen, is_refund=is_refund)
-        for code, is_refund in {(case.return_reason_code, case.is_refund) for case in checked}
-    }
-    countries = {country_of(case.customer.phone) for case in checked if case.customer.phone is not None}
+    references = [case.external_reference for case in checked]
 
-    async def open_new(transaction: Transaction) -> list[CollectionCase]:
+    async def open_unknown(transaction: Transaction) -> list[CollectionCase]:
         await hold_integrations(transaction, organization.id)  # or a disconnect could miss the steps copied here
         # The organization's row is the queue: two calls with the same references open each case once.
         await Organization.select_for_update(no_key=True).get(id=organization.id)
-        references = [case.external_reference for case in checked]
+        steps = await _hold_steps(transaction, cycle)
         known = await _by_reference(organization.id, references)
         new = [case for case in checked if case.external_reference not in known]
         told = await _told_dead(checked, known)
-        moved = await _moved(transaction, organization.id, new)
-        await hold_cases_of(transaction, organization.id, told | {row["external_reference"] for row in moved})
-        await change_numbers(transaction, {row["id"]: row["phone"] for row in moved}, now)
+        await _follow_numbers(transaction, organization.id, new, told, now)
         if new:
-            await _insert(transaction, organization, cycle, steps, new, openings, now)
-            await use_countries(transaction, [(organization.id, country) for country in countries if country], now)
+            await _insert(transaction, organization, cycle, steps, new, now)
+            await _use_countries(transaction, organization.id, new, now)
             transaction.plans_due = True
-            transaction.audit(
-                viewer,
-                AuditAction.CASES_OPENED,
-                ("CollectionCycle", cycle.id),
-                organization_id=organization.id,
-                after={"cases": len(new), "first": new[0].external_reference, "last": new[-1].external_reference},
-            )
-        deceased = await _deceased(organization.id, new, told)
-        for customer in deceased:
-            if customer.deceased_at is None:
-                _audit_death(transaction, viewer, customer, now)
-        await stop_for_deceased(transaction, {customer.id for customer in deceased}, now)
-        known = await _by_reference(organization.id, references)
-        return [known[reference] for reference in references]
+            _audit_opening(transaction, viewer, cycle, new)
+        await _stop_for_deceased(transaction, viewer, organization.id, new, told, now)
+        opened = await _by_reference(organization.id, references)
+        return [opened[reference] for reference in references]
 
-    opened = await store.transact(open_new)
+    opened = await store.transact(open_unknown)
     dead = [
         case.customer_id for case, given in zip(opened, checked, strict=True) if given.return_reason_code == DECEASED
     ]
     if dead:
         await until_nothing_is_under_way(OF_CUSTOMERS, dead)
     return opened
+
+
+async def _hold_steps(transaction: Transaction, cycle: CollectionCycle) -> list[CollectionStep]:
+    """Return the steps that are copied, which nobody changes, adds or removes before commit."""
+    held = await transaction.rows(
+        "SELECT step.id FROM collection_cycle cycle JOIN collection_step step ON step.cycle_id = cycle.id"
+        " WHERE cycle.id = $1 ORDER BY step.id FOR SHARE",
+        cycle.id,
+    )
+    if not held:
+        raise Refusal([Problem(ProblemCode.INVALID, "The cycle has no steps.", ("cycleId",))])
+    return await CollectionStep.filter(cycle_id=cycle.id).order_by("position")
+
+
+async def _follow_numbers(
+    transaction: Transaction, organization_id: int, new: Sequence[NewCase], told: Collection[str], now: datetime
+) -> None:
+    """Hold the cases of customers who have died or move, before the customers, and give these their other numbers."""
+    latest = {case.customer.external_reference: case.customer.phone for case in new}
+    moved = await transaction.rows(_MOVED_CUSTOMERS, organization_id, list(latest), list(latest.values()))
+    await hold_cases_of(transaction, organization_id, {*told, *(row["external_reference"] for row in moved)})
+    await change_numbers(transaction, {row["id"]: row["phone"] for row in moved}, now)
+
+
+async def _use_countries(
+    transaction: Transaction, organization_id: int, cases: Sequence[NewCase], now: datetime
+) -> None:
+    countries = {country_of(case.customer.phone) for case in cases if case.customer.phone is not None}
+    await use_countries(transaction, [(organization_id, country) for country in countries if country], now)
+
+
+def _audit_opening(transaction: Transaction, viewer: Viewer, cycle: CollectionCycle, new: Sequence[NewCase]) -> None:
+    transaction.audit(
+        viewer,
+        AuditAction.CASES_OPENED,
+        ("CollectionCycle", cycle.id),
+        organization_id=cycle.organization_id,
+        after={"cases": len(new), "first": new[0].external_reference, "last": new[-1].external_reference},
+    )
 
 
 async def _told_dead(cases: Sequence[NewCase], known: Mapping[str, CollectionCase]) -> set[str]:
@@ -109,21 +127,28 @@ async def _told_dead(cases: Sequence[NewCase], known: Mapping[str, CollectionCas
     }
 
 
-async def _deceased(organization_id: int, new: Sequence[NewCase], told: Collection[str]) -> list[Customer]:
-    """Return the customers of new cases who have died, and those whose death was told now."""
+async def _stop_for_deceased(
+    transaction: Transaction,
+    viewer: Viewer,
+    organization_id: int,
+    new: Sequence[NewCase],
+    told: Collection[str],
+    now: datetime,
+) -> None:
+    """Stop the cases of those customers of new cases who have died, and of those whose death was told now."""
     references = {case.customer.external_reference for case in new} | set(told)
     customers = await Customer.filter(organization_id=organization_id, external_reference__in=references).order_by("id")
-    return [one for one in customers if one.deceased_at is not None or one.external_reference in told]
-
-
-def _audit_death(transaction: Transaction, viewer: Viewer, customer: Customer, now: datetime) -> None:
-    transaction.audit(
-        viewer,
-        AuditAction.CUSTOMER_DECEASED,
-        ("Customer", customer.id),
-        organization_id=customer.organization_id,
-        after={"deceasedAt": now},
-    )
+    deceased = [one for one in customers if one.deceased_at is not None or one.external_reference in told]
+    for customer in deceased:
+        if customer.deceased_at is None:
+            transaction.audit(
+                viewer,
+                AuditAction.CUSTOMER_DECEASED,
+                ("Customer", customer.id),
+                organization_id=organization_id,
+                after={"deceasedAt": now},
+            )
+    await stop_for_deceased(transaction, {customer.id for customer in deceased}, now)
 
 
 async def _by_reference(organization_id: int, references: list[str]) -> dict[str, CollectionCase]:
@@ -144,9 +169,9 @@ async def _insert(
     cycle: CollectionCycle,
     steps: Sequence[CollectionStep],
     cases: Sequence[NewCase],
-    openings: Mapping[tuple[str | None, bool], Opening],
     now: datetime,
 ) -> None:
+    openings = await _openings(organization.id, cases)
     customers = await _upsert_customers(transaction, organization.id, cases)
     last = await transaction.rows(
         "UPDATE organization SET last_case_number = last_case_number + $2 WHERE id = $1 RETURNING last_case_number",
@@ -179,6 +204,15 @@ async def _insert(
     await transaction.rows(_INSERT_CASES, organization.id, cycle.id, now, json.dumps(rows))
 
 
+async def _openings(organization_id: int, cases: Sequence[NewCase]) -> Mapping[tuple[str | None, bool], Opening]:
+    """Return how cases begin, for each return reason that occurs, whether refunded or not."""
+    chosen = {row.code: row.reaction for row in await ReturnReasonChoice.filter(organization_id=organization_id)}
+    return {
+        (code, is_refund): opening_of(code, chosen, is_refund=is_refund)
+        for code, is_refund in {(case.return_reason_code, case.is_refund) for case in cases}
+    }
+
+
 def _schedules(
     organization: Organization, steps: Sequence[CollectionStep], cases: Sequence[NewCase], now: datetime
 ) -> dict[date, list[datetime]]:
@@ -191,12 +225,6 @@ def _schedules(
         due_on: [starts_at(day, window, zone) for day in step_dates(due_on, days, today)]
         for due_on in {case.due_on for case in cases}
     }
-
-
-async def _moved(transaction: Transaction, organization_id: int, cases: Sequence[NewCase]) -> list[dict[str, Any]]:
-    """Return the customers who have another number, or none, as of these cases."""
-    latest = {case.customer.external_reference: case.customer.phone for case in cases}
-    return await transaction.rows(_MOVED_CUSTOMERS, organization_id, list(latest), list(latest.values()))
 
 
 async def _upsert_customers(transaction: Transaction, organization_id: int, cases: Sequence[NewCase]) -> dict[str, int]:
