@@ -178,7 +178,7 @@ async def test_closing_disconnects_cancels_and_ends_every_case_of_that_organizat
     assert CaseClosedReason.MANUAL in {case.closed_reason for case in cases}
     steps = await CaseStep.filter(organization_id=organization.id).order_by("id")
     assert {step.state for step in steps} == {CaseStepState.SKIPPED}
-    assert steps[-1].skipped_reason == "The organization was closed."
+    assert steps[-1].skipped_reason == "A person closed the case: The organization was closed."
     assert (await Integration.get(organization_id=beside.id)).status is IntegrationStatus.CONNECTED
     assert (await CollectionStep.get(cycle_id=its_cycle.id)).communication_method is SMS
     assert (await Reminder.get(organization_id=beside.id)).status is ReminderStatus.SCHEDULED

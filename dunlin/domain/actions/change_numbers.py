@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.change_status import canceled, change_status
 from dunlin.domain.actions.phone_state import trust_numbers
 from dunlin.domain.choices import Check
-from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.recipient import OPTED_OUT
 from dunlin.domain.store import Transaction
@@ -29,19 +27,7 @@ async def change_numbers(transaction: Transaction, numbers: Mapping[int, str | N
     await transaction.rows(_CALL_OFF, customer_ids, OPTED_OUT)
     await transaction.rows(_ASK_FOR_ATTENTION, customer_ids, OPTED_OUT)
     refused = await transaction.rows(_SCHEDULED_FOR_REFUSING, customer_ids)
-    await change_status(transaction, [_canceled(row) for row in refused], now)
-
-
-def _canceled(row: dict[str, Any]) -> StatusChange:
-    return StatusChange(
-        row["organization_id"],
-        row["case_id"],
-        row["case_step_id"],
-        row["id"],
-        ReminderStatus.CANCELED,
-        OPTED_OUT,
-        findings=(failed(Check.OPT_OUT, OPTED_OUT),),
-    )
+    await change_status(transaction, [canceled(row, failed(Check.OPT_OUT, OPTED_OUT)) for row in refused], now)
 
 
 _HOLD_CASES = """

@@ -1,9 +1,10 @@
 """The one place where a reminder's status is changed, with everything that follows from it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.carrier import Fault
@@ -49,6 +50,19 @@ class StatusChange:
     findings: tuple[Finding, ...] = ()  # with CANCELED: of the checks that said so; none where a person did
     fault: Fault | None = None
     needs_person: bool = True
+
+
+def canceled(row: Mapping[str, Any], why: Finding) -> StatusChange:
+    """Return the end of a reminder that a check forbids; `row` is of the table, as far as it says whose it is."""
+    return StatusChange(
+        row["organization_id"],
+        row["case_id"],
+        row["case_step_id"],
+        row["id"],
+        ReminderStatus.CANCELED,
+        why.sentence,
+        findings=(why,),
+    )
 
 
 async def change_status(transaction: Transaction, changes: Sequence[StatusChange], now: datetime) -> None:

@@ -1,19 +1,17 @@
 """Close an organization: all that disconnecting does, for every integration, and its cases end."""
 
-import json
 from datetime import datetime
 
 from dunlin.domain.actions.disconnect_integration import disconnect_held
+from dunlin.domain.actions.end_cases import end_cases
 from dunlin.domain.actions.under_way import OF_FORMER_CONNECTIONS, until_nothing_is_under_way
-from dunlin.domain.choices import AuditAction, Check, Permission
+from dunlin.domain.choices import AuditAction, CaseClosedReason, Permission
 from dunlin.domain.errors import ProblemCode, refuse
-from dunlin.domain.rules.finding import failed
-from dunlin.domain.rules.trace import decision
 from dunlin.domain.store import Store, Transaction, require_open
 from dunlin.domain.tables import Integration, Organization
 from dunlin.domain.viewer import Viewer
 
-_REASON = "The organization was closed."
+_NOTE = "The organization was closed."
 
 
 async def close_organization(
@@ -56,21 +54,10 @@ async def close_organization(
 
 
 async def _end_cases(transaction: Transaction, organization_id: int, now: datetime) -> int:
-    """Close every open case; return how many there were. Nothing is scheduled any more: all is disconnected."""
-    closed = await transaction.rows(
-        "UPDATE collection_case SET state = 'CLOSED', closed_reason = 'MANUAL', closed_note = $2, closed_at = $3,"
-        " next_action_at = NULL, paused_at = NULL, paused_until = NULL, pause_reason = NULL"
-        " WHERE organization_id = $1 AND state <> 'CLOSED' RETURNING id",
+    """Close every open case; return how many there were."""
+    held = await transaction.rows(
+        "SELECT id FROM collection_case WHERE organization_id = $1 AND state <> 'CLOSED' ORDER BY id FOR NO KEY UPDATE",
         organization_id,
-        _REASON,
-        now,
     )
-    await transaction.rows(
-        "UPDATE case_step SET state = 'SKIPPED', skipped_reason = $2,"
-        " trace = coalesce(trace, '[]') || jsonb_build_array($3::text::jsonb)"
-        " WHERE organization_id = $1 AND state = 'PENDING'",
-        organization_id,
-        _REASON,
-        json.dumps(decision([failed(Check.CASE, _REASON)], now)),
-    )
-    return len(closed)
+    await end_cases(transaction, [row["id"] for row in held], CaseClosedReason.MANUAL, _NOTE, now)
+    return len(held)

@@ -4,9 +4,8 @@ import json
 from collections.abc import Collection
 from datetime import datetime
 
-from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.change_status import canceled, change_status
 from dunlin.domain.choices import CaseClosedReason, Check
-from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.finding import Finding, failed
 from dunlin.domain.rules.trace import decision
@@ -36,19 +35,7 @@ async def stop_sending(transaction: Transaction, case_ids: Collection[int], why:
         " WHERE case_id = ANY($1) AND status = 'SCHEDULED' ORDER BY id FOR NO KEY UPDATE",
         sorted(case_ids),
     )
-    changes = [
-        StatusChange(
-            row["organization_id"],
-            row["case_id"],
-            row["case_step_id"],
-            row["id"],
-            ReminderStatus.CANCELED,
-            why.sentence,
-            findings=(why,),
-        )
-        for row in scheduled
-    ]
-    await change_status(transaction, changes, now)
+    await change_status(transaction, [canceled(row, why) for row in scheduled], now)
 
 
 # A person has dealt with the case, or the money is there: nobody need look any more.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from dunlin.domain.actions.change_status import StatusChange
+from dunlin.domain.actions.change_status import StatusChange, canceled
 from dunlin.domain.actions.opt_outs import Statement, opt_out_number
 from dunlin.domain.actions.phone_state import mark_number, trust_numbers
 from dunlin.domain.carrier import Fault
@@ -131,18 +131,7 @@ async def take_back(transaction: Transaction, reminder_id: int) -> list[StatusCh
     customers = await transaction.rows(_TO_TRUST, reminder_id)
     await trust_numbers(transaction, [row["id"] for row in customers])
     scheduled = await transaction.rows(_RETRIES_OF, reminder_id)
-    return [
-        StatusChange(
-            row["organization_id"],
-            row["case_id"],
-            row["case_step_id"],
-            row["id"],
-            ReminderStatus.CANCELED,
-            _ARRIVED,
-            findings=(failed(Check.CASE, _ARRIVED),),
-        )
-        for row in scheduled
-    ]
+    return [canceled(row, failed(Check.CASE, _ARRIVED)) for row in scheduled]
 
 
 async def block_or_hold(transaction: Transaction, connection_id: int, outcome: Outcome, now: datetime) -> None:

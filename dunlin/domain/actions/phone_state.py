@@ -3,9 +3,8 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from dunlin.domain.actions.change_status import StatusChange
+from dunlin.domain.actions.change_status import StatusChange, canceled
 from dunlin.domain.choices import Check, PhoneProblemKind
-from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.finding import Finding, failed
 from dunlin.domain.rules.recipient import BAD_NUMBER, bad_number
 from dunlin.domain.store import Transaction
@@ -59,18 +58,7 @@ async def stop_texting(transaction: Transaction, organization_id: int, phone: st
     """Ask for attention in every open case of a number; return the scheduled reminders to it as canceled."""
     await transaction.rows(_ASK_FOR_ATTENTION, organization_id, phone, why.sentence)
     scheduled = await transaction.rows(_SCHEDULED, organization_id, phone)
-    return [
-        StatusChange(
-            organization_id,
-            row["case_id"],
-            row["case_step_id"],
-            row["id"],
-            ReminderStatus.CANCELED,
-            why.sentence,
-            findings=(why,),
-        )
-        for row in scheduled
-    ]
+    return [canceled(row, why) for row in scheduled]
 
 
 async def trust_numbers(transaction: Transaction, customer_ids: Collection[int]) -> None:
@@ -125,7 +113,7 @@ WHERE customer.id = c.customer_id AND customer.organization_id = $1 AND customer
 
 # Whatever number they were planned for: they go to the one that the customer has when they are handed over.
 _SCHEDULED = """
-SELECT r.id, r.case_id, r.case_step_id
+SELECT r.id, r.organization_id, r.case_id, r.case_step_id
 FROM customer JOIN collection_case c ON c.customer_id = customer.id JOIN reminder r ON r.case_id = c.id
 WHERE customer.organization_id = $1 AND customer.phone = $2 AND r.method = 'SMS' AND r.status = 'SCHEDULED'
 ORDER BY r.id FOR NO KEY UPDATE OF r
