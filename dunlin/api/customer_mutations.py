@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from dunlin.api.context import Info
-from dunlin.api.inputs import (
+from dunlin.api.customer_inputs import (
     ChangeCustomerPhoneInput,
     MarkInboundTextReadInput,
     OptInCustomerInput,

@@ -8,17 +8,13 @@ import strawberry
 from dunlin.api.scalars import CurrencyCode, LanguageCode, PhoneNumber, TimeZone
 from dunlin.domain.actions.connect_integration import CarrierAccount
 from dunlin.domain.actions.edit_step import StepEdit
-from dunlin.domain.actions.opt_out_customer import Said
 from dunlin.domain.carrier import Credentials, Sender, SenderKind
 from dunlin.domain.choices import (
     CaseOrigin,
     CommunicationMethod,
     IntegrationKind,
     IntegrationProvider,
-    OptOutSource,
-    Weekday,
 )
-from dunlin.domain.rules.caps import MAX_GAP_HOURS, MAX_PER_WEEK
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
 from dunlin.domain.rules.step_input import NewStep
 
@@ -245,59 +241,3 @@ class OpenCollectionCasesInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose cases.")
     cycle_id: strawberry.ID = strawberry.field(description="The cycle that they go through.")
     cases: list[OpenCaseInput] = strawberry.field(description="The cases, 1 to 1,000.")
-
-
-@strawberry.input(description="The right number of a customer.")
-class ChangeCustomerPhoneInput:
-    customer_id: strawberry.ID = strawberry.field(description="The customer.")
-    phone: str = strawberry.field(
-        description="In E.164, or as it is dialed within the organization's country. The same number again says that "
-        "it is right."
-    )
-
-
-@strawberry.input(description="A text that has been dealt with.")
-class MarkInboundTextReadInput:
-    inbound_text_id: strawberry.ID = strawberry.field(description="The text.")
-
-
-@strawberry.input(description="That a customer refuses SMS.")
-class OptOutCustomerInput:
-    customer_id: strawberry.ID = strawberry.field(description="The customer.")
-    source: OptOutSource = strawberry.field(description="Which way it was said; anything but CARRIER.")
-    proof: str = strawberry.field(description="What was said, or where it is filed: 1 to 1,000 characters.")
-
-    def said(self) -> Said:
-        return Said(self.source, self.proof)
-
-
-@strawberry.input(description="That a customer wants SMS again.")
-class OptInCustomerInput:
-    customer_id: strawberry.ID = strawberry.field(description="The customer.")
-    source: OptOutSource = strawberry.field(description="Which way it was said; anything but CARRIER.")
-    proof: str = strawberry.field(description="What was said, or where it is filed: 1 to 1,000 characters.")
-
-    def said(self) -> Said:
-        return Said(self.source, self.proof)
-
-
-@strawberry.input(
-    description="When reminders may leave. What is scheduled moves to the next moment this allows, soon after."
-)
-class UpdateSendingPolicyInput:
-    organization_id: strawberry.ID = strawberry.field(description="Whose reminders.")
-    window_start: str = strawberry.field(description="First local time of day, 00:00 to 23:59.")
-    window_end: str = strawberry.field(description="End of the window, exclusive, 00:01 to 24:00; 24:00 is midnight.")
-    days: list[Weekday] = strawberry.field(description="The days on which reminders may leave, at least one.")
-    skip_holidays: bool | None = strawberry.field(
-        default=None,
-        description="Whether nothing leaves on public holidays of the customer's country. Null: as it is.",
-    )
-    minimum_gap_hours: int | None = strawberry.field(
-        default=None,
-        description=f"Hours between two reminders to one customer: 0 (none) to {MAX_GAP_HOURS}. Null: as it is.",
-    )
-    maximum_per_week: int | None = strawberry.field(
-        default=None,
-        description=f"Reminders to one customer in any 7 days: 1 to {MAX_PER_WEEK}, or 0 for no limit. Null: as it is.",
-    )

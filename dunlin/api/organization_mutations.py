@@ -6,8 +6,13 @@ from typing import Annotated
 import strawberry
 
 from dunlin.api.context import Info
-from dunlin.api.inputs import UpdateSendingPolicyInput
-from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
+from dunlin.api.organization_inputs import (
+    CloseOrganizationInput,
+    CreateOrganizationInput,
+    RenameOrganizationInput,
+    SetReturnReasonInput,
+    UpdateSendingPolicyInput,
+)
 from dunlin.api.settle import ERRORS, row_id, settled
 from dunlin.api.types.node import UserError, user_errors
 from dunlin.api.types.organization import Organization
@@ -17,40 +22,8 @@ from dunlin.domain.actions.create_organization import create_organization
 from dunlin.domain.actions.rename_organization import rename_organization
 from dunlin.domain.actions.set_return_reason import set_return_reason
 from dunlin.domain.actions.update_sending_policy import update_sending_policy
-from dunlin.domain.choices import ReturnReaction
 from dunlin.domain.errors import Refusal
 from dunlin.domain.rules.organization_input import NewOrganization
-
-
-@strawberry.input(
-    description="An organization to create in your account. Reminders may leave Monday to Saturday, 8-20."
-)
-class CreateOrganizationInput:
-    name: str = strawberry.field(description="Its name, as customers read it: 1 to 200 characters.")
-    country: CountryCode = strawberry.field(description="Its country; national phone numbers are read as of it.")
-    time_zone: TimeZone = strawberry.field(description="The zone of its calendar and its sending window.")
-    default_language: LanguageCode = strawberry.field(description="Used where the customer's language has no text.")
-
-
-@strawberry.input(description="Another name for an organization.")
-class RenameOrganizationInput:
-    organization_id: strawberry.ID = strawberry.field(description="Which one.")
-    name: str = strawberry.field(description="The new name: 1 to 200 characters.")
-
-
-@strawberry.input(description="An organization to close, for good.")
-class CloseOrganizationInput:
-    organization_id: strawberry.ID = strawberry.field(description="Which one.")
-    confirmed: bool = strawberry.field(description="Must be true: closing cannot be undone.")
-
-
-@strawberry.input(description="A reaction to a return reason. It counts for cases that are opened from now on.")
-class SetReturnReasonInput:
-    organization_id: strawberry.ID = strawberry.field(description="Whose.")
-    code: str = strawberry.field(description="The ISO 20022 code, e.g. MS03; any but MD07.")
-    reaction: ReturnReaction | None = strawberry.field(
-        default=None, description="What cases with this reason do; null for the usual reaction."
-    )
 
 
 @strawberry.type(description="What became of a change of the organization itself.")
@@ -154,11 +127,6 @@ async def _update_policy(info: Info, given: UpdateSendingPolicyInput) -> tables.
         info.context.services.store,
         info.context.viewer,
         organization_id=row_id("Organization", given.organization_id, "organizationId"),
-        start=given.window_start,
-        end=given.window_end,
-        days=given.days,
-        skip_holidays=given.skip_holidays,
-        minimum_gap_hours=given.minimum_gap_hours,
-        maximum_per_week=given.maximum_per_week,
+        edit=given.edit(),
         now=datetime.now(UTC),
     )

@@ -10,6 +10,7 @@ from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.choices import CaseStepState, Weekday
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.case_input import NewCase
+from dunlin.domain.rules.policy_input import PolicyEdit
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.tables import CaseStep, CollectionCase, Customer, Reminder
 from dunlin.runtime.wiring import Services
@@ -92,9 +93,7 @@ async def test_a_scheduled_reminder_whose_clocks_never_agree_any_more_is_cancele
         services.store,
         a_viewer(case.organization),
         organization_id=case.organization_id,
-        start="08:00",
-        end="08:30",
-        days=list(Weekday),
+        edit=PolicyEdit("08:00", "08:30", list(Weekday)),
         now=NOW,
     )
 
@@ -119,9 +118,7 @@ async def test_with_a_new_window_each_customers_reminder_moves_by_its_own_clock(
         services.store,
         a_viewer(organization),
         organization_id=organization.id,
-        start="10:00",
-        end="21:00",
-        days=list(Weekday),
+        edit=PolicyEdit("10:00", "21:00", list(Weekday)),
         now=datetime(2026, 3, 5, 3, 0, tzinfo=UTC),
     )
     assert await begin(services, datetime(2026, 3, 5, 3, 0, tzinfo=UTC)) == []

@@ -7,6 +7,7 @@ import pytest
 from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.choices import Weekday
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.rules.policy_input import PolicyEdit
 from dunlin.domain.tables import Organization, Reminder
 from dunlin.runtime.wiring import Services
 from tests.build import a_cycle, a_new_case, a_viewer, an_organization, connect_sms, open_one
@@ -67,10 +68,7 @@ async def test_who_begins_to_keep_holidays_free_moves_what_is_scheduled(services
         services.store,
         a_viewer(organization),
         organization_id=organization.id,
-        start="00:00",
-        end="24:00",
-        days=list(Weekday),
-        skip_holidays=True,
+        edit=PolicyEdit("00:00", "24:00", list(Weekday), skip_holidays=True),
         now=ALL_SAINTS,
     )
 

@@ -13,6 +13,7 @@ from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, Unknown
 from dunlin.domain.choices import CaseState, Weekday
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.caps import FIRST_LIMITS, Limits
+from dunlin.domain.rules.policy_input import PolicyEdit
 from dunlin.domain.store import rows
 from dunlin.domain.tables import CollectionCase, CollectionCycle, Organization, Reminder
 from dunlin.runtime.wiring import Services
@@ -275,11 +276,7 @@ async def test_limits_that_are_lifted_let_go_what_waited(services: Services) -> 
         services.store,
         a_viewer(organization),
         organization_id=organization.id,
-        start="00:00",
-        end="24:00",
-        days=list(Weekday),
-        minimum_gap_hours=0,
-        maximum_per_week=0,
+        edit=PolicyEdit("00:00", "24:00", list(Weekday), minimum_gap_hours=0, maximum_per_week=0),
         now=NOW,
     )
 

@@ -1,0 +1,40 @@
+"""The inputs of what is changed about a customer, and about what customers answer."""
+
+import strawberry
+
+from dunlin.domain.actions.opt_out_customer import Said
+from dunlin.domain.choices import OptOutSource
+
+
+@strawberry.input(description="The right number of a customer.")
+class ChangeCustomerPhoneInput:
+    customer_id: strawberry.ID = strawberry.field(description="The customer.")
+    phone: str = strawberry.field(
+        description="In E.164, or as it is dialed within the organization's country. The same number again says that "
+        "it is right."
+    )
+
+
+@strawberry.input(description="A text that has been dealt with.")
+class MarkInboundTextReadInput:
+    inbound_text_id: strawberry.ID = strawberry.field(description="The text.")
+
+
+@strawberry.input(description="That a customer refuses SMS.")
+class OptOutCustomerInput:
+    customer_id: strawberry.ID = strawberry.field(description="The customer.")
+    source: OptOutSource = strawberry.field(description="Which way it was said; anything but CARRIER.")
+    proof: str = strawberry.field(description="What was said, or where it is filed: 1 to 1,000 characters.")
+
+    def said(self) -> Said:
+        return Said(self.source, self.proof)
+
+
+@strawberry.input(description="That a customer wants SMS again.")
+class OptInCustomerInput:
+    customer_id: strawberry.ID = strawberry.field(description="The customer.")
+    source: OptOutSource = strawberry.field(description="Which way it was said; anything but CARRIER.")
+    proof: str = strawberry.field(description="What was said, or where it is filed: 1 to 1,000 characters.")
+
+    def said(self) -> Said:
+        return Said(self.source, self.proof)
