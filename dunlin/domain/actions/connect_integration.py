@@ -1,6 +1,7 @@
 """Connect an integration: check the account with the carrier, then store it sealed."""
 
 import json
+from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import assert_never
@@ -78,50 +79,61 @@ async def connect_integration(
     sealed = vault.seal(account.credentials, organization_id=organization.id)
 
     async def connect(transaction: Transaction) -> Integration:
-        return await once(transaction, request, now, lambda: work(transaction), _ANSWER)
+        def work() -> Awaitable[Integration]:
+            return _connect(transaction, viewer, integration.id, account, sealed, now)
 
-    async def work(transaction: Transaction) -> Integration:
-        locked = await Integration.select_for_update().get(id=integration.id)
-        await require_open(transaction, organization.id)
-        _require_unconnected(locked)
-        status = locked.status
-        connection = await Connection.create(
-            organization_id=organization.id,
-            integration_id=locked.id,
-            provider=account.provider,
-            account_sid=account.credentials.account_sid,
-            sender_kind=account.sender.kind,
-            sender=account.sender.value,
-            sealed_credentials=sealed,
-        )
-        locked.status = IntegrationStatus.CONNECTED
-        locked.connection_id = connection.id
-        locked.connected_at = now
-        locked.attention_reason = None
-        locked.held_until = None
-        locked.held_reason = None
-        await locked.save()
-        await fetch_anew(transaction, organization.id, now)
-        transaction.audit(
-            viewer,
-            AuditAction.INTEGRATION_CONNECTED,
-            ("Integration", locked.id),
-            organization_id=organization.id,
-            before={"status": status},
-            after={
-                "status": locked.status,
-                "provider": account.provider,
-                "account": account.credentials.account_sid,
-                "sender": account.sender.value,
-            },
-        )
-        transaction.reminders_due = True  # those that waited for good credentials
-        return locked
+        return await once(transaction, request, now, work, _ANSWER)
 
     connected = await store.transact(connect)
     if await channel.route_inbound(account.credentials, account.sender, inbound_path(connected.inbound_key)):
         await Connection.filter(id=connected.connection_id).update(inbound_is_set=True)
     return connected
+
+
+async def _connect(
+    transaction: Transaction,
+    viewer: Viewer,
+    integration_id: int,
+    account: CarrierAccount,
+    sealed_credentials: bytes,
+    now: datetime,
+) -> Integration:
+    integration = await Integration.select_for_update().get(id=integration_id)
+    await require_open(transaction, integration.organization_id)
+    _require_unconnected(integration)
+    status = integration.status
+    connection = await Connection.create(
+        organization_id=integration.organization_id,
+        integration_id=integration.id,
+        provider=account.provider,
+        account_sid=account.credentials.account_sid,
+        sender_kind=account.sender.kind,
+        sender=account.sender.value,
+        sealed_credentials=sealed_credentials,
+    )
+    integration.status = IntegrationStatus.CONNECTED
+    integration.connection_id = connection.id
+    integration.connected_at = now
+    integration.attention_reason = None
+    integration.held_until = None
+    integration.held_reason = None
+    await integration.save()
+    await fetch_anew(transaction, integration.organization_id, now)
+    transaction.audit(
+        viewer,
+        AuditAction.INTEGRATION_CONNECTED,
+        ("Integration", integration.id),
+        organization_id=integration.organization_id,
+        before={"status": status},
+        after={
+            "status": integration.status,
+            "provider": connection.provider,
+            "account": connection.account_sid,
+            "sender": connection.sender,
+        },
+    )
+    transaction.reminders_due = True  # those that waited for good credentials
+    return integration
 
 
 def _require_unconnected(integration: Integration) -> None:
