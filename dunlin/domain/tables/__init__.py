@@ -1,0 +1,38 @@
+"""What is stored. Every table of an organization's data carries its organization, and every hot query
+starts from it, so that the tables can be partitioned or distributed by organization.
+
+Times are aware UTC datetimes. Money is an exact decimal with its currency.
+"""
+
+from dunlin.domain.tables.account import Account, AuditEntry, IdempotencyKey, OfOrganization, Organization, Token
+from dunlin.domain.tables.answer import InboundText, SmsOptOut
+from dunlin.domain.tables.case import CaseStep, CollectionCase, Customer, Payment, ReturnReasonChoice
+from dunlin.domain.tables.cycle import CollectionCycle, CollectionStep, StepTexts
+from dunlin.domain.tables.integration import Connection, Integration, SmsPrice
+from dunlin.domain.tables.reminder import DeliveryEvent, DeliverySequence, Reminder, SendAttempt
+
+__all__ = [
+    "Account",
+    "AuditEntry",
+    "CaseStep",
+    "CollectionCase",
+    "CollectionCycle",
+    "CollectionStep",
+    "Connection",
+    "Customer",
+    "DeliveryEvent",
+    "DeliverySequence",
+    "IdempotencyKey",
+    "InboundText",
+    "Integration",
+    "OfOrganization",
+    "Organization",
+    "Payment",
+    "Reminder",
+    "ReturnReasonChoice",
+    "SendAttempt",
+    "SmsOptOut",
+    "SmsPrice",
+    "StepTexts",
+    "Token",
+]

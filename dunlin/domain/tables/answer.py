@@ -1,0 +1,53 @@
+"""What people answer: refusals, and texts that come in."""
+
+from tortoise import fields
+from tortoise.fields import ForeignKeyRelation, OnDelete
+from tortoise.indexes import Index
+
+from dunlin.domain.choices import InboundTextKind, OptOutSource
+from dunlin.domain.tables.account import LONGEST_CHOICE, OfOrganization
+from dunlin.domain.tables.case import CollectionCase
+
+
+class SmsOptOut(OfOrganization):
+    """One refusal of SMS by whoever has a number, and how it ended. At most one of a number is in force.
+
+    `Customer.sms_opted_out_at` repeats what is in force, so that planning and sending need look no further. The words
+    are those of a text, or what a person put down as proof; `by` names who put it down.
+    """
+
+    phone = fields.CharField(max_length=64)  # as it stands in texts that come in
+    opted_out_at = fields.DatetimeField()
+    source = fields.CharEnumField(OptOutSource, max_length=LONGEST_CHOICE)
+    words = fields.TextField(null=True)
+    by = fields.CharField(max_length=200, null=True)
+    lifted_at = fields.DatetimeField(null=True)
+    lifted_source = fields.CharEnumField(OptOutSource, max_length=LONGEST_CHOICE, null=True)
+    lifted_words = fields.TextField(null=True)
+    lifted_by = fields.CharField(max_length=200, null=True)
+
+    class Meta:
+        table = "sms_opt_out"
+        indexes = (Index(fields=("organization_id", "phone")),)
+
+
+class InboundText(OfOrganization):
+    """One text that somebody sent to an organization's sender. Kept once, however often it is reported."""
+
+    provider_message_id = fields.CharField(max_length=64)
+    sender = fields.CharField(max_length=64)  # mostly in E.164; short codes and names write, too
+    recipient = fields.CharField(max_length=64)
+    text = fields.TextField()
+    kind = fields.CharEnumField(InboundTextKind, max_length=LONGEST_CHOICE)
+    case: ForeignKeyRelation[CollectionCase] | None = fields.ForeignKeyField(
+        "dunlin.CollectionCase", on_delete=OnDelete.RESTRICT, null=True
+    )
+    case_id: int | None
+    received_at = fields.DatetimeField()
+    read_at = fields.DatetimeField(null=True)  # by a person
+    read_by = fields.CharField(max_length=200, null=True)
+
+    class Meta:
+        table = "inbound_text"
+        unique_together = (("organization_id", "provider_message_id"),)
+        indexes = (Index(fields=("organization_id", "id")), Index(fields=("case_id",)))
