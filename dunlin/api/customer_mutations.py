@@ -13,7 +13,7 @@ from dunlin.api.customer_inputs import (
     OptOutCustomerInput,
 )
 from dunlin.api.settle import ERRORS, row_id, settled
-from dunlin.api.types.case import Customer
+from dunlin.api.types.customer import Customer
 from dunlin.api.types.inbound import InboundText
 from dunlin.api.types.node import UserError, user_errors
 from dunlin.domain import tables

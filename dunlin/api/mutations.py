@@ -21,8 +21,8 @@ from dunlin.api.settle import ERRORS, row_id, settled
 from dunlin.api.token_mutations import TokenMutation
 from dunlin.api.types.case import CollectionCase
 from dunlin.api.types.cycle import CollectionStep
+from dunlin.api.types.integration import DisconnectImpact, Integration
 from dunlin.api.types.node import UserError, user_errors
-from dunlin.api.types.organization import DisconnectImpact, Integration
 from dunlin.domain import tables
 from dunlin.domain.actions.connect_integration import connect_integration
 from dunlin.domain.actions.disconnect_integration import disconnect_integration

@@ -14,11 +14,13 @@ from dunlin.api.ids import actor_id, decode_any, decode_id
 from dunlin.api.pages import MAX_PAGE, After, Before, Connection, First, Last, Order, Window, connection_of, read_page
 from dunlin.api.preview import PreviewSmsInput, SmsPreview, read_preview
 from dunlin.api.types.audit import AuditEntry
-from dunlin.api.types.case import CaseStep, CollectionCase, Customer, Payment
+from dunlin.api.types.case import CaseStep, CollectionCase, Payment
+from dunlin.api.types.customer import Customer
 from dunlin.api.types.cycle import CollectionCycle, CollectionStep
 from dunlin.api.types.inbound import InboundText
+from dunlin.api.types.integration import Integration
 from dunlin.api.types.node import Node
-from dunlin.api.types.organization import Integration, Organization
+from dunlin.api.types.organization import Organization
 from dunlin.api.types.reminder import DeliveryStatusEvent, Reminder
 from dunlin.api.types.token import ApiToken
 from dunlin.domain import tables

@@ -1,0 +1,121 @@
+"""Customers: whom cases are about, and whether they may be texted."""
+
+from datetime import datetime
+from typing import Self
+
+import strawberry
+
+from dunlin.api.context import Info
+from dunlin.api.ids import encode_id
+from dunlin.api.scalars import LanguageCode, TimeZone
+from dunlin.api.types.node import Node
+from dunlin.domain import tables
+from dunlin.domain.choices import OptOutSource, Permission, PhoneProblemKind
+from dunlin.domain.rules import mail, phone
+from dunlin.domain.rules.zones import possible_zones
+
+
+@strawberry.type(description="Why a phone number cannot be texted.")
+class PhoneProblem:
+    kind: PhoneProblemKind = strawberry.field(description="What is wrong with it.")
+    reason: str = strawberry.field(description="What the carrier says of it, in plain words.")
+    since: datetime = strawberry.field(description="When it said so.")
+
+    @classmethod
+    def of(cls, row: tables.Customer) -> Self | None:
+        if row.phone_problem is None or row.phone_problem_reason is None or row.phone_problem_at is None:
+            return None
+        return cls(kind=row.phone_problem, reason=row.phone_problem_reason, since=row.phone_problem_at)
+
+
+@strawberry.type(description="A refusal of SMS by whoever has a number, and how it ended.")
+class SmsOptOut:
+    at: datetime = strawberry.field(description="Since when.")
+    source: OptOutSource = strawberry.field(description="Which way it was said.")
+    text: str | None = strawberry.field(
+        description="In which words, or what a person put down as proof. Null unless the viewer holds COLLECT."
+    )
+    recorded_by: str | None = strawberry.field(description="Who put it down; null if nobody did.")
+    lifted_at: datetime | None = strawberry.field(description="Until when; null while it is in force.")
+    lifted_source: OptOutSource | None = strawberry.field(description="Which way it was taken back.")
+    lifted_text: str | None = strawberry.field(description="In which words. Null unless the viewer holds COLLECT.")
+    lifted_by: str | None = strawberry.field(description="Who put that down; null if nobody did.")
+
+    @classmethod
+    def of(cls, row: tables.SmsOptOut, *, may_see: bool) -> Self:
+        return cls(
+            at=row.opted_out_at,
+            source=row.source,
+            text=row.words if may_see else None,
+            recorded_by=row.by,
+            lifted_at=row.lifted_at,
+            lifted_source=row.lifted_source,
+            lifted_text=row.lifted_words if may_see else None,
+            lifted_by=row.lifted_by,
+        )
+
+
+@strawberry.type(description="Who owes: the debtor.")
+class Customer(Node):
+    row: strawberry.Private[tables.Customer]
+    external_reference: str = strawberry.field(description="The organization's own reference of the customer.")
+    name: str = strawberry.field(description="The customer's name.")
+    language: LanguageCode | None = strawberry.field(description="Null: the organization's default language.")
+    phone: str | None = strawberry.field(description="Masked (+32 *** ** 56) unless the viewer holds COLLECT.")
+    email: str | None = strawberry.field(description="Masked (j***@example.com) unless the viewer holds COLLECT.")
+    time_zone: TimeZone | None = strawberry.field(
+        description="As it was given; null: told by the phone number, see possibleTimeZones."
+    )
+    phone_problem: PhoneProblem | None = strawberry.field(
+        description="What is wrong with the number. No step texts it until it is corrected by changeCustomerPhone, or "
+        "by another number in openCollectionCases."
+    )
+    sms_opted_out_at: datetime | None = strawberry.field(
+        description="Since when the customer refuses SMS. It counts for the number: for all customers who have it."
+    )
+    deceased_at: datetime | None = strawberry.field(
+        description="When we were told that the customer has died (MD07); nothing is sent from then on."
+    )
+
+    @classmethod
+    def of(cls, row: tables.Customer, *, may_see: bool) -> Self:
+        return cls(
+            id=encode_id("Customer", row.id),
+            row=row,
+            time_zone=TimeZone(row.time_zone) if row.time_zone else None,
+            external_reference=row.external_reference,
+            name=row.name,
+            language=LanguageCode(row.language) if row.language else None,
+            phone=row.phone if may_see or row.phone is None else phone.mask(row.phone),
+            email=row.email if may_see or row.email is None else mail.mask(row.email),
+            phone_problem=PhoneProblem.of(row),
+            sms_opted_out_at=row.sms_opted_out_at,
+            deceased_at=row.deceased_at,
+        )
+
+    @strawberry.field(
+        description="Every time zone that counts for the customer: reminders leave only while the send window is open "
+        "in all of them. It is timeZone where that was given; else the zones that the phone number may belong to; "
+        "else the organization's."
+    )
+    async def possible_time_zones(self, info: Info) -> list[TimeZone]:
+        owner = await info.context.loaders.organization.load(self.row.organization_id)
+        assert owner is not None, "a row's organization exists"
+        zones = possible_zones(self.row.time_zone, self.row.phone, owner.time_zone)
+        return [TimeZone(zone) for zone in zones]
+
+    @strawberry.field(description="The refusal that is in force for the customer's number; null if there is none.")
+    async def sms_opt_out(self, info: Info) -> SmsOptOut | None:
+        rows = await self._opt_outs(info)
+        may_see = info.context.viewer.may(Permission.COLLECT)
+        return next((SmsOptOut.of(row, may_see=may_see) for row in rows if row.lifted_at is None), None)
+
+    @strawberry.field(description="Every refusal of SMS by whoever has the customer's number, newest first.")
+    async def sms_opt_outs(self, info: Info) -> list[SmsOptOut]:
+        may_see = info.context.viewer.may(Permission.COLLECT)
+        return [SmsOptOut.of(row, may_see=may_see) for row in await self._opt_outs(info)]
+
+    async def _opt_outs(self, info: Info) -> list[tables.SmsOptOut]:
+        if self.row.phone is None:
+            return []
+        return await info.context.loaders.opt_outs.load((self.row.organization_id, self.row.phone))
