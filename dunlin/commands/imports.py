@@ -1,0 +1,76 @@
+"""`dunlin import`."""
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from dunlin.commands.ground import ACCOUNT, operating
+
+_NOT_ALL_USED = 3
+_STOPPED = 130
+
+
+def _written(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from error
+
+
+@click.command("import")
+@ACCOUNT
+@click.option("--organization", required=True, help="Whose cases they are, by its name.")
+@click.option("--cycle", required=True, help="The collection cycle that they go through, by its name.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file for what could not be used; without it that goes to standard error.",
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_cases(account: str | None, organization: str, cycle: str, report: Path | None, file: Path) -> None:
+    """Open a case per row of FILE: UTF-8, separated by commas or semicolons, its first row the names of the columns.
+
+    A case whose external_reference is known stays as it is, so that the same file may be imported again. Rows that
+    cannot be used are told one by one, and the others are used. Exit code 0: every row was used. 3: not every one.
+    1: nothing more could be done. 130: stopped by Ctrl-C; what was counted is stored, the same command goes on.
+    """
+    from dunlin.runtime.case_import import Progress, import_by_hand
+    from dunlin.runtime.csv_records import UnreadableFile
+
+    if report is not None and report.exists() and report.samefile(file):
+        raise click.UsageError("The report would overwrite the file that is imported.")
+    with operating() as settings, contextlib.ExitStack() as stack:
+        told = None if report is None else stack.enter_context(_written(report))
+        shown = sys.stderr.isatty()
+        bar = stack.enter_context(
+            click.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr, hidden=not shown)
+        )
+
+        def tell(sentence: str) -> None:
+            click.echo(f"\r\x1b[K{sentence}" if told is None and shown else sentence, file=told or sys.stderr)
+
+        progress = Progress(tell, lambda read: bar.update(read - bar.pos))
+        try:
+            asyncio.run(
+                import_by_hand(
+                    settings,
+                    file,
+                    progress,
+                    account_name=account,
+                    organization_name=organization,
+                    cycle_name=cycle,
+                )
+            )
+        except UnreadableFile as error:
+            raise click.ClickException(f"{file} cannot be imported. {error}") from error
+        finally:
+            stack.close()
+            click.echo(f"Opened: {progress.opened}. Known already: {progress.known}. Not used: {progress.unused}.")
+    if progress.is_stopped:
+        click.echo("Stopped before the end of the file. What is counted is stored; the same command goes on.", err=True)
+        sys.exit(_STOPPED)
+    sys.exit(_NOT_ALL_USED if progress.unused else 0)
