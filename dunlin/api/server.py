@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import uvicorn
 
 from dunlin.api.app import create_app
+from dunlin.domain.times import SendingTimes
 from dunlin.runtime.logs import set_up_logs
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import open_services
 
 _LARGEST_FRAME = 256 * 1024
 _LONGEST_GOODBYE_S = 5
+# Longer than proxies and clients keep an idle connection: who closes first must be they, or a request meets the close.
+_IDLE_S = 75
 
 
 class _Server(uvicorn.Server):
@@ -24,10 +27,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, times: SendingTimes = SendingTimes()) -> None:
     """Serve until SIGTERM or SIGINT, then end what is open within a few seconds."""
     set_up_logs("api")
-    async with open_services(settings) as services:
+    async with open_services(settings, times) as services:
         server = _Server(
             uvicorn.Config(
                 create_app(services),
@@ -36,6 +39,7 @@ async def serve(settings: Settings) -> None:
                 ws="websockets-sansio",
                 ws_max_size=_LARGEST_FRAME,
                 ws_per_message_deflate=False,
+                timeout_keep_alive=_IDLE_S,
                 timeout_graceful_shutdown=_LONGEST_GOODBYE_S,
                 forwarded_allow_ips=settings.trusted_proxies,
                 log_config=None,

@@ -15,6 +15,7 @@ from dunlin.domain.audit import Act, Actor, differences
 from dunlin.domain.choices import AuditAction
 from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.times import SendingTimes
 
 T = TypeVar("T")
 
@@ -206,8 +207,9 @@ class Busy(Exception):
 class Store:
     """Runs actions in transactions. Rollback is the default: an exception undoes everything."""
 
-    def __init__(self, bell: Bell) -> None:
+    def __init__(self, bell: Bell, times: SendingTimes = SendingTimes()) -> None:
         self._bell = bell
+        self.times = times
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], *, patience: timedelta | None = None) -> T:
         """Run `work` in one transaction, commit, then ring for what it changed; return its result.

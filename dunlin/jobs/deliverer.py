@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 
@@ -11,10 +11,6 @@ from dunlin.domain.carrier import Answer, Fault, Message, Refused, Unreached
 from dunlin.domain.vault import BrokenSeal
 from dunlin.jobs.answer_recorder import AnswerRecorder
 from dunlin.runtime.wiring import Services
-
-# A worker that was frozen between marking and sending gives the row back instead: by then a disconnect may
-# have been reported done.
-START_WINDOW = timedelta(seconds=2)
 
 _PAUSE_AFTER_ERROR_S = 1.0
 _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # counts suspension, where the system can
@@ -91,7 +87,7 @@ class Deliverer:
         except Exception:
             log.exception("cannot begin", reminder=handover.reminder_id)
             return Unreached("An error on our side came before anything was sent.")
-        if time.clock_gettime(_BOOT_CLOCK) - marked_at > START_WINDOW.total_seconds():
+        if time.clock_gettime(_BOOT_CLOCK) - marked_at > self._services.store.times.start_window.total_seconds():
             return Unreached("The worker was held up before it could begin.")
         return await channel.send(message)
 

@@ -17,6 +17,7 @@ from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.resume_cases import resume_cases
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.domain.idempotency import forget_requests
+from dunlin.domain.times import SendingTimes
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.jobs.price_keeper import PriceKeeper
 from dunlin.runtime.bell import DELIVER_JOB, PLAN_JOB, QUEUE, decode_job, encode_job
@@ -25,7 +26,6 @@ from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import Services, open_services
 
 _PLAN_BATCH = 500
-_SWEEP_S = 5.0
 _REDIS_AWAY_S = 1.0
 
 log = structlog.get_logger()
@@ -134,12 +134,12 @@ class WorkerProcess:
                 await self.sweep()
             except Exception:  # the database is away: the next round will find everything
                 log.exception("sweep failed")
-            await asyncio.sleep(_SWEEP_S * random.uniform(0.8, 1.2))
+            await asyncio.sleep(self._services.store.times.sweep.total_seconds() * random.uniform(0.8, 1.2))
 
 
-async def work(settings: Settings) -> None:
+async def work(settings: Settings, times: SendingTimes = SendingTimes()) -> None:
     """Run one worker process until SIGTERM or SIGINT."""
     set_up_logs("worker")
     assert settings.redis_url is not None
-    async with open_services(settings) as services:
+    async with open_services(settings, times) as services:
         await WorkerProcess(services, RedisSettings.from_dsn(settings.redis_url)).run()

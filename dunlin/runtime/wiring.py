@@ -13,6 +13,7 @@ from dunlin.domain.actions.connect_integration import CarrierAccount
 from dunlin.domain.carrier import Channel, Credentials, Sender, SenderKind
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.store import Store
+from dunlin.domain.times import SendingTimes
 from dunlin.domain.vault import Vault
 from dunlin.runtime.bell import RedisBell, open_redis
 from dunlin.runtime.database import open_database
@@ -39,7 +40,7 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, times: SendingTimes = SendingTimes()) -> AsyncIterator[Services]:
     """Open everything for settings whose addresses are all set, and close it again."""
     assert settings.database_url is not None
     assert settings.redis_url is not None
@@ -47,12 +48,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await stack.enter_async_context(open_database(settings.database_url))
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
-        transport = await stack.enter_async_context(Transport(settings.twilio_url))
+        transport = await stack.enter_async_context(Transport(settings.twilio_url, times.answer, times.connect))
         sign_in = await stack.enter_async_context(open_sign_in(settings, KeyTimes()))
         twilio = TwilioChannel(settings.callback_base, transport)
         yield Services(
             settings=settings,
-            store=Store(RedisBell(redis)),
+            store=Store(RedisBell(redis), times),
             vault=AesVault(settings.secret_keys),
             channels={IntegrationProvider.TWILIO: twilio, IntegrationProvider.SANDBOX: twilio},
             redis=redis,

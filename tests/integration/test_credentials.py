@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from dunlin.domain.actions.destroy_credentials import LONGEST_KEPT, destroy_credentials
+from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.record import find_attempt, record_report
 from dunlin.domain.carrier import Accepted, StatusReport
@@ -8,6 +8,7 @@ from dunlin.domain.choices import IntegrationKind, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import rows
 from dunlin.domain.tables import Connection, Integration, Organization
+from dunlin.domain.times import SendingTimes
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, a_collecting_organization, a_viewer, connect_sms, open_one
 from tests.delivery import SID, answer, begin, plan
@@ -71,7 +72,8 @@ async def test_keys_are_kept_no_longer_than_72_hours_whatever_is_still_to_come(s
     await answer(services, await begin(services), Accepted(SID))
     await disconnect(services, organization)
     await rows(
-        "UPDATE connection SET disconnected_at = clock_timestamp() - $1::interval", LONGEST_KEPT + timedelta(seconds=1)
+        "UPDATE connection SET disconnected_at = clock_timestamp() - $1::interval",
+        SendingTimes().keys_kept + timedelta(seconds=1),
     )
 
     assert await destroy_credentials(services.store) == 1

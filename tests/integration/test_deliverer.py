@@ -129,7 +129,7 @@ async def test_a_worker_held_up_between_marking_and_sending_gives_the_row_back(
 ) -> None:
     await schedule(services, 1)
     channel = ScriptedChannel()
-    monkeypatch.setattr("dunlin.jobs.deliverer.START_WINDOW", NOW - NOW)
+    monkeypatch.setattr(services.store, "times", replace(services.store.times, start_window=NOW - NOW))
 
     async with delivering(services, channel):
         async with asyncio.timeout(10):

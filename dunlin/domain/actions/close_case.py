@@ -46,4 +46,4 @@ async def close_case(
     try:
         return await store.transact(close)
     finally:  # also for who comes second, while the first one still waits
-        await until_nothing_is_under_way(OF_CASES, [found.id])
+        await until_nothing_is_under_way(store, OF_CASES, [found.id])

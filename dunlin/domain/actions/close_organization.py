@@ -50,7 +50,7 @@ async def close_organization(
     try:
         return await store.transact(close)
     finally:  # also for who comes second, while the first one still waits
-        await until_nothing_is_under_way(OF_FORMER_CONNECTIONS, found.id)
+        await until_nothing_is_under_way(store, OF_FORMER_CONNECTIONS, found.id)
 
 
 async def _end_cases(transaction: Transaction, organization_id: int, now: datetime) -> int:

@@ -28,11 +28,10 @@ from dunlin.domain.rules.texts import BadText
 from dunlin.domain.rules.trace import followed_by
 from dunlin.domain.rules.writing import Written, write
 from dunlin.domain.store import Store, Transaction
+from dunlin.domain.times import SendingTimes
 
 _log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)  # several times the longest handing over
-_LOOK_AGAIN = timedelta(seconds=30)
 _A_MOMENT = timedelta(seconds=1)
 
 
@@ -67,7 +66,7 @@ async def claim_reminders(store: Store, *, limit: int) -> list[Claim]:
     """
 
     async def claim(transaction: Transaction) -> list[Claim]:
-        claimed = await transaction.rows(_CLAIM, limit, LEASE)
+        claimed = await transaction.rows(_CLAIM, limit, store.times.lease)
         return [Claim(row["id"], row["fence"]) for row in claimed]
 
     return await store.transact(claim)
@@ -88,13 +87,13 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
         worded = [(row, texts[row["id"]]) for row, decision in decided if isinstance(decision, Go)]
         going = [_handover(row, text) for row, text in worded if isinstance(text, Written)]
         await _reword(transaction, [(row, text) for row, text in worded if isinstance(text, Written)], now)
-        changes = [_sending(row) for row, decision in decided if isinstance(decision, Go)]
+        changes = [_sending(row, store.times.lease) for row, decision in decided if isinstance(decision, Go)]
         changes += [_canceled(row, decision) for row, decision in decided if isinstance(decision, Cancel)]
         await _begin_attempts(transaction, going)
         await change_status(transaction, changes, now)
         await _ask_for_attention(transaction, [(row["case_id"], d) for row, d in decided if isinstance(d, Cancel)])
         await _trace(transaction, [(row, d) for row, d in decided if not isinstance(d, Cancel)], now)
-        await _put_back(transaction, [(row["id"], d) for row, d in decided if isinstance(d, Wait)])
+        await _put_back(transaction, [(row["id"], d) for row, d in decided if isinstance(d, Wait)], store.times)
         return going
 
     return await store.transact(mark) if claims else []
@@ -202,14 +201,14 @@ async def _reword(transaction: Transaction, going: Sequence[tuple[dict[str, Any]
     )
 
 
-def _sending(row: dict[str, Any]) -> StatusChange:
+def _sending(row: dict[str, Any], lease: timedelta) -> StatusChange:
     return StatusChange(
         row["organization_id"],
         row["case_id"],
         row["case_step_id"],
         row["id"],
         ReminderStatus.SENDING,
-        lease=LEASE,
+        lease=lease,
     )
 
 
@@ -273,7 +272,7 @@ async def _release(transaction: Transaction, claims: Sequence[Claim], found: set
         )
 
 
-async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]]) -> None:
+async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]], times: SendingTimes) -> None:
     """Leave reminders SCHEDULED with the reason: until the moment given, or to be looked at again in a while."""
     if waiting:
         await transaction.rows(
@@ -281,7 +280,7 @@ async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]
             " lease_until = clock_timestamp() + CASE WHEN t.until IS NULL THEN $4::interval ELSE $5::interval END"
             " FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS t(id, until, reason) WHERE r.id = t.id",
             *zip(*((reminder_id, wait.until, wait.reason) for reminder_id, wait in waiting), strict=True),
-            _LOOK_AGAIN,
+            times.look_again,
             _A_MOMENT,  # not at once: our clock may be behind the database's
         )
 

@@ -1,21 +1,17 @@
 """Destroy keys that nothing needs any more."""
 
-from datetime import timedelta
-
 from dunlin.domain.store import Store, Transaction
-
-# Carriers report within minutes; who has not reported after this long never will.
-LONGEST_KEPT = timedelta(hours=72)
 
 
 async def destroy_credentials(store: Store) -> int:
     """Destroy the keys of former connections and return how many.
 
-    They are kept only for checking the callbacks of what is still with the carrier, and no longer than 72 hours.
+    They are kept only for checking the callbacks of what is still with the carrier, and no longer than
+    `keys_kept`: carriers report within minutes, and who has not reported by then never will.
     """
 
     async def destroy(transaction: Transaction) -> int:
-        return len(await transaction.rows(_DESTROY, LONGEST_KEPT))
+        return len(await transaction.rows(_DESTROY, store.times.keys_kept))
 
     return await store.transact(destroy)
 

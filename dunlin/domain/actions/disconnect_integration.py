@@ -80,7 +80,7 @@ async def disconnect_integration(
     try:
         return await store.transact(disconnect)
     finally:  # also for who comes second, while the first one still waits
-        await until_nothing_is_under_way(OF_FORMER_CONNECTIONS, organization.id)
+        await until_nothing_is_under_way(store, OF_FORMER_CONNECTIONS, organization.id)
 
 
 class _Disconnected:

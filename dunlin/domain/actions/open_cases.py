@@ -74,7 +74,7 @@ async def open_cases(
         case.customer_id for case, given in zip(opened, checked, strict=True) if given.return_reason_code == DECEASED
     ]
     if dead:
-        await until_nothing_is_under_way(OF_CUSTOMERS, dead)
+        await until_nothing_is_under_way(store, OF_CUSTOMERS, dead)
     return opened
 
 

@@ -59,7 +59,7 @@ async def pause_case(
     try:
         return await store.transact(pause)
     finally:
-        await until_nothing_is_under_way(OF_CASES, [found.id])
+        await until_nothing_is_under_way(store, OF_CASES, [found.id])
 
 
 def _told(case: CollectionCase) -> dict[str, object]:

@@ -52,7 +52,7 @@ async def record_payment(
     try:
         return await store.transact(record)
     finally:  # also for who brings the same payment again, while the first one still waits
-        await until_nothing_is_under_way(OF_CASES, [found.id])
+        await until_nothing_is_under_way(store, OF_CASES, [found.id])
 
 
 async def _record(

@@ -1,12 +1,9 @@
 """Wait for what is being handed to a carrier right now, so that what was ended can be reported ended."""
 
 import asyncio
-from datetime import timedelta
 
-from dunlin.domain.store import rows
+from dunlin.domain.store import Store, rows
 
-# No handing over can still be under way after this: the window to begin in, and the carrier's time-out.
-_LONGEST_HANDOVER = timedelta(seconds=2 + 10 + 1)
 _GLANCE_S = 0.05
 
 # Which attempts to wait for, as conditions of SQL; their parameters count from $2.
@@ -21,7 +18,7 @@ OF_CUSTOMERS = (
 OF_CASES = "reminder_id IN (SELECT id FROM reminder WHERE case_id = ANY($2))"
 
 
-async def until_nothing_is_under_way(which: str, *parameters: object) -> None:
+async def until_nothing_is_under_way(store: Store, which: str, *parameters: object) -> None:
     """Return when each handing over of `which` that has begun is answered and recorded.
 
     Bounded, because each of them is. Call it after the commit that lets none begin any more.
@@ -30,7 +27,7 @@ async def until_nothing_is_under_way(which: str, *parameters: object) -> None:
         under_way = await rows(
             "SELECT 1 FROM send_attempt WHERE outcome = 'Open' AND began_at > clock_timestamp() - $1::interval"
             f" AND {which} LIMIT 1",
-            _LONGEST_HANDOVER,
+            store.times.longest_handover,
             *parameters,
         )
         if not under_way:
