@@ -8,7 +8,7 @@ run: .venv/.ready-run
 	$(if $(PORT),DUNLIN_PORT=$(PORT)) $(BIN)/dunlin dev
 
 test: .venv/.ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 check: .venv/.ready-dev
 	$(BIN)/ruff format --check .
