@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from dunlin.domain.carrier import (
     Accepted,
     Answer,
+    CarrierUnavailable,
     Credentials,
     ForgedCallback,
+    LostMessage,
     Message,
     NoPrice,
+    NoSuchMessage,
     Quote,
     Sender,
     StatusReport,
     TextReceived,
+    Traces,
     Verdict,
 )
 
@@ -25,6 +29,9 @@ class ScriptedChannel:
         self._script = list(script)
         self._quotes = dict(quotes or {})
         self.priced: list[str] = []
+        self.looked_up: list[LostMessage] = []
+        self.seen: Traces | CarrierUnavailable = CarrierUnavailable("Nobody looks anything up.")
+        self.said: StatusReport | NoSuchMessage | CarrierUnavailable = NoSuchMessage()
         self.taken: list[Message] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -48,6 +55,15 @@ class ScriptedChannel:
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> StatusReport:
         raise ForgedCallback  # nobody calls back
+
+    async def look_up(self, lost: LostMessage) -> Traces | CarrierUnavailable:
+        self.looked_up.append(lost)
+        return self.seen
+
+    async def fetch(
+        self, credentials: Credentials, provider_message_id: str
+    ) -> StatusReport | NoSuchMessage | CarrierUnavailable:
+        return self.said
 
     def inbound_address(self, path: str) -> str:
         return "https://dunlin.example" + path

@@ -10,17 +10,21 @@ from typing import assert_never
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from dunlin.channels import twilio_check, twilio_inbound, twilio_price, twilio_transport
+from dunlin.channels import twilio_check, twilio_inbound, twilio_messages, twilio_price, twilio_transport
 from dunlin.channels.twilio_errors import explain
+from dunlin.channels.twilio_messages import MESSAGE_SID, status_report
 from dunlin.channels.twilio_transport import Transport, sending_client
 from dunlin.domain.carrier import (
     Accepted,
     Answer,
+    CarrierUnavailable,
     Credentials,
     Fault,
     ForgedCallback,
+    LostMessage,
     MalformedCallback,
     Message,
+    NoSuchMessage,
     Quote,
     Refused,
     Sender,
@@ -28,38 +32,23 @@ from dunlin.domain.carrier import (
     StatusReport,
     TextReceived,
     Throttled,
+    Traces,
     Unknown,
     Unreached,
     Verdict,
 )
 from dunlin.domain.choices import InboundTextKind
-from dunlin.domain.reminder_status import ReminderStatus
 
 # Read by Twilio, neither sent back nor signed: up to five more tries after any failure, 5 s for each.
 # Without it a 500 of ours would lose the report.
 # https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
 _CALLBACK_RETRIES = "#rc=5&rp=all&rt=5000"
 
-_MESSAGE_SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
-
 # A number, a short code, or the name that a company writes under.
 _PARTY = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 
 # Only where the account has Advanced Opt-Out; elsewhere we have to read the text ourselves.
 _KEYWORDS = {"STOP": InboundTextKind.STOP, "START": InboundTextKind.START, "HELP": InboundTextKind.HELP}
-
-_STATUS = {
-    "accepted": ReminderStatus.SENT,
-    "scheduled": ReminderStatus.SENT,
-    "queued": ReminderStatus.SENT,
-    "sending": ReminderStatus.SENT,
-    "sent": ReminderStatus.SENT,
-    "delivered": ReminderStatus.DELIVERED,
-    "read": ReminderStatus.DELIVERED,
-    "undelivered": ReminderStatus.UNDELIVERED,
-    "failed": ReminderStatus.FAILED,
-    "canceled": ReminderStatus.FAILED,
-}
 
 
 class TwilioChannel:
@@ -83,7 +72,7 @@ class TwilioChannel:
         except Exception as error:
             # A bug, ours or the SDK's, and perhaps after the POST: whoever sends again may send twice.
             return Unknown(f"The text could not be handed over properly ({type(error).__name__}).")
-        if not isinstance(sid, str) or not _MESSAGE_SID.fullmatch(sid):
+        if not isinstance(sid, str) or not MESSAGE_SID.fullmatch(sid):
             return Unknown("The carrier answered without a message id.")
         return Accepted(sid)
 
@@ -106,6 +95,14 @@ class TwilioChannel:
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> StatusReport:
         return _report(self._genuine(path_and_query, fields, signature, credentials))
+
+    async def look_up(self, lost: LostMessage) -> Traces | CarrierUnavailable:
+        return await twilio_messages.look_up(lost, self._transport)
+
+    async def fetch(
+        self, credentials: Credentials, provider_message_id: str
+    ) -> StatusReport | NoSuchMessage | CarrierUnavailable:
+        return await twilio_messages.fetch(credentials, provider_message_id, self._transport)
 
     def inbound_address(self, path: str) -> str:
         return self._public_url + path + _CALLBACK_RETRIES
@@ -164,27 +161,16 @@ def signature_fits(url: str, fields: Sequence[tuple[str, str]], signature: str, 
 
 def _report(given: MultiDict[str]) -> StatusReport:
     # An account's owner can sign anything: look at the form of what will be stored.
-    if not _MESSAGE_SID.fullmatch(given.get("MessageSid", "")):
+    if not MESSAGE_SID.fullmatch(given.get("MessageSid", "")):
         raise MalformedCallback("MessageSid")
     state = given.get("MessageStatus")
     if not state:
         raise MalformedCallback("MessageStatus")
-    code = _error_code(given.get("ErrorCode", ""))
-    meaning = explain(code) if code is not None else None
-    reason = "The message was canceled at the carrier." if state == "canceled" else None
-    return StatusReport(
-        account_sid=given["AccountSid"],
-        provider_message_id=given["MessageSid"],
-        status=_STATUS.get(state),
-        error_code=code,
-        reason=meaning.sentence if meaning else reason,
-        fault=meaning.fault if meaning else None,
-        retry_after=meaning.retry_after(datetime.now(UTC)) if meaning else None,
-    )
+    return status_report(given["AccountSid"], given["MessageSid"], state, given.get("ErrorCode", ""))
 
 
 def _received(given: MultiDict[str]) -> TextReceived:
-    if not _MESSAGE_SID.fullmatch(given.get("MessageSid", "")):
+    if not MESSAGE_SID.fullmatch(given.get("MessageSid", "")):
         raise MalformedCallback("MessageSid")
     for name in ("From", "To"):
         if not _PARTY.fullmatch(given.get(name, "")):
@@ -194,14 +180,7 @@ def _received(given: MultiDict[str]) -> TextReceived:
         account_sid=given["AccountSid"],
         provider_message_id=given["MessageSid"],
         sender=given["From"],
-        recipients=(given["To"], service) if _MESSAGE_SID.fullmatch(service) else (given["To"],),
+        recipients=(given["To"], service) if MESSAGE_SID.fullmatch(service) else (given["To"],),
         text=given.get("Body", "").replace("\0", ""),  # PostgreSQL has no NUL in texts
         keyword=_KEYWORDS.get(given.get("OptOutType", "")),
     )
-
-
-def _error_code(value: str) -> int | None:
-    # At most nine digits, so that it fits an integer column.
-    if not (value.isascii() and value.isdigit() and len(value) <= 9):
-        return None
-    return int(value) or None

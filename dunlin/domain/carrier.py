@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -117,6 +117,11 @@ Answer = Accepted | Refused | Throttled | Unreached | Unknown
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """The carrier has been asked often enough, and late enough: it never had the message."""
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialsRejected:
     """The carrier does not know this account, or the key is wrong, or the account may not send."""
 
@@ -158,7 +163,7 @@ Quote = SegmentPrice | NoPrice | CarrierUnavailable
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """What one genuine status callback says.
+    """What the carrier says of one message, by itself or asked.
 
     `status` is None for carrier states that change nothing here. `fault` says what the error code is about, and
     `retry_after` how long that lasts, where it passes by itself.
@@ -187,6 +192,32 @@ class TextReceived:
     recipients: tuple[str, ...]
     text: str
     keyword: InboundTextKind | None
+
+
+@dataclass(frozen=True, slots=True)
+class LostMessage:
+    """A text of which we do not know whether the carrier has it. `since`: it cannot have come there earlier."""
+
+    credentials: Credentials
+    sender: Sender
+    to: str
+    text: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What the carrier's list holds since then, complete: texts just like the lost one, and the ids of other
+    texts to the same number, which may be the lost one in other words.
+    """
+
+    same: tuple[StatusReport, ...] = ()
+    other: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchMessage:
+    """The carrier does not know, or no longer knows, a message of this id."""
 
 
 class ForgedCallback(Exception):
@@ -229,6 +260,16 @@ class Channel(Protocol):
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
     ) -> StatusReport:
         """Return what a status callback says, or raise `ForgedCallback` or `MalformedCallback`."""
+        ...
+
+    async def look_up(self, lost: LostMessage) -> Traces | CarrierUnavailable:
+        """Search the carrier's list for a text. Raise nothing but `asyncio.CancelledError`."""
+        ...
+
+    async def fetch(
+        self, credentials: Credentials, provider_message_id: str
+    ) -> StatusReport | NoSuchMessage | CarrierUnavailable:
+        """Ask what has become of a message. Raise nothing but `asyncio.CancelledError`."""
         ...
 
     def inbound_address(self, path: str) -> str:

@@ -89,8 +89,9 @@ class Doer(Protocol):
 class Transaction:
     """What an action may do between begin and commit."""
 
-    def __init__(self, connection: BaseDBAsyncClient) -> None:
+    def __init__(self, connection: BaseDBAsyncClient, times: SendingTimes) -> None:
         self._connection = connection
+        self.times = times
         self._changes: list[Change] = []
         self._acts: list[Act] = []
         self.plans_due = False
@@ -235,7 +236,7 @@ class Store:
 
     async def _run(self, work: Callable[[Transaction], Awaitable[T]], patience: timedelta | None) -> T:
         async with in_transaction() as connection:
-            transaction = Transaction(connection)
+            transaction = Transaction(connection, self.times)
             if patience is not None:
                 await transaction.rows(f"SET LOCAL lock_timeout = {int(patience / _A_MILLISECOND)}")
             result = await work(transaction)

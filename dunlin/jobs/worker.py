@@ -20,6 +20,7 @@ from dunlin.domain.idempotency import forget_requests
 from dunlin.domain.times import SendingTimes
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.jobs.price_keeper import PriceKeeper
+from dunlin.jobs.reconciler import Reconciler
 from dunlin.runtime.bell import DELIVER_JOB, PLAN_JOB, QUEUE, decode_job, encode_job
 from dunlin.runtime.logs import set_up_logs
 from dunlin.runtime.settings import Settings
@@ -51,7 +52,8 @@ class WorkerProcess:
             loop.add_signal_handler(number, self.stop)
         delivering = asyncio.create_task(self._deliverer.run())
         keeper = PriceKeeper(self._services)
-        others = [asyncio.create_task(part) for part in (self._listen(), self._keep_sweeping(), keeper.run())]
+        parts = self._listen(), self._keep_sweeping(), keeper.run(), Reconciler(self._services).run()
+        others = [asyncio.create_task(part) for part in parts]
         stopping = asyncio.create_task(self._stopping.wait())
         log.info("worker ready")
         await asyncio.wait({delivering, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)

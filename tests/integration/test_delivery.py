@@ -301,10 +301,11 @@ async def test_who_the_carrier_says_has_opted_out_gets_no_sms_from_then_on(plann
     assert (await Customer.get()).sms_opted_out_at is not None
 
 
-async def test_an_unconfirmed_reminder_asks_for_a_person_until_it_arrives_after_all(planned: Services) -> None:
+async def test_a_failed_reminder_asks_for_a_person_until_it_arrives_after_all(planned: Services) -> None:
     handovers = await begin(planned)
-    await answer(planned, handovers, Unknown("No answer came."))
-    assert (await CollectionCase.get()).attention_reason == "A reminder may not have arrived: No answer came."
+    await answer(planned, handovers, Accepted(SID))
+    await record_report(planned.store, handovers[0].correlation, report(Status.FAILED), NOW)
+    assert (await CollectionCase.get()).attention_reason is not None
 
     await record_report(planned.store, handovers[0].correlation, report(Status.DELIVERED), NOW)
 

@@ -20,7 +20,7 @@ _FINAL = {
     ReminderStatus.FAILED,
     ReminderStatus.CANCELED,
 }
-_NEEDS_PERSON = {ReminderStatus.UNDELIVERED, ReminderStatus.FAILED, ReminderStatus.UNCONFIRMED}
+_NEEDS_PERSON = {ReminderStatus.UNDELIVERED, ReminderStatus.FAILED}
 _ARRIVING = {ReminderStatus.SENT, ReminderStatus.DELIVERED}
 # Of a step `s` whose reminder is canceled: that it was not sent before, and is canceled as sent again only.
 SENT_NOTHING = (
@@ -70,7 +70,13 @@ async def change_status(transaction: Transaction, changes: Sequence[StatusChange
     if not changes:
         return
     last = {change.reminder_id: change for change in changes}.values()
-    await transaction.rows(_UPDATE, *zip(*(_columns(change) for change in last), strict=True), now)
+    await transaction.rows(
+        _UPDATE,
+        *zip(*(_columns(change) for change in last), strict=True),
+        now,
+        transaction.times.look_ups[0],
+        transaction.times.polls[0],
+    )
     transaction.record([_event(change, now) for change in changes])
     await _explain_steps(transaction, [one for one in last if one.status is ReminderStatus.CANCELED], now)
     await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON and one.needs_person])
@@ -99,7 +105,10 @@ SET status = t.status, status_reason = t.reason, error_code = t.error_code, faul
     handed_over_at = CASE WHEN t.status = 'SENDING' THEN $9 ELSE r.handed_over_at END,
     sent_at = CASE WHEN t.status IN ('SENT', 'DELIVERED', 'UNDELIVERED') THEN coalesce(r.sent_at, $9)
                    ELSE r.sent_at END,
-    delivered_at = CASE WHEN t.status = 'DELIVERED' THEN $9 ELSE r.delivered_at END
+    delivered_at = CASE WHEN t.status = 'DELIVERED' THEN $9 ELSE r.delivered_at END,
+    check_at = clock_timestamp()
+      + CASE t.status WHEN 'UNCONFIRMED' THEN $10::interval WHEN 'SENT' THEN $11::interval END,
+    checks = 0, absent_at = NULL
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::interval[], $7::int[],
             $8::text[])
   AS t(id, status, reason, error_code, scheduled_for, lease, burned_tries, fault)
@@ -144,6 +153,17 @@ async def _ask_for_attention(transaction: Transaction, failed: Sequence[StatusCh
             [change.case_id for change in failed],
             [_ATTENTION + (change.reason or "the carrier gives no reason.") for change in failed],
         )
+
+
+async def ask_about(transaction: Transaction, case_id: int, reason: str) -> None:
+    """Ask a person to look at a case because of a reminder of its, unless they are asked about something else."""
+    await transaction.rows(
+        "UPDATE collection_case SET attention_reason = $2 WHERE id = $1 AND state <> 'CLOSED'"
+        " AND (attention_reason IS NULL OR starts_with(attention_reason, $3))",
+        case_id,
+        _ATTENTION + reason,
+        _ATTENTION,
+    )
 
 
 async def take_back_call(transaction: Transaction, case_ids: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import StatusChange, change_status
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
@@ -43,16 +44,11 @@ class Claim:
     fence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover(Attempt):
     """One reminder marked SENDING: what is needed to hand it over once, and to record the answer."""
 
-    reminder_id: int
-    organization_id: int
-    connection_id: int
     provider: IntegrationProvider
-    fence: int
-    correlation: str
     sealed_credentials: bytes
     sender: Sender
     to: str

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import StatusChange, change_status
-from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up, take_back
 from dunlin.domain.actions.phone_state import hold_organizations, hold_recipients
-from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport
+from dunlin.domain.carrier import Absent, Accepted, Answer, Fault, Refused, StatusReport
 from dunlin.domain.choices import CaseClosedReason, Check
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
 from dunlin.domain.rules.closing import why_closed
@@ -24,7 +24,11 @@ _log = logging.getLogger(__name__)
 
 
 async def record_answers(
-    store: Store, answers: Sequence[tuple[Handover, Answer]], now: datetime, *, patience: timedelta | None = None
+    store: Store,
+    answers: Sequence[tuple[Attempt, Answer | Absent]],
+    now: datetime,
+    *,
+    patience: timedelta | None = None,
 ) -> None:
     """Store what the carrier answered, many answers in one commit.
 
@@ -33,32 +37,32 @@ async def record_answers(
     """
 
     async def record(transaction: Transaction) -> None:
-        refused = [(handover, answer) for handover, answer in answers if not isinstance(answer, Accepted)]
+        refused = [(attempt, answer) for attempt, answer in answers if not isinstance(answer, Accepted)]
         await _hold_what_follows(transaction, refused)
-        unwanted = await _no_longer_wanted(transaction, [handover for handover, _ in refused])
+        unwanted = await _no_longer_wanted(transaction, [attempt for attempt, _ in refused])
         held = {row["id"]: row for row in await transaction.rows(_HOLD_REMINDERS, _ids(answers))}
         outcomes = [
             (
-                handover,
+                attempt,
                 answer,
-                outcome_of(answer, tries=held[handover.reminder_id]["tries"], jitter=random.random()),
+                outcome_of(answer, tries=held[attempt.reminder_id]["tries"], jitter=random.random()),
             )
-            for handover, answer in answers
+            for attempt, answer in answers
         ]
         await _close_attempts(transaction, answers)
         changes: list[StatusChange] = []
         failures: list[Failed] = []
-        for handover, answer, outcome in outcomes:
-            row = held[handover.reminder_id]
+        for attempt, answer, outcome in outcomes:
+            row = held[attempt.reminder_id]
             if isinstance(answer, Accepted):
                 changes += _accepted(row)
-            elif row["fence"] == handover.fence and row["status"] in _OPEN:
+            elif row["fence"] == attempt.fence and row["status"] in _OPEN:
                 settled = _settled(row, outcome, unwanted=unwanted.get(row["id"]), now=now)
                 if outcome.status is ReminderStatus.FAILED and outcome.fault is not None:
                     failures += [Failed(change, outcome) for change in settled]
                 else:
                     changes += settled
-            await block_or_hold(transaction, handover.connection_id, outcome, now)
+            await block_or_hold(transaction, attempt.connection_id, outcome, now)
         followed = await follow_up(transaction, failures, now)
         await change_status(transaction, changes + followed.changes, now)
         transaction.record(followed.events)
@@ -70,40 +74,42 @@ async def record_answers(
 _OPEN = {ReminderStatus.SENDING, ReminderStatus.UNCONFIRMED}
 
 
-def _ids(answers: Sequence[tuple[Handover, Answer]]) -> list[int]:
-    return [handover.reminder_id for handover, _ in answers]
+def _ids(answers: Sequence[tuple[Attempt, Answer | Absent]]) -> list[int]:
+    return [attempt.reminder_id for attempt, _ in answers]
 
 
-async def _hold_what_follows(transaction: Transaction, refused: Sequence[tuple[Handover, Answer]]) -> None:
+async def _hold_what_follows(transaction: Transaction, refused: Sequence[tuple[Attempt, Answer | Absent]]) -> None:
     """Lock, before the reminders, what answers that are no acceptance may lead to."""
     if not refused:
         return
     lock = "FOR UPDATE" if any(_blames_account(answer) for _, answer in refused) else "FOR SHARE"
     await transaction.rows(f"{_INTEGRATIONS} {lock}", _ids(refused))
     # Or a case could be opened for a number between our looking at its cases and our marking it.
-    await hold_organizations(transaction, {h.organization_id for h, answer in refused if isinstance(answer, Refused)})
+    await hold_organizations(
+        transaction, {attempt.organization_id for attempt, answer in refused if isinstance(answer, Refused)}
+    )
     await hold_recipients(transaction, _ids(refused))
 
 
-async def _no_longer_wanted(transaction: Transaction, handovers: Sequence[Handover]) -> dict[int, Finding]:
+async def _no_longer_wanted(transaction: Transaction, attempts: Sequence[Attempt]) -> dict[int, Finding]:
     """Return the reminders that must not go again, and why. Their integrations and cases are held.
 
     A disconnect or the end of a case leaves SENDING rows to us, so we ask here: not whether something is connected
     now, but whether nothing was disconnected since the attempt began, and whether the case is still open.
     """
-    if not handovers:
+    if not attempts:
         return {}
     closed = {
         row["reminder_id"]: failed(Check.CASE, why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"]))
-        for row in await transaction.rows(_CLOSED_CASES, [handover.reminder_id for handover in handovers])
+        for row in await transaction.rows(_CLOSED_CASES, [attempt.reminder_id for attempt in attempts])
     }
-    disconnected = await transaction.rows(_DISCONNECTED, [handover.correlation for handover in handovers])
+    disconnected = await transaction.rows(_DISCONNECTED, [attempt.correlation for attempt in attempts])
     return closed | {
         row["reminder_id"]: failed(Check.INTEGRATION, f"{row['kind']} was disconnected.") for row in disconnected
     }
 
 
-def _blames_account(answer: Answer) -> bool:
+def _blames_account(answer: Answer | Absent) -> bool:
     return isinstance(answer, Refused) and _touches_account(consequence_of(answer.fault))
 
 
@@ -163,10 +169,10 @@ def _change(
     )
 
 
-async def _close_attempts(transaction: Transaction, answers: Sequence[tuple[Handover, Answer]]) -> None:
+async def _close_attempts(transaction: Transaction, answers: Sequence[tuple[Attempt, Answer | Absent]]) -> None:
     await transaction.rows(
         _CLOSE_ATTEMPTS,
-        [handover.correlation for handover, _ in answers],
+        [attempt.correlation for attempt, _ in answers],
         [type(answer).__name__ for _, answer in answers],
         [answer.provider_message_id if isinstance(answer, Accepted) else None for _, answer in answers],
     )

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Throttled, Unknown, Unreached
+from dunlin.domain.carrier import Absent, Accepted, Answer, Fault, Refused, StatusReport, Throttled, Unknown, Unreached
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.backoff import backoff
 from dunlin.domain.rules.consequence import consequence_of
 
+_NEVER_HAD = "The carrier was asked twice and never had it, so it goes again."
 _THROTTLED_WAIT = timedelta(seconds=1)
 _FAILED = {ReminderStatus.FAILED, ReminderStatus.UNDELIVERED}
 
@@ -30,7 +31,7 @@ class Outcome:
     lasts: timedelta | None = None
 
 
-def outcome_of(answer: Answer, *, tries: int, jitter: float) -> Outcome:
+def outcome_of(answer: Answer | Absent, *, tries: int, jitter: float) -> Outcome:
     match answer:
         case Accepted():
             return Outcome(ReminderStatus.SENT)
@@ -44,6 +45,8 @@ def outcome_of(answer: Answer, *, tries: int, jitter: float) -> Outcome:
             return Outcome(ReminderStatus.SCHEDULED, "The carrier asked to wait.", wait=wait)
         case Unreached(reason):
             return Outcome(ReminderStatus.SCHEDULED, reason, wait=backoff(tries + 1, jitter), burns_try=True)
+        case Absent():
+            return Outcome(ReminderStatus.SCHEDULED, _NEVER_HAD, wait=timedelta(0), burns_try=True)
         case Unknown(reason):
             return Outcome(ReminderStatus.UNCONFIRMED, reason)
         case _ as never:

@@ -51,6 +51,10 @@ class Reminder(OfOrganization):
     fence = fields.IntField(default=0)
     lease_until = fields.DatetimeField(null=True)
     tries = fields.IntField(default=0)
+    # When the carrier is next asked what became of it, and how often it has been. Database time.
+    check_at = fields.DatetimeField(null=True)
+    checks = fields.IntField(default=0, db_default=0)
+    absent_at = fields.DatetimeField(null=True)  # when the carrier's list first lacked it
 
     class Meta:
         table = "reminder"
@@ -64,6 +68,8 @@ class Reminder(OfOrganization):
                 name="reminder_due",
             ),
             PartialIndex(fields=("lease_until",), condition={"status": "SENDING"}, name="reminder_sending"),
+            PartialIndex(fields=("check_at",), condition={"status": "SENT"}, name="reminder_to_poll"),
+            PartialIndex(fields=("check_at",), condition={"status": "UNCONFIRMED"}, name="reminder_to_look_up"),
         )
 
 
@@ -87,6 +93,7 @@ class SendAttempt(OfOrganization):
         indexes = (
             Index(fields=("reminder_id",)),
             Index(fields=("connection_id",)),
+            Index(fields=("provider_message_id",)),
             PartialIndex(fields=("connection_id",), condition={"outcome": "Open"}, name="send_attempt_open"),
         )
 

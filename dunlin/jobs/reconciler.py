@@ -1,0 +1,91 @@
+"""Asks carriers about what they keep silent of. Callbacks are the quick way, this is the sure one."""
+
+import asyncio
+import random
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from dunlin.domain.actions.look_up import Inquiry, claim_silent, claim_unconfirmed, record_look_up
+from dunlin.domain.actions.record import record_report
+from dunlin.domain.carrier import CarrierUnavailable, Credentials, LostMessage, StatusReport
+from dunlin.domain.vault import BrokenSeal
+from dunlin.runtime.wiring import Services
+
+_BATCH = 100
+_AT_ONCE = 16
+_AT_ONCE_PER_ACCOUNT = 4  # one that does not answer must not take all the places
+_CLOCKS_DIFFER = timedelta(seconds=5)
+
+log = structlog.get_logger()
+
+
+class Reconciler:
+    """Asks, and records what is said. One per process."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def run(self) -> None:
+        """Ask for ever, at every sweep's pace, about whatever is due."""
+        while True:
+            try:
+                await self.reconcile()
+            except Exception:  # the database is away: the next round will find everything
+                log.exception("reconciling failed")
+            await asyncio.sleep(self._services.store.times.sweep.total_seconds() * random.uniform(0.8, 1.2))
+
+    async def reconcile(self) -> None:
+        """Ask about all that is due now."""
+        store = self._services.store
+        while inquiries := await claim_unconfirmed(store, limit=_BATCH) + await claim_silent(store, limit=_BATCH):
+            places = asyncio.Semaphore(_AT_ONCE)
+            of_account: defaultdict[int, asyncio.Semaphore] = defaultdict(
+                lambda: asyncio.Semaphore(_AT_ONCE_PER_ACCOUNT)
+            )
+
+            async def ask(
+                inquiry: Inquiry,
+                places: asyncio.Semaphore = places,
+                of_account: defaultdict[int, asyncio.Semaphore] = of_account,
+            ) -> None:
+                async with of_account[inquiry.connection_id], places:
+                    await self._ask(inquiry)
+
+            await asyncio.gather(*(ask(inquiry) for inquiry in inquiries))
+
+    async def _ask(self, inquiry: Inquiry) -> None:
+        try:
+            if inquiry.provider_message_id is None:
+                await self._look_up(inquiry)
+            else:
+                await self._fetch(inquiry, inquiry.provider_message_id)
+        except Exception:  # one that cannot be recorded holds up nobody else's
+            log.exception("cannot reconcile", reminder=inquiry.reminder_id)
+
+    async def _look_up(self, inquiry: Inquiry) -> None:
+        credentials = self._credentials(inquiry)
+        if isinstance(credentials, Credentials):
+            since = inquiry.began_at - _CLOCKS_DIFFER
+            lost = LostMessage(credentials, inquiry.sender, inquiry.to, inquiry.text, since)
+            seen = await self._services.channels[inquiry.provider].look_up(lost)
+        else:
+            seen = credentials
+        await record_look_up(self._services.store, inquiry, seen, datetime.now(UTC))
+
+    async def _fetch(self, inquiry: Inquiry, provider_message_id: str) -> None:
+        credentials = self._credentials(inquiry)
+        if isinstance(credentials, Credentials):
+            said = await self._services.channels[inquiry.provider].fetch(credentials, provider_message_id)
+            if isinstance(said, StatusReport):
+                await record_report(self._services.store, inquiry.correlation, said, datetime.now(UTC))
+
+    def _credentials(self, inquiry: Inquiry) -> Credentials | CarrierUnavailable:
+        if inquiry.sealed_credentials is None:
+            return CarrierUnavailable("The keys of the account are destroyed.")
+        try:
+            return self._services.vault.open(inquiry.sealed_credentials, organization_id=inquiry.organization_id)
+        except BrokenSeal:
+            log.error("cannot open credentials", connection=inquiry.connection_id)
+            return CarrierUnavailable("The stored keys of the account cannot be opened.")
