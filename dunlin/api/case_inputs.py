@@ -51,6 +51,11 @@ class CancelReminderInput:
     reminder_id: strawberry.ID = strawberry.field(description="The reminder; it must be SCHEDULED.")
 
 
+@strawberry.input(description="A reminder that was sent, although the carrier has not confirmed it.")
+class ConfirmReminderSentInput:
+    reminder_id: strawberry.ID = strawberry.field(description="The reminder; it must be UNCONFIRMED.")
+
+
 @strawberry.input(description="A reminder to be sent again.")
 class ResendReminderInput:
     reminder_id: strawberry.ID = strawberry.field(

@@ -56,6 +56,10 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
         AuditAction.REMINDER_CANCELED,
         {"field": "status", "before": "SCHEDULED", "after": "CANCELED"},
     ),
+    "confirmReminderSent": (
+        AuditAction.REMINDER_CONFIRMED_SENT,
+        {"field": "status", "before": "UNCONFIRMED", "after": "SENT"},
+    ),
     "resendReminder": (
         AuditAction.REMINDER_RESENT,
         {"field": "formerStatus", "before": None, "after": "FAILED"},
@@ -84,7 +88,7 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
         AuditAction.ORGANIZATION_RENAMED,
         {"field": "name", "before": "Waterworks", "after": "Water and Gas"},
     ),
-    "closeOrganization": (AuditAction.ORGANIZATION_CLOSED, {"field": "casesClosed", "before": None, "after": "2"}),
+    "closeOrganization": (AuditAction.ORGANIZATION_CLOSED, {"field": "casesClosed", "before": None, "after": "3"}),
 }
 
 

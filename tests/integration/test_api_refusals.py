@@ -119,6 +119,7 @@ GOOD: dict[str, JSON] = {
         "idempotencyKey": "payment 1",
     },
     "cancelReminder": {"reminderId": "$reminder"},
+    "confirmReminderSent": {"reminderId": "$unconfirmed reminder"},
     "resendReminder": {"reminderId": "$failed reminder", "idempotencyKey": "resend 1"},
     "pauseCase": {"caseId": "$case", "reason": "Promised to pay", "until": "2090-01-15"},
     "resumeCase": {"caseId": "$paused case"},
@@ -148,7 +149,14 @@ NEEDS = (
     | dict.fromkeys(
         (
             *("openCollectionCases", "editCaseStep", "recordPayment", "pauseCase", "resumeCase", "closeCase"),
-            *("cancelReminder", "resendReminder", "changeCustomerPhone", "optOutCustomer", "optInCustomer"),
+            *(
+                "cancelReminder",
+                "resendReminder",
+                "confirmReminderSent",
+                "changeCustomerPhone",
+                "optOutCustomer",
+                "optInCustomer",
+            ),
             "markInboundTextRead",
         ),
         Permission.COLLECT,
@@ -172,11 +180,12 @@ async def ids(services: Services) -> Ids:
     await a_received_text(services, organization, "STOP", sender="+447700900009")
     foreign, foreign_cycle = await a_collecting_organization(services, await an_account("Other"), name="Foreign")
     foreign_case = await open_one(services, foreign_cycle)
-    for reference in ("INV-S", "INV-F"):
+    for reference in ("INV-S", "INV-F", "INV-U"):
         await open_one(services, cycle, a_new_case(reference, customer=reference))
     await plan(services)
-    scheduled, failed, foreign_reminder = await Reminder.all().order_by("case__organization_id", "id")
+    scheduled, failed, unconfirmed, foreign_reminder = await Reminder.all().order_by("case__organization_id", "id")
     await Reminder.filter(id=failed.id).update(status=ReminderStatus.FAILED)
+    await Reminder.filter(id=unconfirmed.id).update(status=ReminderStatus.UNCONFIRMED)
     case = await open_one(services, cycle, a_new_case("INV-0", customer="C-0"))
     paused = await open_one(services, beside, a_new_case())
     await CollectionCase.filter(id=paused.id).update(state=CaseState.PAUSED)
@@ -196,6 +205,7 @@ async def ids(services: Services) -> Ids:
         "$unknown caseStep": encode_id("CaseStep", 999_999),
         "$reminder": encode_id("Reminder", scheduled.id),
         "$failed reminder": encode_id("Reminder", failed.id),
+        "$unconfirmed reminder": encode_id("Reminder", unconfirmed.id),
         "$foreign reminder": encode_id("Reminder", foreign_reminder.id),
         "$unknown reminder": encode_id("Reminder", 999_999),
         "$case": encode_id("CollectionCase", case.id),

@@ -1,12 +1,13 @@
-"""cancelReminder and resendReminder: what they show, and what they refuse."""
+"""cancelReminder, resendReminder and confirmReminderSent: what they show, and what they refuse."""
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from dunlin.api.ids import encode_id
-from dunlin.domain.carrier import Fault, Refused
-from dunlin.domain.tables import Reminder
+from dunlin.domain.carrier import Fault, Refused, Unknown
+from dunlin.domain.store import rows
+from dunlin.domain.tables import CollectionCase, Reminder
 from dunlin.runtime.wiring import Services
 from tests.build import a_collecting_organization, a_token, everything_stored, open_one
 from tests.client import JSON, mutate, problems
@@ -66,7 +67,31 @@ async def test_a_reminder_that_is_sent_again_is_the_new_one_of_its_step(
     }
 
 
-@pytest.mark.parametrize("mutation", ["cancelReminder", "resendReminder"])
+async def test_what_a_person_knows_was_sent_is_sent_and_asks_for_nobody_any_more(
+    http: httpx.AsyncClient, services: Services, token: str, reminder: Reminder
+) -> None:
+    await answer(services, await begin(services), Unknown("The answer was lost."))
+    await rows("UPDATE collection_case SET attention_reason = 'A reminder may not have arrived: who knows'")
+
+    payload = await mutate(http, token, "confirmReminderSent", REMINDER, of(reminder))
+
+    assert problems(payload) == []
+    assert (payload["reminder"]["status"], payload["reminder"]["statusReason"]) == (
+        "SENT",
+        "A person confirmed that it was sent.",
+    )
+    assert [event["status"] for event in payload["reminder"]["events"]] == [
+        "SCHEDULED",
+        "SENDING",
+        "UNCONFIRMED",
+        "SENT",
+    ]
+    assert (await CollectionCase.get()).attention_reason is None
+    again = await mutate(http, token, "confirmReminderSent", REMINDER, of(reminder))
+    assert problems(again) == [("WRONG_STATE", "reminderId")]
+
+
+@pytest.mark.parametrize("mutation", ["cancelReminder", "resendReminder", "confirmReminderSent"])
 async def test_what_cannot_be_done_in_its_state_is_refused_and_changes_nothing(
     http: httpx.AsyncClient, services: Services, token: str, reminder: Reminder, mutation: str
 ) -> None:

@@ -148,6 +148,9 @@ TRIES: dict[str, Try] = {
     "Mutation.cancelReminder.input.reminderId": Try(
         "NOT_FOUND reminderId", changed("cancelReminder", reminderId="$theirs Reminder")
     ),
+    "Mutation.confirmReminderSent.input.reminderId": Try(
+        "NOT_FOUND reminderId", changed("confirmReminderSent", reminderId="$theirs Reminder")
+    ),
     "Mutation.resendReminder.input.reminderId": Try(
         "NOT_FOUND reminderId", changed("resendReminder", reminderId="$theirs Reminder")
     ),

@@ -1,7 +1,7 @@
 import pytest
 
 from dunlin.domain.reminder_status import ReminderStatus
-from dunlin.domain.rules.reminder_acts import why_not_cancel, why_not_resend
+from dunlin.domain.rules.reminder_acts import why_not_cancel, why_not_confirm, why_not_resend
 
 Status = ReminderStatus
 
@@ -16,7 +16,12 @@ def test_only_what_may_not_have_arrived_can_be_sent_again_and_the_others_say_why
     assert (why_not_resend(status) is None) is (status in {Status.FAILED, Status.UNDELIVERED, Status.UNCONFIRMED})
 
 
-@pytest.mark.parametrize("why_not", [why_not_cancel, why_not_resend])
+@pytest.mark.parametrize("status", Status)
+def test_only_what_is_unconfirmed_can_be_confirmed_and_the_others_say_why_not(status: ReminderStatus) -> None:
+    assert (why_not_confirm(status) is None) is (status is Status.UNCONFIRMED)
+
+
+@pytest.mark.parametrize("why_not", [why_not_cancel, why_not_confirm, why_not_resend])
 def test_the_reason_is_a_plain_sentence(why_not: object) -> None:
     assert callable(why_not)
     sentences = {sentence for status in Status if (sentence := why_not(status)) is not None}

@@ -61,6 +61,7 @@ _describe(
         "CASE_CLOSED": "A case was closed by a person.",
         "PAYMENT_RECORDED": "A payment was recorded for a case.",
         "REMINDER_CANCELED": "A scheduled reminder was canceled by a person.",
+        "REMINDER_CONFIRMED_SENT": "A person confirmed that an unconfirmed reminder was sent.",
         "REMINDER_RESENT": "A reminder was sent again by a person; the subject is the new one.",
         "CUSTOMER_PHONE_CHANGED": "A customer got another phone number, or the same one was said to be right.",
         "CUSTOMER_OPTED_OUT": "A person put down that a customer refuses SMS.",

@@ -24,6 +24,21 @@ def why_not_cancel(status: ReminderStatus) -> str | None:
             assert_never(never)
 
 
+def why_not_confirm(status: ReminderStatus) -> str | None:
+    """Return why nobody can say of a reminder that it was sent; None if a person can."""
+    match status:
+        case ReminderStatus.UNCONFIRMED:
+            return None
+        case ReminderStatus.SCHEDULED | ReminderStatus.SENDING:
+            return "It has not gone out yet."
+        case ReminderStatus.SENT | ReminderStatus.DELIVERED | ReminderStatus.UNDELIVERED:
+            return "The carrier has confirmed that it was sent."
+        case ReminderStatus.FAILED | ReminderStatus.CANCELED:
+            return "It is known that it was not sent."
+        case _ as never:
+            assert_never(never)
+
+
 def why_not_resend(status: ReminderStatus) -> str | None:
     """Return why a reminder cannot be sent again; None if it can."""
     match status:
