@@ -11,7 +11,7 @@ from bench.disconnect import an_organization_with_open_cases, disconnect
 from bench.world import BenchOrganization, schedule_reminders
 from dunlin.api.app import create_app
 from dunlin.api.ids import encode_id
-from dunlin.domain.actions.deliver import claim_reminders
+from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.choices import Permission
 from dunlin.domain.viewer import issue_token
 from dunlin.runtime.wiring import Services

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from dunlin.domain.actions.deliver import Handover, claim_reminders, mark_sending
+from dunlin.domain.actions.claim_reminders import claim_reminders
+from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.carrier import Accepted, Answer

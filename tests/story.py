@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from dunlin.domain.actions.deliver import Handover, claim_reminders, mark_sending
+from dunlin.domain.actions.claim_reminders import claim_reminders
+from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.record import record_answers, record_report
 from dunlin.domain.actions.record_payment import record_payment

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import structlog
 
-from dunlin.domain.actions.deliver import Handover, claim_reminders, mark_sending
+from dunlin.domain.actions.claim_reminders import claim_reminders
+from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.carrier import Answer, Fault, Message, Refused, Unreached
 from dunlin.domain.vault import BrokenSeal
 from dunlin.jobs.answer_recorder import AnswerRecorder

@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 
+from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_case import close_case
-from dunlin.domain.actions.deliver import claim_reminders, mark_sending
+from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.pause_case import pause_case
 from dunlin.domain.actions.record import record_report
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Throttled, Unreached

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from tortoise.transactions import in_transaction
 
-from dunlin.domain.actions.deliver import claim_reminders, mark_sending
+from dunlin.domain.actions.claim_reminders import claim_reminders
+from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.record import record_answers, record_report
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Throttled, Unknown, Unreached

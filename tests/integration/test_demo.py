@@ -7,7 +7,7 @@ import pytest_asyncio
 from dunlin.demo.build import build_demo
 from dunlin.demo.numbers import rings_nowhere
 from dunlin.demo.seed import seed_demo
-from dunlin.domain.actions.deliver import claim_reminders
+from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.choices import (
     CaseClosedReason,

@@ -12,7 +12,8 @@ import pytest_asyncio
 from tortoise.transactions import in_transaction
 
 from dunlin.api.ids import encode_id
-from dunlin.domain.actions.deliver import Handover, claim_reminders, mark_sending
+from dunlin.domain.actions.claim_reminders import claim_reminders
+from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.plan_reminders import plan_reminders

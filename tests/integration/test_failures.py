@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from dunlin.domain.actions.change_customer_phone import change_customer_phone
-from dunlin.domain.actions.deliver import Handover, claim_reminders
+from dunlin.domain.actions.claim_reminders import claim_reminders
+from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.record import record_report
 from dunlin.domain.actions.resend_reminder import resend_reminder

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from dunlin.api.ids import encode_id
-from dunlin.domain.actions.deliver import claim_reminders, mark_sending
+from dunlin.domain.actions.claim_reminders import claim_reminders
+from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, Unknown
 from dunlin.domain.choices import CaseState, Weekday

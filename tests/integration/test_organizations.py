@@ -7,8 +7,9 @@ import pytest
 import pytest_asyncio
 
 from dunlin.api.ids import encode_id
+from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_organization import close_organization
-from dunlin.domain.actions.deliver import claim_reminders, mark_sending
+from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.carrier import Accepted, Unreached
 from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState, IntegrationStatus
 from dunlin.domain.errors import ProblemCode, Refusal

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from dunlin.domain.actions.cancel_reminder import cancel_reminder
+from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_case import close_case
-from dunlin.domain.actions.deliver import claim_reminders, mark_sending
+from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.record import record_answers, record_report
 from dunlin.domain.actions.resend_reminder import resend_reminder

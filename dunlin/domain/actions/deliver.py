@@ -1,4 +1,4 @@
-"""Deliver: claim what is due and mark it SENDING, before the first byte leaves. Recording is in `record`.
+"""Deliver: mark what is claimed SENDING, before the first byte leaves. Recording is in `record`.
 
 The call to the carrier happens in between, with no transaction open.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.claim_reminders import RELEASE, Claim
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
 from dunlin.domain.actions.drafts import DRAFT_COLUMNS, draft_of
@@ -36,14 +37,6 @@ _log = logging.getLogger(__name__)
 _A_MOMENT = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One reminder that this worker holds until its lease ends. Nothing has been sent."""
-
-    reminder_id: int
-    fence: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover(Attempt):
     """One reminder marked SENDING: what is needed to hand it over once, and to record the answer."""
@@ -53,19 +46,6 @@ class Handover(Attempt):
     sender: Sender
     to: str
     text: str
-
-
-async def claim_reminders(store: Store, *, limit: int) -> list[Claim]:
-    """Claim at most `limit` due reminders of connected integrations in one statement.
-
-    Integrations come in random order, anew each time, so that a large one starves nobody.
-    """
-
-    async def claim(transaction: Transaction) -> list[Claim]:
-        claimed = await transaction.rows(_CLAIM, limit, store.times.lease)
-        return [Claim(row["id"], row["fence"]) for row in claimed]
-
-    return await store.transact(claim)
 
 
 async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> list[Handover]:
@@ -259,13 +239,9 @@ async def _begin_attempts(transaction: Transaction, handovers: Sequence[Handover
 
 async def _release(transaction: Transaction, claims: Sequence[Claim], found: set[int]) -> None:
     """Let go of what could not be held, as far as it can be now: a disconnect may be canceling it."""
-    passed_over = [(claim.reminder_id, claim.fence) for claim in claims if claim.reminder_id not in found]
+    passed_over = [(claim.reminder_id, claim.fence, _A_MOMENT) for claim in claims if claim.reminder_id not in found]
     if passed_over:
-        await transaction.rows(
-            _RELEASE,
-            *zip(*passed_over, strict=True),
-            _A_MOMENT,
-        )
+        await transaction.rows(RELEASE, *zip(*passed_over, strict=True))
 
 
 async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]], times: SendingTimes) -> None:
@@ -280,23 +256,6 @@ async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]
             _A_MOMENT,  # not at once: our clock may be behind the database's
         )
 
-
-_CLAIM = """
-WITH picked AS MATERIALIZED (
-  SELECT due.id FROM (
-    SELECT id FROM integration
-    WHERE status = 'CONNECTED' AND (held_until IS NULL OR held_until <= clock_timestamp()) ORDER BY random()
-  ) i
-  CROSS JOIN LATERAL (
-    SELECT r.id FROM reminder r
-    WHERE r.integration_id = i.id AND r.status = 'SCHEDULED' AND r.scheduled_for <= (SELECT clock_timestamp())
-      AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp())
-    ORDER BY r.scheduled_for, r.id LIMIT $1 FOR UPDATE SKIP LOCKED
-  ) due LIMIT $1
-)
-UPDATE reminder r SET fence = r.fence + 1, lease_until = clock_timestamp() + $2::interval
-FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence
-"""
 
 # Rows of an integration that is being changed at this moment are passed over, so that one organization never
 # holds up the others; they are let go of and looked at again. Of a customer there is one holder at a time: else two
@@ -330,13 +289,6 @@ SET "to" = t.to, text = t.text, language = t.language, is_fallback_language = t.
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::int[], $8::numeric[],
             $9::text[]) AS t(id, "to", text, language, is_fallback, encoding, segments, cost, currency)
 WHERE r.id = t.id
-"""
-
-_RELEASE = """
-UPDATE reminder SET lease_until = clock_timestamp() + $3::interval
-WHERE id IN (SELECT r.id FROM unnest($1::bigint[], $2::int[]) AS t(id, fence)
-             JOIN reminder r ON r.id = t.id AND r.fence = t.fence AND r.status = 'SCHEDULED'
-             ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED)
 """
 
 _INSERT_ATTEMPTS = """
