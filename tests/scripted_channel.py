@@ -18,8 +18,10 @@ from dunlin.domain.carrier import (
     StatusReport,
     TextReceived,
     Traces,
+    Unreached,
     Verdict,
 )
+from dunlin.domain.times import boot_time
 
 
 class ScriptedChannel:
@@ -38,6 +40,8 @@ class ScriptedChannel:
         self.called = asyncio.Event()
 
     async def send(self, message: Message) -> Answer:
+        if boot_time() > message.begin_by:
+            return Unreached("Too late.")
         self.taken.append(message)
         number = len(self.taken)
         self.called.set()

@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 from dunlin.channels import twilio_check, twilio_inbound, twilio_messages, twilio_price, twilio_transport
 from dunlin.channels.twilio_errors import explain
 from dunlin.channels.twilio_messages import MESSAGE_SID, status_report
-from dunlin.channels.twilio_transport import Transport, sending_client
+from dunlin.channels.twilio_transport import Transport, beginning_by, sending_client
 from dunlin.domain.carrier import (
     Accepted,
     Answer,
@@ -77,12 +77,13 @@ class TwilioChannel:
         return Accepted(sid)
 
     async def _create(self, message: Message) -> object:
-        created = await sending_client(message.credentials, self._transport).messages.create_async(
-            to=message.to,
-            body=message.text,
-            status_callback=self._public_url + message.callback_path + _CALLBACK_RETRIES,
-            **_sender_parameter(message.sender),
-        )
+        with beginning_by(message.begin_by):
+            created = await sending_client(message.credentials, self._transport).messages.create_async(
+                to=message.to,
+                body=message.text,
+                status_callback=self._public_url + message.callback_path + _CALLBACK_RETRIES,
+                **_sender_parameter(message.sender),
+            )
         return created.sid
 
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:

@@ -18,7 +18,9 @@ import importlib
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -27,6 +29,7 @@ from typing import Self
 from aiohttp import (
     ClientConnectorError,
     ClientError,
+    ClientRequest,
     ClientSession,
     ClientTimeout,
     ConnectionTimeoutError,
@@ -34,6 +37,8 @@ from aiohttp import (
     InvalidURL,
     TCPConnector,
 )
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from twilio.base.exceptions import TwilioException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
@@ -41,6 +46,7 @@ from twilio.rest import Client
 
 from dunlin.channels.twilio_errors import THROTTLE_CODES, explain
 from dunlin.domain.carrier import Credentials, Fault
+from dunlin.domain.times import boot_time
 
 # aiohttp raises these only before it has a connection. ConnectionTimeoutError includes the wait for a free
 # place in the pool; without `connect=` that wait would end as a plain TimeoutError, like a lost answer.
@@ -91,6 +97,31 @@ class Throttled(CallFailed):
         self.retry_after = retry_after
 
 
+_begin_by: ContextVar[float | None] = ContextVar("begin_by", default=None)
+
+
+@contextmanager
+def beginning_by(moment: float) -> Iterator[None]:
+    """Let no call begin after `moment`, of `boot_time`, in this context."""
+    token = _begin_by.set(moment)
+    try:
+        yield
+    finally:
+        _begin_by.reset(token)
+
+
+class _Connector(TCPConnector):
+    """Looks at the clock when a connection has been obtained, which may take long: the last moment before a byte."""
+
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:  # noqa: ASYNC109
+        connection = await super().connect(req, traces, timeout)
+        limit = _begin_by.get()
+        if limit is not None and boot_time() > limit:
+            connection.close()
+            raise NotSent("the worker was held up before it could begin")
+        return connection
+
+
 class Transport(AsyncHttpClient):  # type: ignore[misc]
     """What the SDK's clients of all accounts speak through. Belongs to the loop in which it was opened.
 
@@ -103,7 +134,7 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
         base_url: str | None = None,
         answer_within: timedelta = timedelta(seconds=10),
         connect_within: timedelta = timedelta(seconds=5),
-        connections: int = 100,
+        connections: int = 600,  # more than a worker has under way and asks about at once
     ) -> None:
         super().__init__(logging.getLogger("twilio"), is_async=True)
         self._base_url = base_url
@@ -119,7 +150,7 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
             importlib.import_module(module)
         # trust_env stays off: it reads .netrc in a thread for every request, and fails on a host found there.
         self._session = ClientSession(
-            connector=TCPConnector(limit=self._connections, keepalive_timeout=30),
+            connector=_Connector(limit=self._connections, keepalive_timeout=30),
             timeout=self._limits,
             cookie_jar=DummyCookieJar(),  # accounts share the session and must not share cookies
         )

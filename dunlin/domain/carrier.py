@@ -43,13 +43,17 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One text to hand over, once. `callback_path` identifies the attempt to us and to nobody else."""
+    """One text to hand over, once. `callback_path` identifies the attempt to us and to nobody else.
+
+    After `begin_by`, of `boot_time`, no byte of it may leave: something that forbids it may have been reported done.
+    """
 
     credentials: Credentials
     sender: Sender
     to: str
     text: str
     callback_path: str
+    begin_by: float
 
 
 class Fault(StrEnum):
@@ -242,7 +246,10 @@ class Channel(Protocol):
     """One carrier, both directions. Implementations keep no state between calls but their connections."""
 
     async def send(self, message: Message) -> Answer:
-        """Hand one message over, at most once. Raise nothing but `asyncio.CancelledError`."""
+        """Hand one message over, at most once; answer Unreached after its `begin_by`.
+
+        Raise nothing but `asyncio.CancelledError`.
+        """
         ...
 
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:

@@ -1,9 +1,17 @@
 """How long each part of sending may take, and how long it waits."""
 
+import time
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from itertools import pairwise
 from typing import Self
+
+_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # counts suspension, where the system can
+
+
+def boot_time() -> float:
+    """Return seconds by a clock that only goes forward, and also while the machine sleeps."""
+    return time.clock_gettime(_BOOT_CLOCK)
 
 
 def _minutes(*numbers: float) -> tuple[timedelta, ...]:

@@ -18,6 +18,7 @@ from dunlin.domain.vault import Vault
 from dunlin.runtime.bell import RedisBell, open_redis
 from dunlin.runtime.database import open_database
 from dunlin.runtime.issuer_keys import KeyTimes
+from dunlin.runtime.pacer import Pacer
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.sign_in import SignIn, open_sign_in
 from dunlin.runtime.vault import AesVault
@@ -35,6 +36,7 @@ class Services:
     vault: Vault
     channels: Mapping[IntegrationProvider, Channel]
     redis: ArqRedis
+    pacer: Pacer
     default_account: CarrierAccount | None
     sign_in: SignIn | None
 
@@ -57,6 +59,7 @@ async def open_services(settings: Settings, times: SendingTimes = SendingTimes()
             vault=AesVault(settings.secret_keys),
             channels={IntegrationProvider.TWILIO: twilio, IntegrationProvider.SANDBOX: twilio},
             redis=redis,
+            pacer=Pacer(redis),
             default_account=_default_account(settings),
             sign_in=sign_in,
         )

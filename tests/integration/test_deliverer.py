@@ -138,3 +138,45 @@ async def test_a_worker_held_up_between_marking_and_sending_gives_the_row_back(
 
     assert channel.taken == []
     assert (await Reminder.get()).status is Status.SCHEDULED
+
+
+async def test_an_account_that_does_not_answer_holds_up_nobody_else(services: Services) -> None:
+    await schedule(services, 100)
+    stuck = ScriptedChannel()
+    stuck.may_answer.clear()
+    organization = await an_organization(name="Next door")
+    await connect_sms(services, organization)
+    cycle = await a_cycle(organization)
+
+    async with delivering(services, stuck, concurrency=512) as deliverer:
+        async with asyncio.timeout(10):
+            while len(stuck.taken) < 32:
+                await stuck.called.wait()
+                await asyncio.sleep(0)
+        case = await open_one(services, cycle, a_new_case("INV-next-door", customer="C-next-door"))
+        await plan(services, NOW)
+        deliverer.wake()
+        async with asyncio.timeout(10):
+            while not await Reminder.exists(case_id=case.id, status=Status.SENDING):
+                pass
+            while len(stuck.taken) < 33:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        stuck.may_answer.set()
+        await until(Status.SENT, 101)
+
+
+async def test_a_sender_with_a_rate_is_not_overrun_and_everything_goes_in_the_end(services: Services) -> None:
+    await schedule(services, 24)
+    await rows("UPDATE connection SET provider = 'TWILIO', sender = '+447700900123'")  # 8 segments a second
+    channel = ScriptedChannel()
+    began = asyncio.get_running_loop().time()
+
+    async with delivering(services, channel) as deliverer:
+        while len(channel.taken) < 20:
+            at_most = 8 * (asyncio.get_running_loop().time() - began + 1) + 2
+            assert len(channel.taken) <= at_most
+            deliverer.wake()
+            await asyncio.sleep(0.01)
+
+    assert asyncio.get_running_loop().time() - began >= 1
+    assert len({message.callback_path for message in channel.taken}) == len(channel.taken)

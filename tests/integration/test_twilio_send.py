@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
+from math import inf
 from urllib.parse import parse_qsl
 
 import pytest
@@ -29,6 +30,7 @@ from dunlin.domain.carrier import (
     Unknown,
     Unreached,
 )
+from dunlin.domain.times import boot_time
 
 ACCOUNT = "AC" + "a" * 32
 SID = "SM" + "b" * 32
@@ -38,6 +40,7 @@ MESSAGE = Message(
     to="+15558675310",
     text="Invoice 7 is due: 10 € & more",
     callback_path="/webhooks/twilio/r4nd0m",
+    begin_by=inf,
 )
 SHORT = timedelta(milliseconds=150)
 
@@ -444,3 +447,22 @@ async def test_nothing_that_identifies_people_is_logged(caplog: pytest.LogCaptur
 
     assert "+15558675310" not in caplog.text
     assert ACCOUNT not in caplog.text
+
+
+async def test_a_worker_that_was_held_up_sends_no_byte_over_a_new_connection() -> None:
+    async with Carrier(says(201, {"sid": SID})).serving() as carrier, channel_to(carrier.url) as channel:
+        answer = await channel.send(replace(MESSAGE, begin_by=boot_time() - 0.001))
+
+    assert answer == Unreached("The carrier could not be reached (the worker was held up before it could begin).")
+    assert carrier.requests == []
+
+
+async def test_a_worker_that_was_held_up_sends_no_byte_over_a_connection_that_is_open() -> None:
+    async with Carrier(says(201, {"sid": SID})).serving() as carrier, channel_to(carrier.url) as channel:
+        await channel.send(MESSAGE)
+        late = await channel.send(replace(MESSAGE, begin_by=boot_time() - 0.001))
+        again = await channel.send(replace(MESSAGE, begin_by=boot_time() + 60))
+
+    assert isinstance(late, Unreached)
+    assert again == Accepted(SID)
+    assert len(carrier.requests) == 2

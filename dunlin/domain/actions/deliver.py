@@ -41,6 +41,7 @@ _A_MOMENT = timedelta(seconds=1)
 class Handover(Attempt):
     """One reminder marked SENDING: what is needed to hand it over once, and to record the answer."""
 
+    integration_id: int
     provider: IntegrationProvider
     sealed_credentials: bytes
     sender: Sender
@@ -133,6 +134,7 @@ def _handover(row: dict[str, Any], text: Written) -> Handover:
         reminder_id=row["id"],
         organization_id=row["organization_id"],
         connection_id=row["connection_id"],
+        integration_id=row["integration_id"],
         provider=IntegrationProvider(row["provider"]),
         fence=row["fence"],
         correlation=secrets.token_urlsafe(32),
@@ -263,9 +265,10 @@ async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]
 _HOLD = f"""
 SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.case_id, r.case_step_id, r."to", r.text,
        r.language, r.is_fallback_language, step.trace, i.status AS integration_status,
-       i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender, c.state AS case_state,
-       c.closed_reason, c.closed_note, customer.sms_opted_out_at, customer.phone_problem_reason, customer.deceased_at,
-       r.is_retry, {HOURS_COLUMNS}, {LIMITS_COLUMNS}, {DRAFT_COLUMNS},
+       i.id AS integration_id, i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender,
+       c.state AS case_state, c.closed_reason, c.closed_note, customer.sms_opted_out_at,
+       customer.phone_problem_reason, customer.deceased_at, r.is_retry,
+       {HOURS_COLUMNS}, {LIMITS_COLUMNS}, {DRAFT_COLUMNS},
        EXISTS (SELECT 1 FROM reminder newer WHERE newer.case_step_id = r.case_step_id
                AND newer.resend_number > r.resend_number) AS is_resent
 FROM unnest($1::bigint[], $2::int[]) AS claim(id, fence)
