@@ -4,12 +4,14 @@ Rows come out of rows that the viewer may see, and every relation stays within o
 """
 
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 from tortoise.models import Model
 
 from dunlin.domain import tables
+from dunlin.domain.actions.spending import Spending, spending_of
 from dunlin.domain.price_list import ListedPrice, prices_of
 
 M = TypeVar("M", bound=Model)
@@ -38,6 +40,11 @@ async def _load_prices(organization_ids: list[int]) -> list[list[ListedPrice]]:
     return [[row for row in listed if row.organization_id == one] for one in organization_ids]
 
 
+async def _load_spending(organization_ids: list[int]) -> list[Spending]:
+    found = await spending_of(organization_ids, datetime.now(UTC))
+    return [found[organization_id] for organization_id in organization_ids]
+
+
 async def _load_opt_outs(keys: list[tuple[int, str]]) -> list[list[tables.SmsOptOut]]:
     """By organization and number, newest first."""
     grouped: defaultdict[tuple[int, str], list[tables.SmsOptOut]] = defaultdict(list)
@@ -63,4 +70,5 @@ class Loaders:
         self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
         self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")
         self.opt_outs: DataLoader[tuple[int, str], list[tables.SmsOptOut]] = DataLoader(load_fn=_load_opt_outs)
+        self.spending: DataLoader[int, Spending] = DataLoader(load_fn=_load_spending)
         self.prices: DataLoader[int, list[ListedPrice]] = DataLoader(load_fn=_load_prices)

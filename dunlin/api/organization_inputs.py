@@ -2,10 +2,13 @@
 
 import strawberry
 
+from dunlin.api.inputs import MoneyInput
 from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
 from dunlin.domain.choices import ReturnReaction, Weekday
+from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.rules.caps import MAX_GAP_HOURS, MAX_PER_WEEK
 from dunlin.domain.rules.policy_input import PolicyEdit
+from dunlin.domain.rules.price import Cost
 
 
 @strawberry.input(
@@ -37,6 +40,24 @@ class SetReturnReasonInput:
     reaction: ReturnReaction | None = strawberry.field(
         default=None, description="What cases with this reason do; null for the usual reaction."
     )
+
+
+@strawberry.input(
+    description="What an organization's texts may cost a month. What was spent in this month already counts."
+)
+class SetSpendingLimitInput:
+    organization_id: strawberry.ID = strawberry.field(description="Whose.")
+    limit: strawberry.Maybe[MoneyInput | None] = strawberry.field(
+        description="More than 0, in the currency that the carrier bills in, with no more decimals than it has. Null "
+        "removes the limit; it must be given as null."
+    )
+
+    def cost(self) -> Cost | None:
+        if self.limit is None:
+            message = "Give a limit, or null for none."
+            raise refuse(ProblemCode.REQUIRED, message, "limit")
+        given = self.limit.value
+        return Cost(given.amount, given.currency) if given is not None else None
 
 
 @strawberry.input(

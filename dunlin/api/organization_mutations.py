@@ -11,6 +11,7 @@ from dunlin.api.organization_inputs import (
     CreateOrganizationInput,
     RenameOrganizationInput,
     SetReturnReasonInput,
+    SetSpendingLimitInput,
     UpdateSendingPolicyInput,
 )
 from dunlin.api.settle import ERRORS, row_id, settled
@@ -21,6 +22,7 @@ from dunlin.domain.actions.close_organization import close_organization
 from dunlin.domain.actions.create_organization import create_organization
 from dunlin.domain.actions.rename_organization import rename_organization
 from dunlin.domain.actions.set_return_reason import set_return_reason
+from dunlin.domain.actions.set_spending_limit import set_spending_limit
 from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.errors import Refusal
 from dunlin.domain.rules.organization_input import NewOrganization
@@ -73,6 +75,18 @@ class OrganizationMutation:
     ) -> OrganizationPayload:
         return _payload(await settled(info, _set_return_reason(info, input)))
 
+    @strawberry.mutation(
+        description="Set, change or remove what an organization's texts may cost a month. What would exceed it stays "
+        "SCHEDULED and goes next month; what waits is looked at again at once. When this answers, nothing begins any "
+        "more by the former limit."
+    )
+    async def set_spending_limit(
+        self,
+        info: Info,
+        input: Annotated[SetSpendingLimitInput, strawberry.argument(description="Whose, and how much.")],  # noqa: A002
+    ) -> OrganizationPayload:
+        return _payload(await settled(info, _set_spending_limit(info, input)))
+
     @strawberry.mutation(description="Change when an organization's reminders may leave.")
     async def update_sending_policy(
         self,
@@ -119,6 +133,16 @@ async def _set_return_reason(info: Info, given: SetReturnReasonInput) -> tables.
         organization_id=row_id("Organization", given.organization_id, "organizationId"),
         code=given.code,
         reaction=given.reaction,
+    )
+
+
+async def _set_spending_limit(info: Info, given: SetSpendingLimitInput) -> tables.Organization:
+    return await set_spending_limit(
+        info.context.services.store,
+        info.context.viewer,
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
+        limit=given.cost(),
+        now=datetime.now(UTC),
     )
 
 

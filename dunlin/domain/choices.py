@@ -21,6 +21,7 @@ class AuditAction(StrEnum):
     ORGANIZATION_RENAMED = "ORGANIZATION_RENAMED"
     ORGANIZATION_CLOSED = "ORGANIZATION_CLOSED"
     SENDING_POLICY_UPDATED = "SENDING_POLICY_UPDATED"
+    SPENDING_LIMIT_SET = "SPENDING_LIMIT_SET"
     RETURN_REASON_SET = "RETURN_REASON_SET"
     INTEGRATION_CONNECTED = "INTEGRATION_CONNECTED"
     INTEGRATION_DISCONNECTED = "INTEGRATION_DISCONNECTED"
@@ -126,6 +127,7 @@ class Check(StrEnum):
     HOLIDAY = "HOLIDAY"
     MINIMUM_GAP = "MINIMUM_GAP"
     WEEKLY_MAXIMUM = "WEEKLY_MAXIMUM"
+    SPENDING_LIMIT = "SPENDING_LIMIT"
     PLANNING = "PLANNING"
 
 
@@ -133,6 +135,14 @@ class CheckOutcome(StrEnum):
     PASSED = "PASSED"
     HELD = "HELD"
     FAILED = "FAILED"
+
+
+class Settlement(StrEnum):
+    """What becomes of the money that was reserved for a handing over. It moves forward only."""
+
+    RESERVED = "RESERVED"
+    RELEASED = "RELEASED"
+    SPENT = "SPENT"
 
 
 class InboundTextKind(StrEnum):

@@ -71,6 +71,10 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
         AuditAction.RETURN_REASON_SET,
         {"field": "AM04", "before": None, "after": "PERSON_FIRST"},
     ),
+    "setSpendingLimit": (
+        AuditAction.SPENDING_LIMIT_SET,
+        {"field": "spendingLimit", "before": None, "after": "50.00 USD"},
+    ),
     "optOutCustomer": (AuditAction.CUSTOMER_OPTED_OUT, {"field": "source", "before": None, "after": "PHONE_CALL"}),
     "optInCustomer": (AuditAction.CUSTOMER_OPTED_IN, {"field": "smsOptedOutAt", "before": NOW.isoformat()}),
     "markInboundTextRead": (AuditAction.INBOUND_TEXT_READ, {"field": "readAt", "before": None}),

@@ -135,6 +135,7 @@ GOOD: dict[str, JSON] = {
     },
     "revokeToken": {"tokenId": "$own token"},
     "setReturnReason": {"organizationId": "$organization", "code": "AM04", "reaction": "PERSON_FIRST"},
+    "setSpendingLimit": {"organizationId": "$organization", "limit": {"amount": "50.00", "currency": "USD"}},
     "createOrganization": {
         "name": "Gasworks",
         "country": "NL",

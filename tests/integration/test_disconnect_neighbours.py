@@ -62,7 +62,7 @@ EVERYTHING = """{ viewer { name } organizations { nodes {
   collectionCases { totalCount nodes { state customer { name } steps { state reminder { status } } } }
   reminders { totalCount nodes { status events { status } } }
   deliveryEvents { nodes { status } }
-  forecast { days { date } }
+  forecast { days { date } } spending { left { amount } }
 } } }"""
 
 
@@ -263,6 +263,14 @@ async def sets_a_reaction(world: World) -> None:
     await world.change("setReturnReason", organizationId=organization, code="AM04", reaction="REMIND")
 
 
+async def limits_its_spending(world: World) -> None:
+    organization = encode_id("Organization", world.staying.id)
+    await world.change("setSpendingLimit", organizationId=organization, limit={"amount": "50.00", "currency": "USD"})
+    await has_its_prices_fetched(world)
+    await is_claimed_and_marked(world)
+    await has_an_acceptance_recorded(world)
+
+
 async def is_planned(world: World) -> None:
     assert await plan(world.services, NOW) == 1
     assert (await Reminder.get(case_id=(await world.case("INV-DUE")).id)).status is Status.SCHEDULED
@@ -317,6 +325,7 @@ ACTS = [
     pauses_resumes_and_closes_a_case,
     cancels_a_reminder_and_sends_another_again,
     sets_a_reaction,
+    limits_its_spending,
     is_planned,
     is_claimed_and_marked,
     has_an_acceptance_recorded,

@@ -136,6 +136,9 @@ TRIES: dict[str, Try] = {
     "Mutation.setReturnReason.input.organizationId": Try(
         "NOT_FOUND organizationId", changed("setReturnReason", organizationId="$theirs Organization")
     ),
+    "Mutation.setSpendingLimit.input.organizationId": Try(
+        "NOT_FOUND organizationId", changed("setSpendingLimit", organizationId="$theirs Organization")
+    ),
     "Mutation.renameOrganization.input.organizationId": Try(
         "NOT_FOUND organizationId", changed("renameOrganization", organizationId="$theirs Organization")
     ),

@@ -1,12 +1,17 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from dunlin.domain.choices import CaseState, Weekday
+from dunlin.domain.rules.caps import Limits
 from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
 from dunlin.domain.rules.moments import Hours, never_opens
+from dunlin.domain.rules.price import Cost
 from dunlin.domain.rules.schedule import SendWindow
+from dunlin.domain.rules.spending import Budget
 
 NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # in Brussels
 EVENING = datetime(2026, 3, 4, 19, 0, tzinfo=UTC)
@@ -29,6 +34,9 @@ NEVER_OPEN = replace(
 )
 WIDE = replace(GOOD, hours=replace(GOOD.hours, zones=("America/Los_Angeles", "Europe/Brussels")))
 WIDE_MORNING = datetime(2026, 3, 4, 16, 0, tzinfo=UTC)  # 8:00 in Los Angeles
+LIMIT = Cost(Decimal(50), "USD")
+MONTH_END = datetime(2026, 4, 1, 0, 0, tzinfo=ZoneInfo("Europe/Brussels"))
+SPENT = replace(GOOD, budget=Budget(LIMIT, Decimal("49.95"), MONTH_END), cost=Cost(Decimal("0.10"), "USD"))
 BY_DISCONNECT = Cancel("SMS was disconnected.")
 BY_CLOSING = Cancel("The case is closed.")
 BY_OPT_OUT = Cancel("The customer has opted out of SMS.")
@@ -74,6 +82,29 @@ TABLE = {
         replace(GOOD, is_resent=True),
         NOON,
         Cancel("A person has sent it again."),
+    ),
+    "it goes with the last of the month's money": (replace(SPENT, cost=Cost(Decimal("0.05"), "USD")), NOON, Go()),
+    "it waits for the next month's first opening when the money is spent": (
+        SPENT,
+        NOON,
+        Wait(datetime(2026, 4, 1, 6, 0, tzinfo=UTC)),
+    ),
+    "it waits for the next month in its turn among the customer's reminders": (
+        replace(SPENT, limits=Limits(minimum_gap_hours=24), planned=[datetime(2026, 4, 1, 6, 0, tzinfo=UTC)]),
+        NOON,
+        Wait(datetime(2026, 4, 2, 6, 0, tzinfo=UTC)),
+    ),
+    "it waits, nobody knows how long, for a price": (replace(SPENT, cost=None), NOON, Wait(None)),
+    "it waits, nobody knows how long, for its currency": (
+        replace(SPENT, cost=Cost(Decimal("0.01"), "EUR")),
+        NOON,
+        Wait(None),
+    ),
+    "at night nobody asks yet for the money": (SPENT, EVENING, Wait(MORNING)),
+    "a closed case cancels although the money is spent": (
+        replace(SPENT, case_state=CaseState.CLOSED),
+        NOON,
+        BY_CLOSING,
     ),
     "a disconnect is the reason before all others": (
         replace(CLOSED, connected=False, opted_out=True),

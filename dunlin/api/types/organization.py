@@ -16,6 +16,7 @@ from dunlin.api.types.forecast import Forecast
 from dunlin.api.types.integration import Integration
 from dunlin.api.types.node import Node
 from dunlin.api.types.return_reason import ReturnReason, load_return_reasons
+from dunlin.api.types.spending import Spending, load_spending
 from dunlin.domain import tables
 from dunlin.domain.actions.forecast import MOST_STEPS, forecast
 from dunlin.domain.choices import (
@@ -117,6 +118,10 @@ class Organization(Node):
     async def return_reasons(self) -> list[ReturnReason]:
         return await load_return_reasons(self.row.id)
 
+    @strawberry.field(description="What it spends on texts this month, and the limit, if it has one.")
+    async def spending(self, info: Info) -> Spending:
+        return await load_spending(info, self.row.id)
+
     @strawberry.field(description="Its collection cycles, oldest first.")
     async def collection_cycles(
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
@@ -165,7 +170,8 @@ class Organization(Node):
     @strawberry.field(
         description="What will go out in the next days and what it will cost, and what will not go out and why, by the "
         "rules that will decide about it. What is not known yet is not in it: payments, new cases, changes of texts, "
-        f"prices or policies. At most {MOST_STEPS:,} steps are looked at, those due first; on days after these, and "
+        "prices or policies, nor what a spending limit may come to hold back. "
+        f"At most {MOST_STEPS:,} steps are looked at, those due first; on days after these, and "
         "partly on the last, steps are only counted, as uncounted."
     )
     async def forecast(

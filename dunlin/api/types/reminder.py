@@ -100,7 +100,7 @@ class Reminder(Node):
     segments: int | None = strawberry.field(description="Into how many billed parts an SMS is cut.")
     estimated_cost: Money | None = strawberry.field(
         description="Its segments times the price of the number's country when it was planned, or when it went out "
-        "with another text; null if that was not known then. What networks add is not in it."
+        "with another text or below a spending limit; null if that was not known then. What networks add is not in it."
     )
     scheduled_for: datetime = strawberry.field(description="When it goes out, at the earliest.")
     sent_at: datetime | None = strawberry.field(description="When the carrier had it.")

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.spending import settle
 from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.errors import ProblemCode, not_found, refuse
 from dunlin.domain.reminder_status import ReminderStatus
@@ -47,6 +48,7 @@ async def confirm_reminder_sent(store: Store, viewer: Viewer, *, reminder_id: in
             before={"status": reminder.status},
             after={"status": ReminderStatus.SENT},
         )
+        await settle(transaction, [reminder.id], now)
         return await Reminder.get(id=reminder.id)
 
     return await store.transact(confirm)

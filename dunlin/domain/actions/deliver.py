@@ -19,12 +19,21 @@ from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
 from dunlin.domain.actions.drafts import DRAFT_COLUMNS, draft_of
 from dunlin.domain.actions.estimates import Sized, estimates
+from dunlin.domain.actions.spending import (
+    RESERVING,
+    SPENDING_COLUMNS,
+    Books,
+    attempt_columns,
+    open_books,
+    planned_cost,
+)
 from dunlin.domain.carrier import Sender, SenderKind
 from dunlin.domain.choices import CaseClosedReason, CaseState, IntegrationProvider, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.caps import NO_LIMITS
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
+from dunlin.domain.rules.price import Cost
 from dunlin.domain.rules.return_reason import WHY_DECEASED
 from dunlin.domain.rules.texts import BadText
 from dunlin.domain.rules.trace import followed_by
@@ -59,18 +68,21 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
     async def mark(transaction: Transaction) -> list[Handover]:
         found = await transaction.rows(_HOLD, *zip(*((c.reminder_id, c.fence) for c in claims), strict=True))
         texts = {row["id"]: _written(row) for row in found}
-        decided = await _decide(found, texts, now)
+        books = await open_books(transaction, found, texts, now)
+        decided = await _decide(found, texts, books, now)
         await _release(transaction, claims, {row["id"] for row in found})
         worded = [(row, texts[row["id"]]) for row, decision in decided if isinstance(decision, Go)]
         going = [_handover(row, text) for row, text in worded if isinstance(text, Written)]
-        await _reword(transaction, [(row, text) for row, text in worded if isinstance(text, Written)], now)
+        written = [(row, text) for row, text in worded if isinstance(text, Written)]
+        costs = await _reword(transaction, written, books, now)
         changes = [_sending(row, store.times.lease) for row, decision in decided if isinstance(decision, Go)]
         changes += [_canceled(row, decision) for row, decision in decided if isinstance(decision, Cancel)]
-        await _begin_attempts(transaction, going)
         await change_status(transaction, changes, now)
         await _ask_for_attention(transaction, [(row["case_id"], d) for row, d in decided if isinstance(d, Cancel)])
         await _trace(transaction, [(row, d) for row, d in decided if not isinstance(d, Cancel)], now)
         await _put_back(transaction, [(row["id"], d) for row, d in decided if isinstance(d, Wait)], store.times)
+        spending = [attempt_columns(row, costs[row["id"]], now) for row, _ in written]
+        await _begin_attempts(transaction, list(zip(going, spending, strict=True)))
         return going
 
     return await store.transact(mark) if claims else []
@@ -88,9 +100,9 @@ def _written(row: dict[str, Any]) -> Written | str:
 
 
 async def _decide(
-    found: Sequence[dict[str, Any]], texts: Mapping[int, Written | str], now: datetime
+    found: Sequence[dict[str, Any]], texts: Mapping[int, Written | str], books: Books, now: datetime
 ) -> list[tuple[dict[str, Any], Go | Cancel | Wait]]:
-    """Decide about the oldest first; what is decided about one counts for the next to the same customer.
+    """Decide about the oldest first; what is decided about one counts for the next, of its customer and its budget.
 
     Their customers are held, so that nobody else reminds them meanwhile.
     """
@@ -100,16 +112,17 @@ async def _decide(
     for row in sorted(found, key=lambda row: (row["scheduled_for"], row["id"])):
         own = contacts[row["customer_id"]]
         own.planned.pop(row["case_step_id"], None)
-        decision = may_hand_over(_situation(row, texts[row["id"]], own, now), now)
+        decision = may_hand_over(_situation(row, texts[row["id"]], own, books, now), now)
         if isinstance(decision, Go):
             insort(own.reminded, now)
+            books.reserve(row["organization_id"], row["id"])
         elif isinstance(decision, Wait) and decision.until is not None:
             own.planned[row["case_step_id"]] = decision.until
         decided.append((row, decision))
     return decided
 
 
-def _situation(row: dict[str, Any], text: Written | str, contacts: Contacts, now: datetime) -> Situation:
+def _situation(row: dict[str, Any], text: Written | str, contacts: Contacts, books: Books, now: datetime) -> Situation:
     return Situation(
         connected=row["connection_id"] is not None,
         needs_attention=row["integration_status"] != IntegrationStatus.CONNECTED or row["sealed_credentials"] is None,
@@ -125,6 +138,8 @@ def _situation(row: dict[str, Any], text: Written | str, contacts: Contacts, now
         has_number=row["phone"] is not None,
         phone_problem=row["phone_problem_reason"],
         bad_text=text if isinstance(text, str) else None,
+        budget=books.budgets.get(row["organization_id"]),
+        cost=books.costs.get(row["id"]),
         closed_because=row["closed_reason"] and why_closed(CaseClosedReason(row["closed_reason"]), row["closed_note"]),
     )
 
@@ -145,37 +160,42 @@ def _handover(row: dict[str, Any], text: Written) -> Handover:
     )
 
 
-async def _reword(transaction: Transaction, going: Sequence[tuple[dict[str, Any], Written]], now: datetime) -> None:
-    """Store what goes out where it is not what was planned: the text, the number, and what it will cost."""
-    changed = [
-        (row, text)
-        for row, text in going
-        if (text.text, text.language, text.is_fallback, row["phone"])
-        != (row["text"], row["language"], row["is_fallback_language"], row["to"])
-    ]
-    if not changed:
-        return
-    sized = [Sized(row["organization_id"], row["phone"], text.encoded.segments) for row, text in changed]
-    costs = await estimates(transaction, sized, now)
-    await transaction.rows(
-        _REWORD,
-        *zip(
-            *(
-                (
-                    row["id"],
-                    row["phone"],
-                    text.text,
-                    text.language,
-                    text.is_fallback,
-                    text.encoded.encoding.value,
-                    text.encoded.segments,
-                    cost.amount if cost else None,
-                    cost.currency if cost else None,
-                )
-                for (row, text), cost in zip(changed, costs, strict=True)
-            ),
-            strict=True,
-        ),
+async def _reword(
+    transaction: Transaction, going: Sequence[tuple[dict[str, Any], Written]], books: Books, now: datetime
+) -> dict[int, Cost | None]:
+    """Store what goes out where it is not what was planned: the text, the number, and what it will cost.
+
+    Return what each of them is expected to cost.
+    """
+    costs = {row["id"]: books.costs.get(row["id"], planned_cost(row)) for row, _ in going}
+    unpriced = [(row, text) for row, text in going if _is_reworded(row, text) and row["id"] not in books.costs]
+    sized = [Sized(row["organization_id"], row["phone"], text.encoded.segments) for row, text in unpriced]
+    if sized:
+        priced = await estimates(transaction, sized, now)
+        costs |= {row["id"]: cost for (row, _), cost in zip(unpriced, priced, strict=True)}
+    changed = [(row, text) for row, text in going if _is_reworded(row, text) or costs[row["id"]] != planned_cost(row)]
+    if changed:
+        columns = (_reworded(row, text, costs[row["id"]]) for row, text in changed)
+        await transaction.rows(_REWORD, *zip(*columns, strict=True))
+    return costs
+
+
+def _is_reworded(row: dict[str, Any], text: Written) -> bool:
+    planned = (row["text"], row["language"], row["is_fallback_language"], row["to"])
+    return (text.text, text.language, text.is_fallback, row["phone"]) != planned
+
+
+def _reworded(row: dict[str, Any], text: Written, cost: Cost | None) -> tuple[object, ...]:
+    return (
+        row["id"],
+        row["phone"],
+        text.text,
+        text.language,
+        text.is_fallback,
+        text.encoded.encoding.value,
+        text.encoded.segments,
+        cost.amount if cost else None,
+        cost.currency if cost else None,
     )
 
 
@@ -228,12 +248,16 @@ async def _ask_for_attention(transaction: Transaction, canceled: Sequence[tuple[
         )
 
 
-async def _begin_attempts(transaction: Transaction, handovers: Sequence[Handover]) -> None:
+async def _begin_attempts(transaction: Transaction, handovers: Sequence[tuple[Handover, tuple[object, ...]]]) -> None:
+    """Store the attempts with what each reserves. Last of all: this locks what many wait for."""
     if handovers:
         await transaction.rows(
             _INSERT_ATTEMPTS,
             *zip(
-                *((h.organization_id, h.reminder_id, h.connection_id, h.fence, h.correlation) for h in handovers),
+                *(
+                    (h.organization_id, h.reminder_id, h.connection_id, h.fence, h.correlation, *spending)
+                    for h, spending in handovers
+                ),
                 strict=True,
             ),
         )
@@ -268,7 +292,7 @@ SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.cas
        i.id AS integration_id, i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender,
        c.state AS case_state, c.closed_reason, c.closed_note, customer.sms_opted_out_at,
        customer.phone_problem_reason, customer.deceased_at, r.is_retry,
-       {HOURS_COLUMNS}, {LIMITS_COLUMNS}, {DRAFT_COLUMNS},
+       {HOURS_COLUMNS}, {LIMITS_COLUMNS}, {DRAFT_COLUMNS}, {SPENDING_COLUMNS},
        EXISTS (SELECT 1 FROM reminder newer WHERE newer.case_step_id = r.case_step_id
                AND newer.resend_number > r.resend_number) AS is_resent
 FROM unnest($1::bigint[], $2::int[]) AS claim(id, fence)
@@ -294,7 +318,14 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::te
 WHERE r.id = t.id
 """
 
-_INSERT_ATTEMPTS = """
-INSERT INTO send_attempt (organization_id, reminder_id, connection_id, fence, correlation, began_at, outcome)
-SELECT t.*, clock_timestamp(), 'Open' FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::text[]) AS t
+_INSERT_ATTEMPTS = f"""
+WITH begun AS (
+  INSERT INTO send_attempt (organization_id, reminder_id, connection_id, fence, correlation, cost, cost_currency,
+    spending_month, settlement, began_at, outcome)
+  SELECT t.*, clock_timestamp(), 'Open'
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::text[], $6::numeric[], $7::text[], $8::date[],
+              $9::text[]) AS t
+  RETURNING organization_id, spending_month, cost_currency, cost
+)
+{RESERVING}
 """

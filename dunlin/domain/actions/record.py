@@ -11,8 +11,9 @@ from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import StatusChange, change_status
 from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up, take_back
 from dunlin.domain.actions.phone_state import hold_organizations, hold_recipients
+from dunlin.domain.actions.spending import settle
 from dunlin.domain.carrier import Absent, Accepted, Answer, Fault, Refused, StatusReport
-from dunlin.domain.choices import CaseClosedReason, Check
+from dunlin.domain.choices import CaseClosedReason, Check, Settlement
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.consequence import Consequence, consequence_of
@@ -66,6 +67,7 @@ async def record_answers(
         followed = await follow_up(transaction, failures, now)
         await change_status(transaction, changes + followed.changes, now)
         transaction.record(followed.events)
+        await settle(transaction, _ids(answers), now)
 
     if answers:
         await store.transact(record, patience=patience)
@@ -211,6 +213,8 @@ async def record_report(store: Store, correlation: str, report: StatusReport, no
             return
         if outcome is not None and moves_forward(ReminderStatus(row["status"]), outcome.status):
             await _record_outcome(transaction, row, attempt["connection_id"], outcome, now)
+        if attempt["settlement"] in (Settlement.RESERVED, Settlement.RELEASED):
+            await settle(transaction, [row["id"]], now)
 
     await store.transact(record)
 
@@ -259,7 +263,7 @@ WHERE a.correlation = ANY($1) AND k.disconnected_at IS NOT NULL
 """
 
 _ATTEMPT = """
-SELECT a.reminder_id, a.organization_id, a.connection_id, r.fault
+SELECT a.reminder_id, a.organization_id, a.connection_id, a.settlement, r.fault
 FROM send_attempt a JOIN reminder r ON r.id = a.reminder_id WHERE a.correlation = $1
 """
 

@@ -16,6 +16,7 @@ PASSED = {
     Check.HOLIDAY: "It is no public holiday where the customer is.",
     Check.MINIMUM_GAP: "No other reminder to the customer is too near.",
     Check.WEEKLY_MAXIMUM: "The customer has had fewer reminders in 7 days than the most that are allowed.",
+    Check.SPENDING_LIMIT: "There is money left below the monthly spending limit.",
     Check.PLANNING: "Nothing went wrong on our side.",
 }
 

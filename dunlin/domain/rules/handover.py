@@ -8,7 +8,9 @@ from dunlin.domain.choices import CaseState, Check, CheckOutcome
 from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.finding import Finding, failed, held, passed
 from dunlin.domain.rules.moments import Hours
+from dunlin.domain.rules.price import Cost
 from dunlin.domain.rules.recipient import NO_NUMBER, OPTED_OUT, bad_number
+from dunlin.domain.rules.spending import Budget, waits_for_month, why_no_room
 from dunlin.domain.rules.timing import Timing, reason_to_wait, time_for
 
 
@@ -33,6 +35,8 @@ class Situation:
     has_number: bool = True
     phone_problem: str | None = None
     bad_text: str | None = None  # why it says nothing as things are now
+    budget: Budget | None = None  # where the organization has a spending limit
+    cost: Cost | None = None  # where there is a budget, and the price is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +116,26 @@ def look_at_customer_and_case(*, opted_out: bool, needs_attention: bool, case_st
 def _in_time(situation: Situation, findings: Sequence[Finding], now: datetime) -> Go | Cancel | Wait:
     timing = _timing(situation, situation.reminded, now)
     if timing.moment is not None and timing.moment <= now:
-        return Go((*findings, *timing.findings))
+        return _within_budget(situation, (*findings, *timing.findings))
     # Who must wait lines up behind what is planned; who may go does not wait for it.
     timing = _timing(situation, sorted((*situation.reminded, *situation.planned)), now)
     findings = (*findings, *timing.findings)
     if timing.moment is None:
         return Cancel(findings[-1].sentence, needs_attention=True, findings=findings)
     return Wait(timing.moment, reason_to_wait(timing, situation.hours), findings)
+
+
+def _within_budget(situation: Situation, findings: tuple[Finding, ...]) -> Go | Wait:
+    budget, cost = situation.budget, situation.cost
+    if budget is None:
+        return Go(findings)
+    if budget.has_room_for(cost):
+        return Go((*findings, passed(Check.SPENDING_LIMIT)))
+    # Whoever waits for the next month goes within its hours, in its turn.
+    others = sorted((*situation.reminded, *situation.planned))
+    goes_at = _timing(situation, others, budget.ends_at).moment or budget.ends_at
+    finding = held(Check.SPENDING_LIMIT, why_no_room(budget, cost, goes_at))
+    return Wait(goes_at if waits_for_month(budget, cost) else None, finding.sentence, (*findings, finding))
 
 
 def _timing(situation: Situation, others: Sequence[datetime], now: datetime) -> Timing:

@@ -26,6 +26,7 @@ _CODES = {
     Check.HOLIDAY: "h",
     Check.MINIMUM_GAP: "g",
     Check.WEEKLY_MAXIMUM: "x",
+    Check.SPENDING_LIMIT: "s",
     Check.PLANNING: "p",
 }
 _CHECKS = {code: check for check, code in _CODES.items()}

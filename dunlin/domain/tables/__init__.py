@@ -10,6 +10,7 @@ from dunlin.domain.tables.case import CaseStep, CollectionCase, Customer, Paymen
 from dunlin.domain.tables.cycle import CollectionCycle, CollectionStep, StepTexts
 from dunlin.domain.tables.integration import Connection, Integration, SmsPrice
 from dunlin.domain.tables.reminder import DeliveryEvent, DeliverySequence, Reminder, SendAttempt
+from dunlin.domain.tables.spending import MonthlySpending
 
 __all__ = [
     "Account",
@@ -25,6 +26,7 @@ __all__ = [
     "IdempotencyKey",
     "InboundText",
     "Integration",
+    "MonthlySpending",
     "OfOrganization",
     "Organization",
     "Payment",

@@ -27,6 +27,9 @@ class Integration(OfOrganization):
     )  # stands in an address; never changes
     held_until = fields.DatetimeField(null=True)
     held_reason = fields.CharField(max_length=1_000, null=True)
+    # What may be spent on its messages a month; None: as much as it takes. Here, because handing over holds this row.
+    spending_limit = fields.DecimalField(max_digits=20, decimal_places=4, null=True)
+    spending_limit_currency = fields.CharField(max_length=3, null=True)
 
     class Meta:
         table = "integration"

@@ -6,7 +6,7 @@ from tortoise.indexes import Index, PartialIndex
 from tortoise.models import Model
 
 from dunlin.domain.carrier import Fault
-from dunlin.domain.choices import CommunicationMethod, SmsEncoding
+from dunlin.domain.choices import CommunicationMethod, Settlement, SmsEncoding
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.tables.account import LONGEST_CHOICE, OfOrganization, Organization
 from dunlin.domain.tables.case import CaseStep, CollectionCase
@@ -87,6 +87,11 @@ class SendAttempt(OfOrganization):
     began_at = fields.DatetimeField()
     outcome = fields.CharField(max_length=LONGEST_CHOICE, default="Open")  # then the answer's class
     provider_message_id = fields.CharField(max_length=64, null=True)
+    # What it was expected to cost when it began, and the month that this counts for; None where no price was known.
+    cost = fields.DecimalField(max_digits=20, decimal_places=10, null=True)
+    cost_currency = fields.CharField(max_length=3, null=True)
+    spending_month = fields.DateField(null=True)
+    settlement = fields.CharEnumField(Settlement, max_length=LONGEST_CHOICE, null=True)
 
     class Meta:
         table = "send_attempt"
