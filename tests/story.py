@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.actions.plan_reminders import plan_reminders
-from dunlin.domain.actions.record import record_answers, record_report
+from dunlin.domain.actions.record import record_answers
 from dunlin.domain.actions.record_payment import record_payment
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.actions.resume_cases import resume_cases
 from dunlin.domain.carrier import Accepted, Answer, StatusReport
 from dunlin.domain.reminder_status import ReminderStatus

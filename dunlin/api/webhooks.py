@@ -17,8 +17,9 @@ from starlette.routing import BaseRoute, Route
 from dunlin.api.body_limit import BodyLimit
 from dunlin.api.endpoint import error_response
 from dunlin.api.errors import ErrorCode
+from dunlin.api.report_recorder import ReportRecorder
 from dunlin.domain.actions.receive_text import InboundAddress, find_inbound_address, receive_text
-from dunlin.domain.actions.record import find_attempt, record_report
+from dunlin.domain.actions.record_reports import Reported, find_attempt
 from dunlin.domain.carrier import ForgedCallback, MalformedCallback, TextReceived
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.vault import BrokenSeal
@@ -38,6 +39,8 @@ log = structlog.get_logger()
 
 
 def webhook_routes(services: Services) -> list[BaseRoute]:
+    reports = ReportRecorder(services.store)
+
     async def twilio_status(request: Request) -> Response:
         """204 once the report is committed; 403 for what this account did not sign; 400 for what is no report."""
 
@@ -50,7 +53,7 @@ def webhook_routes(services: Services) -> list[BaseRoute]:
             report = services.channels[IntegrationProvider.TWILIO].read_callback(
                 _path_and_query(request), fields, _signature(request), credentials
             )
-            await record_report(services.store, correlation, report, datetime.now(UTC))
+            await reports.record(attempt.organization_id, Reported(correlation, report))
             return Response(status_code=204)
 
         return await _taken(request, record)

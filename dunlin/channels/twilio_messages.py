@@ -27,6 +27,7 @@ MESSAGE_SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 
 _NOT_FOUND = 20404
 _PAGE = 50
+_LONGEST_STATE = 32
 _MOST_PAGES = 20  # to one number since a moment ago: more is no list that we can trust
 
 _STATUS = {
@@ -56,6 +57,7 @@ def status_report(account_sid: str, message_sid: str, state: str, error_code: st
         reason=meaning.sentence if meaning else reason,
         fault=meaning.fault if meaning else None,
         retry_after=meaning.retry_after(datetime.now(UTC)) if meaning else None,
+        state=state[:_LONGEST_STATE],
     )
 
 

@@ -169,8 +169,8 @@ Quote = SegmentPrice | NoPrice | CarrierUnavailable
 class StatusReport:
     """What the carrier says of one message, by itself or asked.
 
-    `status` is None for carrier states that change nothing here. `fault` says what the error code is about, and
-    `retry_after` how long that lasts, where it passes by itself.
+    `status` is None for carrier states that change nothing here; `state` is the carrier's own word. `fault` says what
+    the error code is about, and `retry_after` how long that lasts, where it passes by itself.
     """
 
     account_sid: str
@@ -180,6 +180,7 @@ class StatusReport:
     reason: str | None
     fault: Fault | None = None
     retry_after: timedelta | None = None
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from dunlin.domain.actions.look_up import Inquiry, claim_silent, claim_unconfirmed, record_look_up
-from dunlin.domain.actions.record import record_report
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.carrier import CarrierUnavailable, Credentials, LostMessage, StatusReport
 from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.wiring import Services

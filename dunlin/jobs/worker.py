@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.plan_reminders import plan_reminders
+from dunlin.domain.actions.record_reports import forget_reports
 from dunlin.domain.actions.resume_cases import resume_cases
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.domain.idempotency import forget_requests
@@ -82,6 +83,7 @@ class WorkerProcess:
         await sweep_sending(self._services.store, datetime.now(UTC))
         await destroy_credentials(self._services.store)
         await forget_requests(self._services.store, datetime.now(UTC))
+        await forget_reports(self._services.store, datetime.now(UTC))
         while await resume_cases(self._services.store, datetime.now(UTC), limit=_PLAN_BATCH) == _PLAN_BATCH:
             pass
         await self.plan()

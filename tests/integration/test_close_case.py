@@ -6,7 +6,7 @@ from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_case import close_case
 from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.pause_case import pause_case
-from dunlin.domain.actions.record import record_report
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Throttled, Unreached
 from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState
 from dunlin.domain.errors import ProblemCode, Refusal

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
-from dunlin.domain.actions.record import find_attempt, record_report
+from dunlin.domain.actions.record_reports import find_attempt, record_report
 from dunlin.domain.carrier import Accepted, StatusReport
 from dunlin.domain.choices import IntegrationKind, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus

@@ -7,7 +7,8 @@ from tortoise.transactions import in_transaction
 
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.deliver import mark_sending
-from dunlin.domain.actions.record import record_answers, record_report
+from dunlin.domain.actions.record import record_answers
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Throttled, Unknown, Unreached
 from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState, IntegrationStatus, Weekday

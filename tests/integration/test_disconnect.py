@@ -5,7 +5,7 @@ import pytest
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.disconnect_integration import disconnect_integration, impact_of
-from dunlin.domain.actions.record import find_attempt, record_report
+from dunlin.domain.actions.record_reports import find_attempt, record_report
 from dunlin.domain.carrier import Accepted, StatusReport, Throttled, Unreached
 from dunlin.domain.choices import (
     CaseState,

@@ -9,7 +9,7 @@ from dunlin.domain.actions.change_customer_phone import change_customer_phone
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
-from dunlin.domain.actions.record import record_report
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.actions.resend_reminder import resend_reminder
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Unknown
 from dunlin.domain.choices import (

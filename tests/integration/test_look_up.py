@@ -8,7 +8,7 @@ import pytest
 
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.look_up import claim_silent, claim_unconfirmed, record_look_up
-from dunlin.domain.actions.record import record_report
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.carrier import Accepted, CarrierUnavailable, StatusReport, Traces, Unknown
 from dunlin.domain.choices import IntegrationKind, IntegrationProvider
 from dunlin.domain.reminder_status import ReminderStatus

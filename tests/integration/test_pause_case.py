@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from dunlin.domain.actions.pause_case import pause_case
-from dunlin.domain.actions.record import record_report
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.actions.resume_cases import resume_case, resume_cases
 from dunlin.domain.carrier import Accepted, StatusReport, Unreached
 from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState

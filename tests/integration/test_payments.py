@@ -8,8 +8,8 @@ from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_case import close_case
 from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.pause_case import pause_case
-from dunlin.domain.actions.record import record_report
 from dunlin.domain.actions.record_payment import record_payment
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.carrier import Accepted, StatusReport, Throttled
 from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState, Permission
 from dunlin.domain.errors import Forbidden, ProblemCode, Refusal

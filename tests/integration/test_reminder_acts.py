@@ -10,7 +10,8 @@ from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_case import close_case
 from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
-from dunlin.domain.actions.record import record_answers, record_report
+from dunlin.domain.actions.record import record_answers
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.actions.resend_reminder import resend_reminder
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.domain.carrier import Accepted, Fault, Refused, StatusReport, Throttled, Unknown

@@ -19,7 +19,8 @@ from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.confirm_sent import confirm_reminder_sent
 from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
-from dunlin.domain.actions.record import record_answers, record_report
+from dunlin.domain.actions.record import record_answers
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.actions.resend_reminder import resend_reminder
 from dunlin.domain.actions.set_spending_limit import set_spending_limit
 from dunlin.domain.actions.spending import Spending, spending_of

@@ -54,14 +54,33 @@ class StatusChange:
 
 def canceled(row: Mapping[str, Any], why: Finding) -> StatusChange:
     """Return the end of a reminder that a check forbids; `row` is of the table, as far as it says whose it is."""
+    return change_of(row, ReminderStatus.CANCELED, why.sentence, findings=(why,))
+
+
+def change_of(
+    row: Mapping[str, Any],
+    status: ReminderStatus,
+    reason: str | None = None,
+    error_code: int | None = None,
+    *,
+    scheduled_for: datetime | None = None,
+    burned_tries: int = 0,
+    findings: tuple[Finding, ...] = (),
+    fault: Fault | None = None,
+) -> StatusChange:
+    """Return a change of the reminder in `row`, which is of the table as far as it says whose it is."""
     return StatusChange(
-        row["organization_id"],
-        row["case_id"],
-        row["case_step_id"],
-        row["id"],
-        ReminderStatus.CANCELED,
-        why.sentence,
-        findings=(why,),
+        organization_id=row["organization_id"],
+        case_id=row["case_id"],
+        case_step_id=row["case_step_id"],
+        reminder_id=row["id"],
+        status=status,
+        reason=reason,
+        error_code=error_code,
+        scheduled_for=scheduled_for,
+        burned_tries=burned_tries,
+        findings=findings,
+        fault=fault,
     )
 
 

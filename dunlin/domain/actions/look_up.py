@@ -6,7 +6,8 @@ from typing import Any, assert_never
 
 from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import ask_about
-from dunlin.domain.actions.record import record_answers, record_report
+from dunlin.domain.actions.record import record_answers
+from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.carrier import (
     Absent,
     CarrierUnavailable,

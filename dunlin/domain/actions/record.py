@@ -1,25 +1,25 @@
-"""Record what a carrier says: its answers to our calls, and its status reports."""
+"""Record what a carrier answers to our calls. Its status reports are in `record_reports`."""
 
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from dunlin.domain.actions.attempt import Attempt
-from dunlin.domain.actions.change_status import StatusChange, change_status
-from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up, take_back
+from dunlin.domain.actions.change_status import StatusChange, change_of, change_status
+from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up
+from dunlin.domain.actions.hold_reminders import hold_integrations_of, hold_reminders
 from dunlin.domain.actions.phone_state import hold_organizations, hold_recipients
 from dunlin.domain.actions.spending import settle
-from dunlin.domain.carrier import Absent, Accepted, Answer, Fault, Refused, StatusReport
-from dunlin.domain.choices import CaseClosedReason, Check, Settlement
+from dunlin.domain.carrier import Absent, Accepted, Answer, Refused
+from dunlin.domain.choices import CaseClosedReason, Check
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
 from dunlin.domain.rules.closing import why_closed
-from dunlin.domain.rules.consequence import Consequence, consequence_of
+from dunlin.domain.rules.consequence import consequence_of
 from dunlin.domain.rules.finding import Finding, failed
-from dunlin.domain.rules.outcome import Outcome, outcome_of, outcome_of_report
-from dunlin.domain.store import Store, Transaction, rows
+from dunlin.domain.rules.outcome import Outcome, outcome_of
+from dunlin.domain.store import Store, Transaction
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ async def record_answers(
         refused = [(attempt, answer) for attempt, answer in answers if not isinstance(answer, Accepted)]
         await _hold_what_follows(transaction, refused)
         unwanted = await _no_longer_wanted(transaction, [attempt for attempt, _ in refused])
-        held = {row["id"]: row for row in await transaction.rows(_HOLD_REMINDERS, _ids(answers))}
+        held = {row["id"]: row for row in await hold_reminders(transaction, _ids(answers))}
         outcomes = [
             (
                 attempt,
@@ -84,8 +84,7 @@ async def _hold_what_follows(transaction: Transaction, refused: Sequence[tuple[A
     """Lock, before the reminders, what answers that are no acceptance may lead to."""
     if not refused:
         return
-    lock = "FOR UPDATE" if any(_blames_account(answer) for _, answer in refused) else "FOR SHARE"
-    await transaction.rows(f"{_INTEGRATIONS} {lock}", _ids(refused))
+    await hold_integrations_of(transaction, _ids(refused), alone=any(_blames_account(one) for _, one in refused))
     # Or a case could be opened for a number between our looking at its cases and our marking it.
     await hold_organizations(
         transaction, {attempt.organization_id for attempt, answer in refused if isinstance(answer, Refused)}
@@ -112,24 +111,20 @@ async def _no_longer_wanted(transaction: Transaction, attempts: Sequence[Attempt
 
 
 def _blames_account(answer: Answer | Absent) -> bool:
-    return isinstance(answer, Refused) and _touches_account(consequence_of(answer.fault))
-
-
-def _touches_account(consequence: Consequence) -> bool:
-    return consequence.blocks or consequence.holds
+    return isinstance(answer, Refused) and consequence_of(answer.fault).touches_account
 
 
 def _accepted(row: dict[str, Any]) -> list[StatusChange]:
     if not moves_forward(ReminderStatus(row["status"]), ReminderStatus.SENT):
         return []  # a callback was faster than the answer
-    return [_change(row, ReminderStatus.SENT)]
+    return [change_of(row, ReminderStatus.SENT)]
 
 
 def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: Finding | None, now: datetime) -> list[StatusChange]:
     if outcome.status == row["status"]:
         return []
     again = now + outcome.wait if outcome.wait is not None else None
-    settled = _change(
+    settled = change_of(
         row,
         outcome.status,
         outcome.reason,
@@ -141,34 +136,8 @@ def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: Finding | None,
     if outcome.status is not ReminderStatus.SCHEDULED:
         return [settled]
     if unwanted is not None:
-        return [settled, _change(row, ReminderStatus.CANCELED, unwanted.sentence, findings=(unwanted,))]
+        return [settled, change_of(row, ReminderStatus.CANCELED, unwanted.sentence, findings=(unwanted,))]
     return [settled]
-
-
-def _change(
-    row: dict[str, Any],
-    status: ReminderStatus,
-    reason: str | None = None,
-    error_code: int | None = None,
-    *,
-    scheduled_for: datetime | None = None,
-    burned_tries: int = 0,
-    findings: tuple[Finding, ...] = (),
-    fault: Fault | None = None,
-) -> StatusChange:
-    return StatusChange(
-        organization_id=row["organization_id"],
-        case_id=row["case_id"],
-        case_step_id=row["case_step_id"],
-        reminder_id=row["id"],
-        status=status,
-        reason=reason,
-        error_code=error_code,
-        scheduled_for=scheduled_for,
-        burned_tries=burned_tries,
-        findings=findings,
-        fault=fault,
-    )
 
 
 async def _close_attempts(transaction: Transaction, answers: Sequence[tuple[Attempt, Answer | Absent]]) -> None:
@@ -178,77 +147,6 @@ async def _close_attempts(transaction: Transaction, answers: Sequence[tuple[Atte
         [type(answer).__name__ for _, answer in answers],
         [answer.provider_message_id if isinstance(answer, Accepted) else None for _, answer in answers],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedAttempt:
-    """The attempt that a callback address belongs to, with what is needed to check the callback."""
-
-    organization_id: int
-    reminder_id: int
-    sealed_credentials: bytes
-
-
-async def find_attempt(correlation: str) -> ReportedAttempt | None:
-    """Return the attempt of a callback address; None if there is none or its keys are destroyed."""
-    found = await rows(
-        "SELECT a.organization_id, a.reminder_id, k.sealed_credentials FROM send_attempt a"
-        " JOIN connection k ON k.id = a.connection_id WHERE a.correlation = $1 AND k.sealed_credentials IS NOT NULL",
-        correlation,
-    )
-    return ReportedAttempt(**found[0]) if found else None
-
-
-async def record_report(store: Store, correlation: str, report: StatusReport, now: datetime) -> None:
-    """Store a genuine status report. Repeated, late and overtaken ones change nothing."""
-
-    async def record(transaction: Transaction) -> None:
-        (attempt,) = await transaction.rows(_ATTEMPT, correlation)
-        outcome = outcome_of_report(report.status, report) if report.status is not None else None
-        await _hold_for(transaction, attempt, outcome)
-        (row,) = await transaction.rows(_HOLD_REMINDERS, [attempt["reminder_id"]])
-        if not await transaction.rows(_BIND_ATTEMPT, correlation, report.provider_message_id):
-            # One attempt, two messages: the carrier has it twice. Never overwrite the first; a person must see it.
-            _log.error("carrier reports a second message for attempt: %s", report.provider_message_id)
-            return
-        if outcome is not None and moves_forward(ReminderStatus(row["status"]), outcome.status):
-            await _record_outcome(transaction, row, attempt["connection_id"], outcome, now)
-        if attempt["settlement"] in (Settlement.RESERVED, Settlement.RELEASED):
-            await settle(transaction, [row["id"]], now)
-
-    await store.transact(record)
-
-
-async def _hold_for(transaction: Transaction, attempt: dict[str, Any], outcome: Outcome | None) -> None:
-    """Lock, before the reminder, what this report may lead to: little for a good one, which most are."""
-    if outcome is None or (outcome.fault is None and attempt["fault"] is None):
-        return
-    is_blamed = outcome.fault is not None and _touches_account(consequence_of(outcome.fault))
-    lock = "FOR UPDATE" if is_blamed else "FOR SHARE"
-    await transaction.rows(f"{_INTEGRATIONS} {lock}", [attempt["reminder_id"]])
-    if outcome.fault is not None:
-        await hold_organizations(transaction, [attempt["organization_id"]])
-    await hold_recipients(transaction, [attempt["reminder_id"]])
-
-
-async def _record_outcome(
-    transaction: Transaction, row: dict[str, Any], connection_id: int, outcome: Outcome, now: datetime
-) -> None:
-    change = _change(row, outcome.status, outcome.reason, outcome.error_code, fault=outcome.fault)
-    if outcome.fault is None:
-        undone = await take_back(transaction, row["id"]) if row["fault"] is not None else []
-        await change_status(transaction, [change, *undone], now)
-        return
-    await block_or_hold(transaction, connection_id, outcome, now)
-    followed = await follow_up(transaction, [Failed(change, outcome)], now)
-    await change_status(transaction, followed.changes, now)
-    transaction.record(followed.events)
-
-
-# The integration before the case, the case before the reminder, and the reminder before its attempts, as everywhere.
-_INTEGRATIONS = """
-SELECT id FROM integration WHERE id IN (SELECT integration_id FROM reminder WHERE id = ANY($1)) ORDER BY id
-"""
 
 
 _CLOSED_CASES = """
@@ -262,16 +160,6 @@ JOIN connection k ON k.id = a.connection_id JOIN integration i ON i.id = k.integ
 WHERE a.correlation = ANY($1) AND k.disconnected_at IS NOT NULL
 """
 
-_ATTEMPT = """
-SELECT a.reminder_id, a.organization_id, a.connection_id, a.settlement, r.fault
-FROM send_attempt a JOIN reminder r ON r.id = a.reminder_id WHERE a.correlation = $1
-"""
-
-_HOLD_REMINDERS = """
-SELECT r.id, r.organization_id, r.case_id, r.case_step_id, r.method, r.status, r.fence, r.tries, r.fault
-FROM reminder r WHERE r.id = ANY($1) ORDER BY r.id FOR NO KEY UPDATE
-"""
-
 _CLOSE_ATTEMPTS = """
 WITH closed AS (
   UPDATE send_attempt a
@@ -282,14 +170,4 @@ WITH closed AS (
 )
 UPDATE reminder r SET provider_message_id = closed.provider_message_id
 FROM closed WHERE r.id = closed.reminder_id AND closed.provider_message_id IS NOT NULL
-"""
-
-_BIND_ATTEMPT = """
-WITH bound AS (
-  UPDATE send_attempt SET provider_message_id = $2
-  WHERE correlation = $1 AND (provider_message_id IS NULL OR provider_message_id = $2)
-  RETURNING reminder_id
-)
-UPDATE reminder r SET provider_message_id = $2 FROM bound WHERE r.id = bound.reminder_id
-RETURNING r.id AS reminder_id
 """

@@ -21,6 +21,10 @@ class Consequence:
     may_pass: bool = False
     is_ours: bool = False
 
+    @property
+    def touches_account(self) -> bool:
+        return self.blocks or self.holds
+
 
 def consequence_of(fault: Fault) -> Consequence:
     match fault:

@@ -1,4 +1,4 @@
-"""What people answer: refusals, and texts that come in."""
+"""What is said to us: people's refusals and texts, and the reports of carriers."""
 
 from tortoise import fields
 from tortoise.fields import ForeignKeyRelation, OnDelete
@@ -51,3 +51,18 @@ class InboundText(OfOrganization):
         table = "inbound_text"
         unique_together = (("organization_id", "provider_message_id"),)
         indexes = (Index(fields=("organization_id", "id")), Index(fields=("case_id",)))
+
+
+class ReceivedReport(OfOrganization):
+    """A status report of a carrier, in its own words: the inbox that makes repeats harmless. Emptied after a week."""
+
+    attempt_id = fields.BigIntField()  # no foreign key: nothing is read through it, and it would cost a lock
+    provider_message_id = fields.CharField(max_length=64)
+    state = fields.CharField(max_length=LONGEST_CHOICE)
+    error_code = fields.IntField(default=0, db_default=0)
+    received_at = fields.DatetimeField()
+
+    class Meta:
+        table = "received_report"
+        unique_together = (("attempt_id", "provider_message_id", "state", "error_code"),)
+        indexes = (Index(fields=("received_at",)),)

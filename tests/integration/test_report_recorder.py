@@ -1,0 +1,181 @@
+"""Many reports share a commit, and none waits for, or fails with, another organization's."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from datetime import datetime, timedelta
+from itertools import permutations
+from typing import TypeVar
+
+import pytest
+from tortoise.transactions import in_transaction
+
+from dunlin.api.report_recorder import ReportRecorder
+from dunlin.domain.actions.deliver import Handover
+from dunlin.domain.actions.record_reports import INBOX_KEPT, Reported, forget_reports, record_reports
+from dunlin.domain.carrier import Accepted, Fault, StatusReport
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.store import Store, Transaction
+from dunlin.domain.tables import DeliveryEvent, ReceivedReport, Reminder
+from dunlin.runtime.bell import RedisBell
+from dunlin.runtime.wiring import Services
+from tests.build import NOW, a_collecting_organization, a_new_case, open_one
+from tests.delivery import answer, begin, plan, statuses
+
+Status = ReminderStatus
+T = TypeVar("T")
+
+
+class CountingStore(Store):
+    """Counts its transactions."""
+
+    commits = 0
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]], *, patience: timedelta | None = None) -> T:
+        self.commits += 1
+        return await super().transact(work, patience=patience)
+
+
+def sid(place: int) -> str:
+    return f"SM{place:032x}"
+
+
+async def sent(services: Services, count: int, *organizations: str) -> list[Handover]:
+    """Reminders that the carrier has, `count` for each organization; their sid is that of their place."""
+    for name in organizations:
+        _, cycle = await a_collecting_organization(services, name=name)
+        for place in range(count):
+            await open_one(services, cycle, a_new_case(f"INV-{place}", customer=f"C-{place}"))
+    await plan(services, NOW)
+    handovers: list[Handover] = []
+    while begun := await begin(services):
+        handovers += begun
+    await answer(services, handovers, lambda place: Accepted(sid(place)))
+    return handovers
+
+
+def report(
+    status: ReminderStatus | None, place: int = 0, *, fault: Fault | None = None, state: str = ""
+) -> StatusReport:
+    return StatusReport("AC" + "5a" * 16, sid(place), status, 30003 if fault else None, None, fault, state=state)
+
+
+def delivered(handovers: list[Handover]) -> list[tuple[int, Reported]]:
+    return [
+        (one.organization_id, Reported(one.correlation, report(Status.DELIVERED, place)))
+        for place, one in enumerate(handovers)
+    ]
+
+
+async def test_reports_that_come_together_share_commits_and_each_waits_for_its_own(services: Services) -> None:
+    handovers = await sent(services, 30, "Waterworks", "Gasworks")
+    store = CountingStore(RedisBell(services.redis))
+    recorder = ReportRecorder(store)
+
+    await asyncio.gather(*(recorder.record(*one) for one in delivered(handovers)))
+
+    assert await Reminder.filter(status=Status.DELIVERED).count() == 60
+    assert store.commits <= 3
+    for organization_id in {one.organization_id for one in handovers}:
+        events = await DeliveryEvent.filter(organization_id=organization_id).order_by("sequence")
+        assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+
+
+async def test_one_report_many_times_at_once_is_one_event_and_one_line_in_the_inbox(services: Services) -> None:
+    [handover] = await sent(services, 1, "Waterworks")
+    recorder = ReportRecorder(services.store)
+
+    await asyncio.gather(*(recorder.record(*one) for one in delivered([handover]) * 20))
+
+    assert (await statuses())[-2:] == ["SENT", "DELIVERED"]
+    assert await ReceivedReport.all().count() == 1
+
+
+@pytest.mark.parametrize("order", list(permutations([Status.SENT, Status.UNDELIVERED, Status.DELIVERED])))
+async def test_a_group_ends_the_same_in_any_order(services: Services, order: tuple[ReminderStatus, ...]) -> None:
+    [handover] = await sent(services, 1, "Waterworks")
+
+    await record_reports(services.store, [Reported(handover.correlation, report(status)) for status in order], NOW)
+
+    assert (await Reminder.get()).status is Status.DELIVERED
+
+
+async def test_a_report_that_cannot_be_stored_fails_alone(services: Services) -> None:
+    handovers = await sent(services, 3, "Waterworks")
+    recorder = ReportRecorder(services.store)
+    bad = Reported("no such attempt", report(Status.DELIVERED, 9))
+
+    results = await asyncio.gather(
+        *(recorder.record(*one) for one in delivered(handovers)), recorder.record(0, bad), return_exceptions=True
+    )
+
+    assert results[:3] == [None, None, None]
+    assert isinstance(results[3], KeyError)
+    assert await Reminder.filter(status=Status.DELIVERED).count() == 3
+
+
+async def test_failures_are_recorded_with_all_that_follows_beside_good_reports(services: Services) -> None:
+    handovers = await sent(services, 2, "Waterworks")
+    recorder = ReportRecorder(services.store)
+    failure = Reported(handovers[0].correlation, report(Status.UNDELIVERED, 0, fault=Fault.LANDLINE))
+
+    await asyncio.gather(
+        recorder.record(handovers[0].organization_id, failure), recorder.record(*delivered(handovers)[1])
+    )
+
+    first, second = await Reminder.all().order_by("id").prefetch_related("case__customer")
+    assert (first.status, first.fault) == (Status.UNDELIVERED, Fault.LANDLINE)
+    assert first.case.customer.phone_problem is not None
+    assert second.status is Status.DELIVERED
+
+
+async def test_an_organization_that_somebody_holds_keeps_nobody_elses_reports_waiting(services: Services) -> None:
+    handovers = await sent(services, 2, "Waterworks", "Gasworks")
+    held = handovers[0].organization_id
+    recorder = ReportRecorder(services.store)
+    outside = copy_context()  # or the tasks would be of the transaction
+
+    async with in_transaction() as holder:
+        await holder.execute_query("SELECT 1 FROM delivery_sequence WHERE organization_id = $1 FOR UPDATE", [held])
+        tasks = {
+            one: asyncio.create_task(recorder.record(*one), context=outside.copy()) for one in delivered(handovers)
+        }
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(task for (organization_id, _), task in tasks.items() if organization_id != held))
+        assert not any(task.done() for (organization_id, _), task in tasks.items() if organization_id == held)
+    await asyncio.gather(*tasks.values())
+
+    assert await Reminder.filter(status=Status.DELIVERED).count() == 4
+
+
+async def test_who_hangs_up_takes_nothing_back(services: Services) -> None:
+    handovers = await sent(services, 2, "Waterworks")
+    recorder = ReportRecorder(services.store)
+    tasks = [asyncio.create_task(recorder.record(*one)) for one in delivered(handovers)]
+    await asyncio.sleep(0)
+
+    tasks[0].cancel()
+    await tasks[1]
+
+    assert await Reminder.filter(status=Status.DELIVERED).count() == 2
+
+
+async def test_a_word_that_we_do_not_know_lies_in_the_inbox_and_changes_nothing(services: Services) -> None:
+    [handover] = await sent(services, 1, "Waterworks")
+
+    await record_reports(services.store, [Reported(handover.correlation, report(None, state="teleported"))], NOW)
+
+    assert (await ReceivedReport.get()).state == "teleported"
+    assert (await Reminder.get()).status is Status.SENT
+
+
+async def test_the_inbox_is_emptied_after_a_week(services: Services) -> None:
+    [handover] = await sent(services, 1, "Waterworks")
+    await record_reports(services.store, [Reported(handover.correlation, report(Status.DELIVERED))], NOW)
+
+    def later(by: timedelta) -> datetime:
+        return NOW + INBOX_KEPT + by
+
+    assert await forget_reports(services.store, later(timedelta(seconds=-1))) == 0
+    assert await forget_reports(services.store, later(timedelta(seconds=1))) == 1
+    assert await ReceivedReport.all().count() == 0
