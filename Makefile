@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test check format bench schema migration lock clean
+.PHONY: run test test-fault check format bench schema migration lock clean
 
 run: .venv/.ready-run
 	$(if $(PORT),DUNLIN_PORT=$(PORT)) $(BIN)/dunlin dev
 
 test: .venv/.ready-dev
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
+test-fault: .venv/.ready-dev
+	$(BIN)/python -m pytest tests/fault --full-load
 
 check: .venv/.ready-dev
 	$(BIN)/ruff format --check .

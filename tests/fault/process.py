@@ -1,0 +1,119 @@
+"""The nursery, `python -m tests.fault.process`: forks the processes of the ring, with everything imported already.
+
+It reads an `Order` per line, and writes a line when a process has been started, has stopped and has ended. Each
+process runs what production runs, `work(settings, times)` or `serve(settings, times)`. When nobody reads any more,
+all of them end.
+"""
+
+import json
+import os
+import selectors
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from dunlin.api.server import serve
+from dunlin.commands.ground import run
+from dunlin.domain.times import SendingTimes
+from dunlin.jobs.worker import work
+from dunlin.runtime.settings import read_settings
+from dunlin.sandbox.app import run as run_carrier
+from dunlin.sandbox.behaviour import Behaviour
+from tests.fault.broken import VARIANTS
+from tests.fault.clock import set_clock_ahead
+from tests.fault.ground import prepare
+from tests.fault.halting import halt_at
+from tests.fault.order import Order, Role
+
+
+def main() -> None:
+    children: set[int] = set()
+    woken, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    selector = selectors.DefaultSelector()
+    selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
+    selector.register(woken, selectors.EVENT_READ)
+    unread = b""
+    try:
+        while True:
+            for key, _ in selector.select():
+                part = os.read(key.fd, 65_536)
+                if key.fd == woken:
+                    _report_changes(children)
+                elif not part:
+                    return
+                else:
+                    *lines, unread = (unread + part).split(b"\n")
+                    for line in lines:
+                        children.add(_start(Order.from_json(line.decode())))
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+
+
+def _start(order: Order) -> int:
+    if child := os.fork():
+        _say(started=child)
+        return child
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _speak_to(order.log)
+        _become(order)
+        os._exit(0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _speak_to(log: Path) -> None:
+    with Path(os.devnull).open("rb") as nothing, log.open("ab") as file:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+def _become(order: Order) -> None:
+    os.environ.update(order.environment)
+    for name in order.broken:
+        VARIANTS[name]()
+    if order.clock_ahead_s:
+        set_clock_ahead(order.clock_ahead_s)
+    if order.halt is not None:
+        halt_at(order.halt)
+    times = SendingTimes().divided_by(order.divisor)
+    match order.role:
+        case Role.WORKER:
+            run(lambda: work(read_settings(), times))
+        case Role.API:
+            run(lambda: serve(read_settings(), times))
+        case Role.CARRIER:
+            given = order.arguments
+            behaviour = Behaviour.model_validate(given["behaviour"])
+            run_carrier("127.0.0.1", given["port"], Path(given["accounts"]), Path(given["ledger"]), behaviour)
+        case Role.GROUND:
+            run(lambda: prepare(read_settings(), times, **order.arguments))
+
+
+def _report_changes(children: set[int]) -> None:
+    with suppress(ChildProcessError):
+        while (change := os.waitpid(-1, os.WNOHANG | os.WUNTRACED))[0]:
+            child, status = change
+            if os.WIFSTOPPED(status):
+                _say(stopped=child)
+            else:
+                children.discard(child)
+                _say(ended=child, code=os.waitstatus_to_exitcode(status))
+
+
+def _say(**what: int) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""R1: workers are killed at random, at every stage of sending, and started again."""
+
+import asyncio
+import signal
+from dataclasses import dataclass
+
+from dunlin.sandbox.behaviour import Behaviour
+from tests.fault.checker import Verdict
+from tests.fault.conftest import Tell
+from tests.fault.order import Halt, Stage
+from tests.fault.ring import Ring, Shared, a_ring
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    reminders: int
+    kills: int
+    within_s: float
+    drained_within_s: float
+
+
+QUICK = Load(reminders=40, kills=8, within_s=4, drained_within_s=15)
+FULL = Load(reminders=600, kills=25, within_s=45, drained_within_s=60)
+
+# A text is reported sent only after a lease has run out: until then nothing but the record says that it went.
+CARRIER = Behaviour(answer_delay_s=0.08, sent_delay_s=4.5, delivered_delay_s=0.1)
+
+
+class Fates:
+    """Gives each worker that starts a stage to die at, all stages in turn, until there were enough deaths."""
+
+    def __init__(self, ring: Ring, deaths: int) -> None:
+        self._chance = ring.chance
+        self._left = deaths
+        self._stages = [*Stage]
+        self._chance.shuffle(self._stages)
+
+    def __call__(self) -> Halt | None:
+        if self._left == 0:
+            return None
+        self._left -= 1
+        stage = self._stages[self._left % len(self._stages)]
+        return Halt(stage, self._chance.randint(1, 2), signal.SIGKILL)
+
+
+async def run(ring: Ring, load: Load, *broken: str) -> Verdict:
+    """Open cases while workers die: most by their fate at a stage, the others by a kill at any moment."""
+    by_fate = load.kills * 2 // 3
+    async with ring.api() as http, ring.workers(3, broken=broken, halts=Fates(ring, by_fate)) as crew:
+
+        async def kill_now_and_then() -> None:
+            kills = load.kills - by_fate
+            for _ in range(kills):
+                await asyncio.sleep(load.within_s / kills * ring.chance.uniform(0.5, 1))
+                if (child := crew.any_one(ring.chance)) is not None:
+                    child.kill()
+
+        killing = asyncio.create_task(kill_now_and_then())
+        await ring.open_some(http, load.reminders, within_s=load.within_s)
+        await killing
+        async with asyncio.timeout(load.within_s):
+            while set(crew.halted) != set(Stage):
+                await ring.open_some(http, 3, within_s=0.5)
+        return await ring.settle(load.drained_within_s)
+
+
+async def test_workers_that_are_killed_lose_nothing_and_send_nothing_twice(
+    shared: Shared, seed: int, tell: Tell, *, is_full: bool
+) -> None:
+    load = FULL if is_full else QUICK
+    async with a_ring(shared, seed, behaviour=CARRIER) as ring:
+        verdict = await run(ring, load)
+
+    tell("R1", f"kill -9 x {load.kills}, at all stages", ring, verdict)
+    verdict.assert_all_is_well()
+
+
+async def test_the_gate_of_killed_workers_catches_sending_again_what_was_under_way(
+    shared: Shared, seed: int, tell: Tell
+) -> None:
+    async with a_ring(shared, seed, behaviour=CARRIER) as ring:
+        verdict = await run(ring, QUICK, "requeue-expired-sending")
+
+    tell("R1-", "the same, and expired SENDING goes again", ring, verdict)
+    assert verdict.twice
