@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from types import SimpleNamespace
 
+from dunlin.domain.actions import deliver
 from dunlin.domain.store import Store, Transaction
-from dunlin.jobs import worker
+from dunlin.jobs import deliverer, worker
 from tests.fault.switch import switch
 
 
@@ -25,6 +27,20 @@ def _requeue_expired_sending() -> None:
     switch(worker, "sweep_sending", requeue)
 
 
+def _mark_without_fence() -> None:
+    """Whoever has claimed a reminder once may mark it, whatever has become of it since."""
+    fenced = "AND r.fence = claim.fence AND r.status = 'SCHEDULED'"
+    assert fenced in deliver._HOLD
+    switch(deliver, "_HOLD", deliver._HOLD.replace(fenced, ""))
+
+
+def _no_start_window() -> None:
+    """A worker begins its call however long ago it marked."""
+    switch(deliverer, "time", SimpleNamespace(clock_gettime=lambda _: 0.0))
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
+    "mark-without-fence": _mark_without_fence,
+    "no-start-window": _no_start_window,
     "requeue-expired-sending": _requeue_expired_sending,
 }

@@ -9,7 +9,7 @@ from tests.fault.ledger import Acceptance
 
 _NOTHING_SENT = {"CANCELED", "FAILED", "SKIPPED"}
 _ARRIVED = {"SENT", "DELIVERED", "UNDELIVERED"}
-_NOT_DONE = {"SENDING", "DUE", "PENDING"}
+_NOT_DONE = {"SCHEDULED", "SENDING", "PENDING"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def judge(
 ) -> Verdict:
     """Judge by what was acknowledged when, all that was `asked` for, the states by number, and the ledger.
 
-    A state is a reminder's status, DUE for one that is SCHEDULED for now, or that of its step where there is none.
+    A state is a reminder's status, or that of its step where there is none.
     """
     counts = Counter(one.number for one in ledger)
     said: defaultdict[str, set[str]] = defaultdict(set)

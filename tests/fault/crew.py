@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
+from tests.fault.halting import HALTED
 from tests.fault.nursery import Child, Nursery
 from tests.fault.order import Order
 
@@ -28,7 +29,7 @@ class Crew:
             code = await child.wait()
             del self.working[child.pid]
             self.ended[code] += 1
-            if order.halt is not None and code == -order.halt.signal:
+            if order.halt is not None and HALTED in order.log.read_bytes():
                 self.halted[order.halt.stage] += 1
 
     async def _started(self, order: Order) -> Child:

@@ -1,4 +1,7 @@
-"""The ground of a run: its organizations, each with SMS connected, a cycle of one SMS step and no limits."""
+"""The ground of a run: its organizations, each with SMS connected and no limits.
+
+In their cycles a silent step follows the SMS step, so that no case is over because its reminder has arrived.
+"""
 
 import json
 from pathlib import Path
@@ -9,7 +12,7 @@ from dunlin.domain.times import SendingTimes
 from dunlin.runtime.database import migrate
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import open_services
-from tests.build import a_collecting_organization, a_token, an_account
+from tests.build import NONE, SMS, a_cycle, a_token, an_account, an_organization, connect_sms
 
 
 async def prepare(settings: Settings, times: SendingTimes, *, organizations: int, into: str) -> None:
@@ -22,8 +25,10 @@ async def prepare(settings: Settings, times: SendingTimes, *, organizations: int
         account = await an_account()
         grounds = []
         for number in range(organizations):
-            organization, cycle = await a_collecting_organization(services, account, name=f"Organization {number}")
-            (step,) = await rows("SELECT id FROM collection_step WHERE cycle_id = $1", cycle.id)
+            organization = await an_organization(account, name=f"Organization {number}")
+            await connect_sms(services, organization)
+            cycle = await a_cycle(organization, (SMS, NONE), days=(7, 30))
+            step = (await rows("SELECT id FROM collection_step WHERE cycle_id = $1 AND position = 1", cycle.id))[0]
             grounds.append(
                 {
                     "organization_id": encode_id("Organization", organization.id),

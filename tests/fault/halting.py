@@ -20,6 +20,7 @@ from tests.fault.switch import switch
 P = ParamSpec("P")
 T = TypeVar("T")
 
+HALTED = b"halts here\n"  # what it says last
 _ON_ITS_WAY_S = 0.005  # from the call that writes a request to its last byte in the socket
 
 
@@ -30,6 +31,7 @@ def halt_at(halt: Halt) -> None:
     def pass_by() -> None:
         left[0] -= 1
         if left[0] == 0:
+            os.write(2, HALTED)
             os.kill(os.getpid(), halt.signal)
 
     match halt.stage:

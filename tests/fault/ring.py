@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 import httpx
 
+from dunlin.domain.times import SendingTimes
 from dunlin.sandbox.behaviour import USUAL, Behaviour
 from tests.client import JSON, graphql
 from tests.conftest import SANDBOX_ACCOUNT
@@ -226,6 +227,10 @@ class Ring:
         finally:
             await connection.close()
 
+    @property
+    def times(self) -> SendingTimes:
+        return SendingTimes().divided_by(self.divisor)
+
     async def verdict(self) -> Verdict:
         states = [(row["number"], row["state"]) for row in await self.rows(_STATES)]
         return judge(self.acknowledged, self.asked, states, self.ledger.accepted())
@@ -246,12 +251,10 @@ class Ring:
 
 
 _STATES = """
-SELECT customer.phone AS number,
-       CASE WHEN r.status = 'SCHEDULED' AND r.scheduled_for <= clock_timestamp() THEN 'DUE'
-            ELSE coalesce(r.status, s.state) END AS state
+SELECT customer.phone AS number, coalesce(r.status, s.state) AS state
 FROM collection_case c
 JOIN customer ON customer.id = c.customer_id
-JOIN case_step s ON s.case_id = c.id
+JOIN case_step s ON s.case_id = c.id AND s.position = 1
 LEFT JOIN reminder r ON r.case_step_id = s.id
 """
 
