@@ -9,7 +9,7 @@ from tests.fault.ledger import Acceptance
 
 _NOTHING_SENT = {"CANCELED", "FAILED", "SKIPPED"}
 _ARRIVED = {"SENT", "DELIVERED", "UNDELIVERED"}
-_NOT_DONE = {"SCHEDULED", "SENDING", "PENDING"}
+_UNRESOLVED = {"SCHEDULED", "SENDING", "PENDING", "UNCONFIRMED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,7 @@ class Verdict:
 
     `lost`: acknowledged, never accepted, and no state says or admits it. `twice`: accepted more than once.
     `phantom`: accepted without being asked for. `untrue`: our record says something else than the carrier's.
-    `not_done`: due, or being handed over. `unknown`: UNCONFIRMED, and the carrier does not have it. `overlooked`:
-    UNCONFIRMED, and the carrier has it. `longest_s` is the longest time from acknowledging to accepting.
+    `unresolved`: not done yet, or UNCONFIRMED. `longest_s` is the longest time from acknowledging to accepting.
     """
 
     accepted: int
@@ -27,18 +26,12 @@ class Verdict:
     twice: Sequence[str]
     phantom: Sequence[str]
     untrue: Sequence[str]
-    not_done: Sequence[str]
-    unknown: Sequence[str]
-    overlooked: Sequence[str]
+    unresolved: Sequence[str]
     longest_s: float
 
-    @property
-    def unresolved(self) -> Sequence[str]:
-        return [*self.not_done, *self.unknown, *self.overlooked]
-
     def assert_all_is_well(self) -> None:
-        """All was sent once, or it is said why not; at most, nobody can know."""
-        wrong = (self.lost, self.twice, self.phantom, self.untrue, self.not_done, self.overlooked)
+        """All was sent once, or it is said why not, and the record knows it."""
+        wrong = (self.lost, self.twice, self.phantom, self.untrue, self.unresolved)
         assert not any(wrong), self
 
 
@@ -65,9 +58,7 @@ def judge(
         twice=[n for n, count in counts.items() if count > 1],
         phantom=[n for n in counts if n not in asked],
         untrue=[n for n in said if _is_untrue(said[n], accepted=bool(counts[n]))],
-        not_done=[n for n in said if said[n] & _NOT_DONE],
-        unknown=[n for n in said if "UNCONFIRMED" in said[n] and not counts[n]],
-        overlooked=[n for n in said if "UNCONFIRMED" in said[n] and counts[n]],
+        unresolved=[n for n in said if said[n] & _UNRESOLVED],
         longest_s=max((first.get(n, time.time()) - at for n, at in acknowledged.items() if counts[n]), default=0.0),
     )
 

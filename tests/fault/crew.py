@@ -8,22 +8,22 @@ from random import Random
 
 from tests.fault.halting import HALTED
 from tests.fault.nursery import Child, Nursery
-from tests.fault.order import Order
+from tests.fault.order import Order, Stage
 
 
 class Crew:
     """So many workers. `order` says what the next one to start is like."""
 
-    def __init__(self, nursery: Nursery, order: Callable[[], Order]) -> None:
+    def __init__(self, nursery: Nursery, order: "Callable[[Crew], Order]") -> None:
         self._nursery = nursery
         self._order = order
         self.working: dict[int, tuple[Child, Order]] = {}
         self.ended: Counter[int] = Counter()  # by exit code
-        self.halted: Counter[str] = Counter()  # by the stage at which one halted
+        self.halted: Counter[Stage] = Counter()  # by the stage at which one halted
 
     async def keep_one(self) -> None:
         while True:
-            order = self._order()
+            order = self._order(self)
             child = await self._started(order)
             self.working[child.pid] = child, order
             code = await child.wait()
@@ -43,8 +43,9 @@ class Crew:
             raise
 
     @property
-    def kills(self) -> int:
-        return sum(count for code, count in self.ended.items() if code < 0)
+    def halting(self) -> Counter[Stage]:
+        """Return how many that work are to halt at which stage."""
+        return Counter(order.halt.stage for _, order in self.working.values() if order.halt is not None)
 
     @property
     def children(self) -> list[Child]:
@@ -57,7 +58,7 @@ class Crew:
 
 
 @asynccontextmanager
-async def a_crew(nursery: Nursery, size: int, order: Callable[[], Order]) -> AsyncIterator[Crew]:
+async def a_crew(nursery: Nursery, size: int, order: Callable[[Crew], Order]) -> AsyncIterator[Crew]:
     crew = Crew(nursery, order)
     keepers = [asyncio.create_task(crew.keep_one()) for _ in range(size)]
     try:

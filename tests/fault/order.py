@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
+
+from dunlin.domain.times import SendingTimes
 
 
 class Role(StrEnum):
@@ -34,22 +36,40 @@ class Halt:
     signal: int
 
 
+def times(divisor: float, asks_faster: float) -> SendingTimes:
+    """Return the times of sending, in their order as in production."""
+    asking = SendingTimes().divided_by(divisor * asks_faster)
+    return replace(
+        SendingTimes().divided_by(divisor),
+        look_ups=asking.look_ups,
+        absent_after=asking.absent_after,
+        absent_again=asking.absent_again,
+        ask_after=asking.ask_after,
+        polls=asking.polls,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One process: its role, its settings as environment variables, and what is done to it.
 
-    `divisor` divides all times of sending. `broken` names the faults of the code that are switched in, see `broken`.
-    `clock_ahead_s` is how wrong the clock of its host is.
+    `divisor` divides all times of sending, `asks_faster` once more those of asking the carrier what it has. `broken`
+    names the faults of the code that are switched in. `clock_ahead_s` is how wrong the clock of its host is.
     """
 
     role: Role
     log: Path
     environment: Mapping[str, str]
     divisor: float = 1
+    asks_faster: float = 1
     broken: tuple[str, ...] = ()
     halt: Halt | None = None
     clock_ahead_s: float = 0
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def times(self) -> SendingTimes:
+        return times(self.divisor, self.asks_faster)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)

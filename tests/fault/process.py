@@ -15,7 +15,6 @@ from pathlib import Path
 
 from dunlin.api.server import serve
 from dunlin.commands.ground import run
-from dunlin.domain.times import SendingTimes
 from dunlin.jobs.worker import work
 from dunlin.runtime.settings import read_settings
 from dunlin.sandbox.app import run as run_carrier
@@ -85,18 +84,17 @@ def _become(order: Order) -> None:
         set_clock_ahead(order.clock_ahead_s)
     if order.halt is not None:
         halt_at(order.halt)
-    times = SendingTimes().divided_by(order.divisor)
     match order.role:
         case Role.WORKER:
-            run(lambda: work(read_settings(), times))
+            run(lambda: work(read_settings(), order.times))
         case Role.API:
-            run(lambda: serve(read_settings(), times))
+            run(lambda: serve(read_settings(), order.times))
         case Role.CARRIER:
             given = order.arguments
             behaviour = Behaviour.model_validate(given["behaviour"])
             run_carrier("127.0.0.1", given["port"], Path(given["accounts"]), Path(given["ledger"]), behaviour)
         case Role.GROUND:
-            run(lambda: prepare(read_settings(), times, **order.arguments))
+            run(lambda: prepare(read_settings(), order.times, **order.arguments))
 
 
 def _report_changes(children: set[int]) -> None:

@@ -24,7 +24,7 @@ from tests.fault.checker import Verdict, judge
 from tests.fault.crew import Crew, a_crew
 from tests.fault.ledger import LedgerFile
 from tests.fault.nursery import Child, Nursery
-from tests.fault.order import Halt, Order, Role
+from tests.fault.order import Halt, Order, Role, times
 from tests.fault.proxy import Proxy, a_proxy
 from tests.fault.servers import Postgres, Valkey, a_postgres, a_valkey
 
@@ -70,6 +70,7 @@ class Ring:
         folder: Path,
         seed: int,
         divisor: float,
+        asks_faster: float,
     ) -> None:
         self.nursery = nursery
         self.postgres = postgres
@@ -77,6 +78,7 @@ class Ring:
         self.seed = seed
         self.chance = Random(seed)
         self.divisor = divisor
+        self.asks_faster = asks_faster
         self.ledger = LedgerFile(folder / "ledger.jsonl")
         self.grounds: list[Ground] = []
         self.token = ""
@@ -118,6 +120,7 @@ class Ring:
             log=self._folder / f"{next(self._logs):03d}-{role}.log",
             environment=self.environment(port),
             divisor=self.divisor,
+            asks_faster=self.asks_faster,
             broken=tuple(broken),
             halt=halt,
             clock_ahead_s=clock_ahead_s,
@@ -156,10 +159,10 @@ class Ring:
 
     @asynccontextmanager
     async def workers(
-        self, size: int = 3, *, broken: Sequence[str] = (), halts: Callable[[], Halt | None] = lambda: None
+        self, size: int = 3, *, broken: Sequence[str] = (), halts: Callable[[Crew], Halt | None] = lambda _: None
     ) -> AsyncIterator[Crew]:
-        def order() -> Order:
-            return self.order(Role.WORKER, broken=broken, halt=halts())
+        def order(crew: Crew) -> Order:
+            return self.order(Role.WORKER, broken=broken, halt=halts(crew))
 
         async with a_crew(self.nursery, size, order) as crew:
             yield crew
@@ -229,18 +232,18 @@ class Ring:
 
     @property
     def times(self) -> SendingTimes:
-        return SendingTimes().divided_by(self.divisor)
+        return times(self.divisor, self.asks_faster)
 
     async def verdict(self) -> Verdict:
         states = [(row["number"], row["state"]) for row in await self.rows(_STATES)]
         return judge(self.acknowledged, self.asked, states, self.ledger.accepted())
 
     async def settle(self, within_s: float) -> Verdict:
-        """Wait until nothing is open that can be resolved, at most so long; return the verdict either way."""
+        """Wait until nothing is unresolved, at most so long; return the verdict either way."""
         deadline = time.monotonic() + within_s
         while True:
             verdict = await self.verdict()
-            if not (verdict.not_done or verdict.overlooked) or time.monotonic() > deadline:
+            if not verdict.unresolved or time.monotonic() > deadline:
                 return verdict
             await asyncio.sleep(_GLANCE_S)
 
@@ -276,6 +279,7 @@ async def a_ring(
     *,
     organizations: int = 2,
     divisor: float = 20,
+    asks_faster: float = 4,
     own_postgres: bool = False,
     behaviour: Behaviour = USUAL,
 ) -> AsyncIterator[Ring]:
@@ -298,6 +302,7 @@ async def a_ring(
             folder=folder,
             seed=seed,
             divisor=divisor,
+            asks_faster=asks_faster,
         )
         ring.network = await stack.enter_async_context(a_proxy(ring.carrier_port, seed))
         carrier = await stack.enter_async_context(ring.running(_carrier(ring, folder, behaviour)))

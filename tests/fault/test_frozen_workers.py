@@ -36,7 +36,7 @@ class Freezes:
         self._left = amount
         self.thawed = 0
 
-    def __call__(self) -> Halt | None:
+    def __call__(self, _: Crew) -> Halt | None:
         if self._left == 0:
             return None
         self._left -= 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dunlin.sandbox.behaviour import Behaviour
 from tests.fault.checker import Verdict
 from tests.fault.conftest import Tell
+from tests.fault.crew import Crew
 from tests.fault.order import Halt, Stage
 from tests.fault.ring import Ring, Shared, a_ring
 
@@ -27,19 +28,17 @@ CARRIER = Behaviour(answer_delay_s=0.08, sent_delay_s=4.5, delivered_delay_s=0.1
 
 
 class Fates:
-    """Gives each worker that starts a stage to die at, all stages in turn, until there were enough deaths."""
+    """Gives each worker that starts a stage to die at, that of the fewest deaths, until there were enough."""
 
     def __init__(self, ring: Ring, deaths: int) -> None:
         self._chance = ring.chance
-        self._left = deaths
-        self._stages = [*Stage]
-        self._chance.shuffle(self._stages)
+        self._deaths = deaths
 
-    def __call__(self) -> Halt | None:
-        if self._left == 0:
+    def __call__(self, crew: Crew) -> Halt | None:
+        if crew.halted.total() >= self._deaths and set(crew.halted) == set(Stage):
             return None
-        self._left -= 1
-        stage = self._stages[self._left % len(self._stages)]
+        deaths = crew.halted + crew.halting
+        stage = min(Stage, key=lambda stage: (deaths[stage], self._chance.random()))
         return Halt(stage, self._chance.randint(1, 2), signal.SIGKILL)
 
 
@@ -58,7 +57,7 @@ async def run(ring: Ring, load: Load, *broken: str) -> Verdict:
         killing = asyncio.create_task(kill_now_and_then())
         await ring.open_some(http, load.reminders, within_s=load.within_s)
         await killing
-        async with asyncio.timeout(load.within_s):
+        async with asyncio.timeout(load.within_s + 10):
             while set(crew.halted) != set(Stage):
                 await ring.open_some(http, 3, within_s=0.5)
         return await ring.settle(load.drained_within_s)
@@ -68,7 +67,7 @@ async def test_workers_that_are_killed_lose_nothing_and_send_nothing_twice(
     shared: Shared, seed: int, tell: Tell, *, is_full: bool
 ) -> None:
     load = FULL if is_full else QUICK
-    async with a_ring(shared, seed, behaviour=CARRIER) as ring:
+    async with a_ring(shared, seed, behaviour=CARRIER, asks_faster=1 if is_full else 4) as ring:
         verdict = await run(ring, load)
 
     tell("R1", f"kill -9 x {load.kills}, at all stages", ring, verdict)
