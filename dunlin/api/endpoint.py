@@ -19,20 +19,19 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 from strawberry.types.unset import UNSET, UnsetType
-from tortoise.exceptions import DBConnectionError
 
 from dunlin.api.authentication import Door, NotLetIn
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
 from dunlin.api.live import EventHub
 from dunlin.api.schema import schema
+from dunlin.domain.store import is_away
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.issuer_keys import KeysUnavailable
 from dunlin.runtime.wiring import Services
 
 _TOKEN_CHECKED_EVERY_S = 5.0
 _LONGEST_REASON = 123  # bytes, in a frame that closes a WebSocket
-_NO_DATABASE = (OSError, DBConnectionError)
 
 log = structlog.get_logger()
 
@@ -73,7 +72,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle_connection_init(message)
         except NotLetIn as refused:
             await self._close(4403, refused.reason)
-        except (KeysUnavailable, *_NO_DATABASE):
+        except Exception as error:
+            if not (isinstance(error, KeysUnavailable) or is_away(error)):
+                raise
             await self._close(1013, "The token cannot be checked now; try again.")
         if self.connection_acknowledged and self._guarding is None:
             self._guarding = asyncio.create_task(self._guard())
@@ -165,7 +166,9 @@ class Endpoint(GraphQL[Context, None]):
             return not_let_in(refused)
         except KeysUnavailable:
             return unavailable("The issuer of the token")
-        except _NO_DATABASE:
+        except Exception as error:
+            if not is_away(error):
+                raise
             return unavailable("The database")
         request.state.viewer = viewer
         try:

@@ -15,6 +15,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from dunlin.api.ids import MalformedId
 from dunlin.domain.errors import Forbidden
+from dunlin.domain.store import is_away
 
 log = structlog.get_logger()
 
@@ -75,6 +76,13 @@ class CodeErrors(MaskErrors):
             # What the document is not to blame for, the variables are.
             code = ErrorCode.BAD_USER_INPUT if self._is_executing else ErrorCode.GRAPHQL_VALIDATION_FAILED
             return _with_code(error, error.message, {"code": code.value})
+        if is_away(original):
+            log.warning("the database is away", error=type(original).__name__)
+            message = (
+                "The database does not answer. Ask again; whether a change was made is not known, and with the same"
+                " idempotency key or reference it is made once."
+            )
+            return _with_code(error, message, {"code": ErrorCode.UNAVAILABLE.value})
         return self._internal(error, original)
 
     def _internal(self, error: GraphQLError, original: Exception) -> GraphQLError:

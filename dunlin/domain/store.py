@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from asyncpg import InterfaceError
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
+from tortoise.exceptions import DBConnectionError
 from tortoise.transactions import in_transaction
 
 from dunlin.domain.audit import Act, Actor, differences
@@ -32,6 +34,23 @@ async def is_reachable() -> bool:
     except Exception:  # whatever the driver raises: it does not answer
         return False
     return True
+
+
+_WAS_LOST = "08"  # the class of connections that were lost
+_NOT_NOW = {"53300", "57P01", "57P02", "57P03"}  # too many connections, shutting down, crashed, starting up
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Return whether an operation ended so because the database is away, and may be asked for again.
+
+    What it did may be committed all the same: the answer to a commit can be lost, too.
+    """
+    code = str(getattr(error, "sqlstate", None) or "")
+    return (
+        isinstance(error, OSError | DBConnectionError | InterfaceError)
+        or code.startswith(_WAS_LOST)
+        or code in _NOT_NOW
+    )
 
 
 class Bell(Protocol):
