@@ -1,10 +1,10 @@
 """Faults of the code that can be switched in, to see that the gates catch them. Each replaces one protection."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from types import SimpleNamespace
 
-from dunlin.domain.actions import deliver
+from dunlin.domain.actions import deliver, disconnect_integration, record_payment
 from dunlin.domain.store import Store, Transaction
 from dunlin.jobs import deliverer, worker
 from tests.fault.switch import switch
@@ -39,7 +39,38 @@ def _no_start_window() -> None:
     switch(deliverer, "time", SimpleNamespace(clock_gettime=lambda _: 0.0))
 
 
+def _no_sweep() -> None:
+    """What a ring did not tell is not looked for."""
+
+    async def nothing(_: worker.WorkerProcess) -> None: ...
+
+    switch(worker.WorkerProcess, "sweep", nothing)
+
+
+def _keys_forgotten() -> None:
+    """An idempotency key is not looked at."""
+
+    async def anew(
+        _: Transaction, __: object, ___: datetime, work: Callable[[], Awaitable[object]], ____: object
+    ) -> object:
+        return await work()
+
+    switch(record_payment, "once", anew)
+
+
+def _report_at_once() -> None:
+    """A disconnect or a payment is reported done without waiting for what is being handed over."""
+
+    async def at_once(*_: object) -> None: ...
+
+    switch(disconnect_integration, "until_nothing_is_under_way", at_once)
+    switch(record_payment, "until_nothing_is_under_way", at_once)
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
+    "report-at-once": _report_at_once,
+    "keys-forgotten": _keys_forgotten,
+    "no-sweep": _no_sweep,
     "mark-without-fence": _mark_without_fence,
     "no-start-window": _no_start_window,
     "requeue-expired-sending": _requeue_expired_sending,

@@ -3,22 +3,16 @@
 import asyncio
 import functools
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, ParamSpec, TypeVar
 
 from aiohttp import ClientSession, TraceConfig, TraceRequestChunkSentParams
 
 from dunlin.channels import twilio_transport
 from dunlin.channels.twilio import TwilioChannel
-from dunlin.domain.actions.deliver import claim_reminders, mark_sending
-from dunlin.domain.actions.record import record_answers
 from dunlin.jobs import answer_recorder, deliverer
 from tests.fault.order import Halt, Stage
 from tests.fault.switch import switch
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 HALTED = b"halts here\n"  # what it says last
 _ON_ITS_WAY_S = 0.005  # from the call that writes a request to its last byte in the socket
@@ -36,26 +30,29 @@ def halt_at(halt: Halt) -> None:
 
     match halt.stage:
         case Stage.CLAIMED:
-            switch(deliverer, "claim_reminders", _then(claim_reminders, pass_by, if_any=True))
+            _pass_after(deliverer, "claim_reminders", pass_by, if_any=True)
         case Stage.MARKED:
-            switch(deliverer, "mark_sending", _then(mark_sending, pass_by, if_any=True))
+            _pass_after(deliverer, "mark_sending", pass_by, if_any=True)
         case Stage.POSTED:
             _after_posting(pass_by)
         case Stage.ANSWERED:
-            switch(TwilioChannel, "send", _then(TwilioChannel.send, pass_by))
+            _pass_after(TwilioChannel, "send", pass_by)
         case Stage.RECORDED:
-            switch(answer_recorder, "record_answers", _then(record_answers, pass_by))
+            _pass_after(answer_recorder, "record_answers", pass_by)
 
 
-def _then(work: Callable[P, Awaitable[T]], pass_by: Callable[[], None], *, if_any: bool = False) -> Callable[P, Any]:
+def _pass_after(where: object, name: str, pass_by: Callable[[], None], *, if_any: bool = False) -> None:
+    """Pass by whenever what is under `name` has returned; with `if_any`, only where it returned something."""
+    work = getattr(where, name)
+
     @functools.wraps(work)
-    async def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+    async def wrapped(*args: object, **kwargs: object) -> object:
         result = await work(*args, **kwargs)
-        if not if_any or (isinstance(result, Sequence) and result):
+        if result or not if_any:
             pass_by()
         return result
 
-    return wrapped
+    switch(where, name, wrapped)
 
 
 def _after_posting(pass_by: Callable[[], None]) -> None:

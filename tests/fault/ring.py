@@ -26,7 +26,7 @@ from tests.fault.ledger import LedgerFile
 from tests.fault.nursery import Child, Nursery
 from tests.fault.order import Halt, Order, Role, times
 from tests.fault.proxy import Proxy, a_proxy
-from tests.fault.servers import Postgres, Valkey, a_postgres, a_valkey
+from tests.fault.servers import Postgres, Valkey, a_valkey
 
 TEMPLATE = "dunlin_template"
 _READY_WITHIN_S = 30
@@ -280,7 +280,6 @@ async def a_ring(
     organizations: int = 2,
     divisor: float = 20,
     asks_faster: float = 4,
-    own_postgres: bool = False,
     behaviour: Behaviour = USUAL,
 ) -> AsyncIterator[Ring]:
     """A world of its own, with a carrier that behaves as told. API and workers are started by who needs them."""
@@ -289,14 +288,11 @@ async def a_ring(
     folder.mkdir(parents=True)
     async with AsyncExitStack() as stack:
         valkey = stack.enter_context(a_valkey(folder))
-        postgres, database = shared.postgres, f"run_{place}"
-        if own_postgres:
-            postgres, database = await stack.enter_async_context(a_postgres(folder)), "postgres"
-        else:
-            await postgres.run(f"CREATE DATABASE {database} TEMPLATE {TEMPLATE}")
+        database = f"run_{place}"
+        await shared.postgres.run(f"CREATE DATABASE {database} TEMPLATE {TEMPLATE}")
         ring = Ring(
             nursery=shared.nursery,
-            postgres=postgres,
+            postgres=shared.postgres,
             database=database,
             valkey=valkey,
             folder=folder,
@@ -307,8 +303,6 @@ async def a_ring(
         ring.network = await stack.enter_async_context(a_proxy(ring.carrier_port, seed))
         carrier = await stack.enter_async_context(ring.running(_carrier(ring, folder, behaviour)))
         await ring.ready(carrier, f"http://127.0.0.1:{ring.carrier_port}/healthz")
-        if own_postgres:
-            await ring.make_ground(0)
         await ring.make_ground(organizations)
         yield ring
 
