@@ -27,6 +27,12 @@ async def rows(sql: str, *parameters: object) -> list[dict[str, Any]]:
     return await get_connection("default").execute_query_dict(sql, list(parameters))
 
 
+async def database_time() -> datetime:
+    """Return the time by the clock that all processes share, with which leases and what is due are compared."""
+    time: datetime = (await rows("SELECT clock_timestamp() AS time"))[0]["time"]
+    return time
+
+
 async def is_reachable() -> bool:
     """Return whether the database answers."""
     try:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TypeAlias
 
 import structlog
@@ -11,7 +11,7 @@ import structlog
 from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.carrier import Answer
-from dunlin.domain.store import Busy, Store, is_reachable
+from dunlin.domain.store import Busy, Store, database_time, is_reachable
 
 Answered: TypeAlias = tuple[Handover, Answer]
 
@@ -33,7 +33,7 @@ class AnswerRecorder:
         """Record answers together; where somebody holds an organization, leave each one's to a task of its own."""
         together = [answered for answered in batch if not self._left_apart(answered)]
         try:
-            await record_answers(self._store, together, datetime.now(UTC), patience=_PATIENCE)
+            await record_answers(self._store, together, await database_time(), patience=_PATIENCE)
         except Busy:
             self._begin_apart(together)
         except Exception:
@@ -80,7 +80,7 @@ class AnswerRecorder:
 
     async def _recorded(self, batch: Sequence[Answered]) -> bool:
         try:
-            await record_answers(self._store, batch, datetime.now(UTC))
+            await record_answers(self._store, batch, await database_time())
         except Exception:
             log.exception("cannot record answers", answers=len(batch))
             return False

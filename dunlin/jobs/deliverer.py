@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -13,6 +13,7 @@ from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.carrier import Answer, Fault, Message, Refused, Unreached
 from dunlin.domain.rules.account_pace import FIRST, AccountPace
 from dunlin.domain.rules.pace import segments_per_second
+from dunlin.domain.store import database_time
 from dunlin.domain.times import boot_time
 from dunlin.domain.vault import BrokenSeal
 from dunlin.jobs.answer_recorder import AnswerRecorder
@@ -77,7 +78,7 @@ class Deliverer:
         claims = await claim_reminders(self._services.store, limit=room, room=FIRST, rooms=rooms)
         going = await self._paced(claims)
         marked_at = boot_time()
-        for handover in await mark_sending(self._services.store, going, datetime.now(UTC)):
+        for handover in await mark_sending(self._services.store, going, await database_time()):
             self._begin(handover, marked_at)
         return len(claims)
 

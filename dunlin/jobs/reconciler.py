@@ -3,13 +3,14 @@
 import asyncio
 import random
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from dunlin.domain.actions.look_up import Inquiry, claim_silent, claim_unconfirmed, record_look_up
 from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.carrier import CarrierUnavailable, Credentials, LostMessage, StatusReport
+from dunlin.domain.store import database_time
 from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.wiring import Services
 
@@ -72,14 +73,14 @@ class Reconciler:
             seen = await self._services.channels[inquiry.provider].look_up(lost)
         else:
             seen = credentials
-        await record_look_up(self._services.store, inquiry, seen, datetime.now(UTC))
+        await record_look_up(self._services.store, inquiry, seen, await database_time())
 
     async def _fetch(self, inquiry: Inquiry, provider_message_id: str) -> None:
         credentials = self._credentials(inquiry)
         if isinstance(credentials, Credentials):
             said = await self._services.channels[inquiry.provider].fetch(credentials, provider_message_id)
             if isinstance(said, StatusReport):
-                await record_report(self._services.store, inquiry.correlation, said, datetime.now(UTC))
+                await record_report(self._services.store, inquiry.correlation, said, await database_time())
 
     def _credentials(self, inquiry: Inquiry) -> Credentials | CarrierUnavailable:
         if inquiry.sealed_credentials is None:

@@ -4,7 +4,7 @@ import asyncio
 import random
 import signal
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC
 
 import structlog
 from arq.connections import RedisSettings
@@ -18,6 +18,7 @@ from dunlin.domain.actions.record_reports import forget_reports
 from dunlin.domain.actions.resume_cases import resume_cases
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.domain.idempotency import forget_requests
+from dunlin.domain.store import database_time
 from dunlin.domain.times import SendingTimes
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.jobs.price_keeper import PriceKeeper
@@ -74,17 +75,19 @@ class WorkerProcess:
         """Plan until nothing is due, and have it delivered meanwhile. One at a time; who comes second returns."""
         if not self._planning.locked():
             async with self._planning:
-                while await plan_reminders(self._services.store, datetime.now(UTC), limit=_PLAN_BATCH) == _PLAN_BATCH:
+                while (
+                    await plan_reminders(self._services.store, await database_time(), limit=_PLAN_BATCH) == _PLAN_BATCH
+                ):
                     self._deliverer.wake()
         self._deliverer.wake()
 
     async def sweep(self) -> None:
         """Find by time what a lost ring, a dead worker or an absent Redis left undone, and pauses that are over."""
-        await sweep_sending(self._services.store, datetime.now(UTC))
+        await sweep_sending(self._services.store, await database_time())
         await destroy_credentials(self._services.store)
-        await forget_requests(self._services.store, datetime.now(UTC))
-        await forget_reports(self._services.store, datetime.now(UTC))
-        while await resume_cases(self._services.store, datetime.now(UTC), limit=_PLAN_BATCH) == _PLAN_BATCH:
+        await forget_requests(self._services.store, await database_time())
+        await forget_reports(self._services.store, await database_time())
+        while await resume_cases(self._services.store, await database_time(), limit=_PLAN_BATCH) == _PLAN_BATCH:
             pass
         await self.plan()
 
