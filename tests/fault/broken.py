@@ -1,10 +1,10 @@
 """Faults of the code that can be switched in, to see that the gates catch them. Each replaces one protection."""
 
+import math
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from types import SimpleNamespace
 
-from dunlin.domain.actions import deliver, disconnect_integration, record_payment
+from dunlin.domain.actions import claim_reminders, deliver, disconnect_integration, record_payment, sweep
 from dunlin.domain.store import Store, Transaction
 from dunlin.jobs import deliverer, worker
 from tests.fault.switch import switch
@@ -36,7 +36,7 @@ def _mark_without_fence() -> None:
 
 def _no_start_window() -> None:
     """A worker begins its call however long ago it marked."""
-    switch(deliverer, "time", SimpleNamespace(clock_gettime=lambda _: 0.0))
+    switch(deliverer, "boot_time", lambda: math.inf)
 
 
 def _no_sweep() -> None:
@@ -67,7 +67,16 @@ def _report_at_once() -> None:
     switch(record_payment, "until_nothing_is_under_way", at_once)
 
 
+def _leases_by_a_fast_clock() -> None:
+    """Leases are looked at by the clock of a host that is an hour ahead."""
+    for module, name in ((claim_reminders, "_CLAIM"), (sweep, "_LEFT"), (sweep, "_SELECT_LEFT")):
+        expired = "lease_until < clock_timestamp()"
+        assert expired in getattr(module, name)
+        switch(module, name, getattr(module, name).replace(expired, f"{expired} + interval '1 hour'"))
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
+    "leases-by-a-fast-clock": _leases_by_a_fast_clock,
     "report-at-once": _report_at_once,
     "keys-forgotten": _keys_forgotten,
     "no-sweep": _no_sweep,

@@ -1,8 +1,8 @@
 """A host whose clock is wrong."""
 
+import sys
 from datetime import datetime, timedelta, tzinfo
 
-from dunlin.jobs import answer_recorder, deliverer, price_keeper, worker
 from tests.fault.switch import switch
 
 
@@ -14,5 +14,6 @@ def set_clock_ahead(seconds: float) -> None:
         def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return datetime.now(tz) + timedelta(seconds=seconds)
 
-    for module in (answer_recorder, deliverer, price_keeper, worker):
-        switch(module, "datetime", Wrong)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("dunlin.jobs.") and getattr(module, "datetime", None) is datetime:
+            switch(module, "datetime", Wrong)
