@@ -4,10 +4,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from dunlin.domain.actions.record_reports import Reported, record_report, record_reports
-from dunlin.domain.store import Busy, Store
+from dunlin.domain.store import Busy, Store, database_time
 
 _MOST_TOGETHER = 200
 _PATIENCE = timedelta(milliseconds=50)  # many times a lock is held, but by the disconnect of a large organization
@@ -72,7 +72,7 @@ class ReportRecorder:
 
     async def _record_group(self, group: Sequence[_Waiting], patience: timedelta | None) -> None:
         reports = [waiting.reported for waiting in group]
-        left = await record_reports(self._store, reports, datetime.now(UTC), patience=patience)
+        left = await record_reports(self._store, reports, await database_time(), patience=patience)
         for waiting in group:
             if any(waiting.reported is one for one in left):
                 self._record_by_itself(waiting)
@@ -83,7 +83,7 @@ class ReportRecorder:
         async def record() -> None:
             try:
                 one = waiting.reported
-                await record_report(self._store, one.correlation, one.report, datetime.now(UTC))
+                await record_report(self._store, one.correlation, one.report, await database_time())
             except Exception as error:
                 waiting.settle(error)
             else:
