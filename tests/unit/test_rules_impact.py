@@ -40,6 +40,15 @@ FIGURES = {
             "5 scheduled reminders will not be sent.",
         ],
     ),
+    "some at the carrier": (
+        Impact(7, 3, 12, 5, 2),
+        [
+            "3 steps of collection cycles will have no communication method.",
+            "12 open cases will not send the SMS reminders still ahead.",
+            "5 scheduled reminders will not be sent.",
+            "2 reminders are with the carrier at this moment and may still arrive.",
+        ],
+    ),
     "one of each": (
         Impact(7, 1, 1, 1),
         [
@@ -69,7 +78,7 @@ FIGURES = {
 
 @pytest.mark.parametrize(("impact", "sentences"), FIGURES.values(), ids=FIGURES.keys())
 def test_the_consequences_are_counted_in_plain_sentences(impact: Impact, sentences: list[str]) -> None:
-    assert impact.consequences[:3] == sentences
+    assert impact.consequences[: len(sentences)] == sentences
 
 
 def test_the_consequences_say_that_nothing_falls_back_to_e_mail_and_nothing_comes_back() -> None:
@@ -78,3 +87,7 @@ def test_the_consequences_say_that_nothing_falls_back_to_e_mail_and_nothing_come
     assert any("Nothing falls back to e-mail" in sentence for sentence in said)
     assert any("connected again at any time, but nothing of this comes back" in sentence for sentence in said)
     assert all(sentence.endswith(".") for sentence in said)
+
+
+def test_what_is_under_way_does_not_change_the_token() -> None:
+    assert Impact(7, 3, 12, 5, 9).token == IMPACT.token

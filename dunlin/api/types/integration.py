@@ -38,6 +38,10 @@ class DisconnectImpact:
         description="Reminders scheduled but not yet sent, which will not be sent. What is with the carrier already "
         "cannot be called back and is not counted."
     )
+    under_way: int = strawberry.field(
+        description="Reminders being handed to the carrier at this moment, which may still arrive. It changes all the "
+        "time, so the token does not depend on it."
+    )
     consequences: list[str] = strawberry.field(description="Plain sentences for the dialog, one consequence each.")
     token: str = strawberry.field(
         description="Give it to disconnectIntegration to be refused (IMPACT_CHANGED) if the figures have changed."
@@ -49,6 +53,7 @@ class DisconnectImpact:
             steps=impact.steps,
             cases=impact.cases,
             reminders=impact.reminders,
+            under_way=impact.under_way,
             consequences=impact.consequences,
             token=impact.token,
         )

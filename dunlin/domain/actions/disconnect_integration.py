@@ -29,7 +29,8 @@ async def impact_of(integration: Integration) -> Impact:
                 WHERE organization_id = $1 AND communication_method = $2) AS steps,
                (SELECT count(DISTINCT case_id) FROM case_step
                 WHERE organization_id = $1 AND communication_method = $2 AND state = 'PENDING') AS cases,
-               (SELECT count(*) FROM reminder WHERE integration_id = $3 AND status = 'SCHEDULED') AS reminders
+               (SELECT count(*) FROM reminder WHERE integration_id = $3 AND status = 'SCHEDULED') AS reminders,
+               (SELECT count(*) FROM reminder WHERE integration_id = $3 AND status = 'SENDING') AS under_way
         """,
         integration.organization_id,
         integration.kind.value,
@@ -167,4 +168,7 @@ async def _reset(transaction: Transaction, integration: Integration, now: dateti
         [Change(organization_id, row["case_id"], row["id"], ReminderStatus.CANCELED, now, reason) for row in canceled]
     )
     await complete_cases(transaction, {row["case_id"] for row in canceled}, now)
-    return Impact(integration.connection_id, len(steps), cases[0]["n"], len(canceled))
+    (sending,) = await transaction.rows(
+        "SELECT count(*) AS n FROM reminder WHERE integration_id = $1 AND status = 'SENDING'", integration.id
+    )
+    return Impact(integration.connection_id, len(steps), cases[0]["n"], len(canceled), sending["n"])

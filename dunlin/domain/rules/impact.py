@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """Figures of one organization: steps reset, open cases that lose a method, reminders not sent."""
+    """Figures of one organization: steps reset, open cases that lose a method, reminders not sent.
+
+    `under_way` are handed over at this moment and cannot be called back; it changes all the time, so that the token
+    leaves it out.
+    """
 
     connection_id: int | None
     steps: int
     cases: int
     reminders: int
+    under_way: int = 0
 
     @property
     def token(self) -> str:
@@ -26,10 +31,18 @@ class Impact:
             f"{_count(self.steps, 'step')} of collection cycles will have no communication method.",
             f"{_count(self.cases, 'open case')} will not send the SMS reminders still ahead.",
             f"{_count(self.reminders, 'scheduled reminder')} will not be sent.",
+            *self._already_gone,
             "Nothing falls back to e-mail: SMS and e-mail need different texts.",
             "SMS can be connected again at any time, but nothing of this comes back: "
             "steps and cases have to be set up again by hand.",
         ]
+
+    @property
+    def _already_gone(self) -> list[str]:
+        if not self.under_way:
+            return []
+        goes = "is" if self.under_way == 1 else "are"
+        return [f"{_count(self.under_way, 'reminder')} {goes} with the carrier at this moment and may still arrive."]
 
 
 def _count(number: int, noun: str) -> str:
