@@ -18,6 +18,7 @@ from dunlin.api.errors import ErrorCode
 from dunlin.api.graphiql import GraphiqlPage, graphiql_routes
 from dunlin.api.health import health_routes
 from dunlin.api.live import EventHub
+from dunlin.api.metrics import Metrics, metrics_routes
 from dunlin.api.token_uses import TokenUses
 from dunlin.api.walkthrough import walkthrough_page
 from dunlin.api.webhooks import webhook_routes
@@ -30,6 +31,7 @@ def create_app(services: Services) -> Starlette:
     """Return the application on services that are open; its lifespan runs what works beside the requests."""
     hub = EventHub(services.redis)
     uses = TokenUses()
+    metrics = Metrics()
     endpoint = Endpoint(services, hub, Door(services.settings.secret_keys, uses, services.sign_in))
 
     async def page(request: Request) -> GraphiqlPage:
@@ -52,8 +54,9 @@ def create_app(services: Services) -> Starlette:
             Route("/graphql", endpoint, middleware=[Middleware(BodyLimit, largest=_MAX_DOCUMENT)]),
             WebSocketRoute("/graphql", endpoint),
             *graphiql_routes(page),
-            *webhook_routes(services),
+            *webhook_routes(services, metrics),
             *health_routes(),
+            *metrics_routes(metrics),
         ],
         exception_handlers={Exception: _broken, 413: _too_large},
         lifespan=lifespan,

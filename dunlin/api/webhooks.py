@@ -3,8 +3,10 @@
 """
 
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -17,10 +19,11 @@ from starlette.routing import BaseRoute, Route
 from dunlin.api.body_limit import BodyLimit
 from dunlin.api.endpoint import error_response
 from dunlin.api.errors import ErrorCode
+from dunlin.api.metrics import Metrics
 from dunlin.api.report_recorder import ReportRecorder
-from dunlin.domain.actions.receive_text import InboundAddress, find_inbound_address, receive_text
+from dunlin.domain.actions.receive_text import SealedKeys, find_inbound_address, receive_text
 from dunlin.domain.actions.record_reports import Reported, find_attempt
-from dunlin.domain.carrier import ForgedCallback, MalformedCallback, TextReceived
+from dunlin.domain.carrier import Credentials, ForgedCallback, MalformedCallback, TextReceived
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.wiring import Services
@@ -30,6 +33,9 @@ _MAX_TEXT = 64 * 1024  # 1,600 characters of up to 12 bytes each, and the addres
 _CORRELATION = re.compile(r"[A-Za-z0-9_-]{43}")
 _FORM = "application/x-www-form-urlencoded"
 
+# Whose signature is looked for at an address that is nobody's, so that it costs what any forgery costs.
+_NOBODY = Credentials("AC" + "0" * 32, secrets.token_hex(16))
+
 # What Twilio is to answer to a text: nothing. It answers STOP, START and HELP by itself.
 _NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
@@ -38,7 +44,7 @@ Fields = Sequence[tuple[str, str]]
 log = structlog.get_logger()
 
 
-def webhook_routes(services: Services) -> list[BaseRoute]:
+def webhook_routes(services: Services, metrics: Metrics) -> list[BaseRoute]:
     reports = ReportRecorder(services.store)
 
     async def twilio_status(request: Request) -> Response:
@@ -47,16 +53,20 @@ def webhook_routes(services: Services) -> list[BaseRoute]:
         async def record(fields: Fields) -> Response:
             correlation: str = request.path_params["correlation"]
             attempt = await find_attempt(correlation) if _CORRELATION.fullmatch(correlation) else None
-            if attempt is None:
-                raise ForgedCallback
-            credentials = services.vault.open(attempt.sealed_credentials, organization_id=attempt.organization_id)
+            credentials = (
+                services.vault.open(attempt.sealed_credentials, organization_id=attempt.organization_id)
+                if attempt is not None
+                else _NOBODY
+            )
             report = services.channels[IntegrationProvider.TWILIO].read_callback(
                 _path_and_query(request), fields, _signature(request), credentials
             )
+            if attempt is None:
+                raise ForgedCallback
             await reports.record(attempt.organization_id, Reported(correlation, report))
             return Response(status_code=204)
 
-        return await _taken(request, record)
+        return await _taken(request, record, partial(metrics.count_callback, "status"))
 
     async def twilio_inbound(request: Request) -> Response:
         """An empty answer once the text is committed; 403 for what is not signed; 400 for what is no text."""
@@ -64,13 +74,13 @@ def webhook_routes(services: Services) -> list[BaseRoute]:
         async def receive(fields: Fields) -> Response:
             key = _uuid(request.path_params["key"])
             address = await find_inbound_address(key) if key is not None else None
+            received = _read_inbound(services, address.keys if address is not None else (), request, fields)
             if address is None:
                 raise ForgedCallback
-            received = _read_inbound(services, address, request, fields)
             await receive_text(services.store, address, received, datetime.now(UTC))
             return Response(_NO_REPLY, media_type="text/xml")
 
-        return await _taken(request, receive)
+        return await _taken(request, receive, partial(metrics.count_callback, "text"))
 
     return [
         Route(
@@ -88,32 +98,45 @@ def webhook_routes(services: Services) -> list[BaseRoute]:
     ]
 
 
-async def _taken(request: Request, take: Callable[[Fields], Awaitable[Response]]) -> Response:
-    """Return what `take` makes of the form that was sent, or say what is wrong with it."""
+async def _taken(
+    request: Request, take: Callable[[Fields], Awaitable[Response]], count: Callable[[str], None]
+) -> Response:
+    """Return what `take` makes of the form that was sent, or say what is wrong with it; count which it was."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
+        count("unreadable")
         return error_response(400, ErrorCode.BAD_USER_INPUT, f"A callback is sent as {_FORM}.")
     try:
         fields = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=100)
     except ValueError:
+        count("unreadable")
         return error_response(400, ErrorCode.BAD_USER_INPUT, "The form cannot be read.")
     try:
-        return await take(fields)
+        answer = await take(fields)
     except BrokenSeal as error:
         log.error("cannot open credentials", reason=str(error))
+        count("unavailable")
         return error_response(503, ErrorCode.INTERNAL, "This callback cannot be checked now.")
     except ForgedCallback:
         log.warning("callback refused")
+        count("forged")
         return error_response(403, ErrorCode.FORBIDDEN, "This callback is not signed by the account it is about.")
     except MalformedCallback as error:
+        count("malformed")
         return error_response(400, ErrorCode.BAD_USER_INPUT, str(error))
+    count("taken")
+    return answer
 
 
-def _read_inbound(services: Services, address: InboundAddress, request: Request, fields: Fields) -> TextReceived:
-    """Return the text if one of the address's accounts has signed it; raise what reading the last one raised."""
+def _read_inbound(services: Services, accounts: Sequence[SealedKeys], request: Request, fields: Fields) -> TextReceived:
+    """Return the text if one of an address's accounts has signed it; raise what reading the last one raised."""
     failure: Exception = ForgedCallback()
-    for keys in address.keys:
+    for keys in accounts or (None,):
         try:
-            credentials = services.vault.open(keys.sealed_credentials, organization_id=keys.organization_id)
+            credentials = (
+                services.vault.open(keys.sealed_credentials, organization_id=keys.organization_id)
+                if keys is not None
+                else _NOBODY
+            )
             return services.channels[IntegrationProvider.TWILIO].read_inbound(
                 _path_and_query(request), fields, _signature(request), credentials
             )
