@@ -2,9 +2,21 @@
 
 import math
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from dunlin.domain.actions import claim_reminders, deliver, disconnect_integration, record_payment, sweep
+from dunlin.channels import twilio
+from dunlin.domain.actions import (
+    claim_reminders,
+    deliver,
+    disconnect_integration,
+    look_up,
+    record,
+    record_payment,
+    sweep,
+)
+from dunlin.domain.carrier import Absent, Answer, Throttled, Unknown, Unreached
+from dunlin.domain.rules.outcome import Outcome, outcome_of
 from dunlin.domain.store import Store, Transaction
 from dunlin.jobs import deliverer, worker
 from tests.fault.switch import switch
@@ -75,7 +87,48 @@ def _leases_by_a_fast_clock() -> None:
         switch(module, name, getattr(module, name).replace(expired, f"{expired} + interval '1 hour'"))
 
 
+def _unknown_goes_again() -> None:
+    """What gave no clear answer goes again at once, as after a refused connection."""
+
+    def outcome(answer: Answer | Absent, *, tries: int, jitter: float) -> Outcome:
+        known = Unreached("no answer") if isinstance(answer, Unknown) else answer
+        return replace(outcome_of(known, tries=tries, jitter=jitter), wait=timedelta(0))
+
+    switch(record, "outcome_of", outcome)
+
+
+def _proof_at_once() -> None:
+    """What the carrier's list lacks once, the carrier never had."""
+    switch(look_up, "is_looking_for_proof", lambda *_: True)
+    switch(look_up, "is_proven", lambda *_: True)
+
+
+def _throttling_burns_a_try() -> None:
+    """A carrier that asks to wait counts as one that failed."""
+
+    def outcome(answer: Answer | Absent, *, tries: int, jitter: float) -> Outcome:
+        result = outcome_of(answer, tries=tries, jitter=jitter)
+        return replace(result, burns_try=True) if isinstance(answer, Throttled) else result
+
+    switch(record, "outcome_of", outcome)
+
+
+def _last_report_wins() -> None:
+    """A report overwrites whatever came before it."""
+    switch(record, "moves_forward", lambda *_: True)
+
+
+def _signatures_unchecked() -> None:
+    """Whoever knows the address may report."""
+    switch(twilio, "signature_fits", lambda *_: True)
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
+    "last-report-wins": _last_report_wins,
+    "proof-at-once": _proof_at_once,
+    "signatures-unchecked": _signatures_unchecked,
+    "throttling-burns-a-try": _throttling_burns_a_try,
+    "unknown-goes-again": _unknown_goes_again,
     "leases-by-a-fast-clock": _leases_by_a_fast_clock,
     "report-at-once": _report_at_once,
     "keys-forgotten": _keys_forgotten,

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 _CHUNK = 65_536
+_HEAD = 200  # bytes: the first line of a request
 
 
 class Mode(StrEnum):
@@ -29,12 +30,16 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """The share of exchanges for each fault; the rest is well. REFUSE holds for all or for none."""
+    """The share of exchanges for each fault; the rest is well. REFUSE holds for all or for none.
+
+    The others come only over exchanges that begin with all of `only`, such as a method and a part of the path.
+    """
 
     shares: Mapping[Mode, float] = field(default_factory=dict)
     latency_s: float = 0.1
     byte_every_s: float = 0.02
     cut_after: int = 20
+    only: tuple[bytes, ...] = ()
 
     def draw(self, chance: Random) -> Mode:
         point = chance.random()
@@ -95,8 +100,9 @@ class Proxy:
             self._open.discard(task)
             writer.transport.abort()
 
-    def begin_exchange(self) -> tuple[Mode, Weather]:
-        mode = self._weather.draw(self._chance)
+    def begin_exchange(self, said: bytes) -> tuple[Mode, Weather]:
+        is_meant = all(word in said[:_HEAD] for word in self._weather.only)
+        mode = self._weather.draw(self._chance) if is_meant else Mode.OK
         self.exchanges[mode] += 1
         return mode, self._weather
 
@@ -130,7 +136,7 @@ class _Connection:
         while part := await self._reader.read(_CHUNK):
             if self._is_answered:
                 self._is_answered = False
-                self._mode, self._weather = self._proxy.begin_exchange()
+                self._mode, self._weather = self._proxy.begin_exchange(part)
             if self._mode is Mode.RESET:
                 raise _Reset
             if self._mode is Mode.BLACKHOLE:
