@@ -47,6 +47,8 @@ class WorkerProcess:
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; then take nothing new, finish what is under way and return.
 
+        That takes no longer than the longest handing over, also where a database that is away keeps no answer.
+
         Raises what ends a part of it by itself: whoever runs the process starts it again.
         """
         loop = asyncio.get_running_loop()
@@ -62,6 +64,10 @@ class WorkerProcess:
         self._deliverer.stop()
         for task in others:
             task.cancel()
+        _, late = await asyncio.wait({delivering}, timeout=self._services.store.times.longest_handover.total_seconds())
+        if late:  # their leases run out, and they are UNCONFIRMED
+            log.error("stopped before all answers were recorded")
+            delivering.cancel()
         outcomes = await asyncio.gather(delivering, *others, return_exceptions=True)
         stopping.cancel()
         for outcome in outcomes:

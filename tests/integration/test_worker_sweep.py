@@ -1,15 +1,22 @@
 """What a worker does by time alone, with the clock of today."""
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from arq.connections import RedisSettings
 
 from dunlin.domain.choices import CaseState
-from dunlin.domain.tables import CollectionCase, IdempotencyKey
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.store import Store
+from dunlin.domain.tables import CollectionCase, IdempotencyKey, Reminder
 from dunlin.jobs.worker import WorkerProcess
+from dunlin.runtime.bell import RedisBell
 from dunlin.runtime.wiring import Services
-from tests.build import a_cycle, an_organization, open_one
+from tests.build import a_collecting_organization, a_cycle, an_organization, open_one
+from tests.delivery import plan
+from tests.scripted_channel import ScriptedChannel
 
 
 @pytest.fixture
@@ -48,3 +55,25 @@ async def test_a_key_that_has_been_kept_long_enough_is_forgotten(worker: WorkerP
     await worker.sweep()
 
     assert (await IdempotencyKey.get()).key == "23 hours"
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")  # arq's
+async def test_a_worker_ends_in_time_although_a_carrier_never_answers(services: Services) -> None:
+    _, cycle = await a_collecting_organization(services)
+    await open_one(services, cycle)
+    await plan(services)
+    channel = ScriptedChannel()
+    channel.may_answer.clear()
+    hasty = Store(RedisBell(services.redis), services.store.times.divided_by(50))
+    stuck = replace(services, channels=dict.fromkeys(services.channels, channel), store=hasty)
+    assert services.settings.redis_url is not None
+    worker = WorkerProcess(stuck, RedisSettings.from_dsn(services.settings.redis_url))
+
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(10):
+        await channel.called.wait()
+    worker.stop()
+    async with asyncio.timeout(5):
+        await running
+
+    assert (await Reminder.get()).status is ReminderStatus.SENDING
