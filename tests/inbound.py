@@ -6,7 +6,6 @@ from urllib.parse import urldefrag
 import httpx
 from twilio.request_validator import RequestValidator
 
-from dunlin.domain.actions.receive_text import inbound_path
 from dunlin.domain.tables import Integration, Organization
 from tests.build import PHONE
 from tests.conftest import SANDBOX_ACCOUNT
@@ -34,7 +33,7 @@ def a_text(body: str = "I paid yesterday", *, number: int = 1, **changed: str) -
 
 async def path_of(organization: Organization) -> str:
     integration = await Integration.get(organization_id=organization.id)
-    return inbound_path(integration.inbound_key)
+    return f"/webhooks/twilio/inbound/{integration.inbound_key}"
 
 
 def signed(http: httpx.AsyncClient, path: str, fields: Fields, key: str = SANDBOX_ACCOUNT.auth_token) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from dunlin.domain.carrier import (
     Accepted,
@@ -69,10 +70,10 @@ class ScriptedChannel:
     ) -> StatusReport | NoSuchMessage | CarrierUnavailable:
         return self.said
 
-    def inbound_address(self, path: str) -> str:
-        return "https://dunlin.example" + path
+    def inbound_address(self, key: UUID) -> str:
+        return f"https://dunlin.example/{key}"
 
-    async def route_inbound(self, credentials: Credentials, sender: Sender, path: str) -> bool:
+    async def route_inbound(self, credentials: Credentials, sender: Sender, key: UUID) -> bool:
         return False
 
     def read_inbound(

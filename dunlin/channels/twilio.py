@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import assert_never
+from uuid import UUID
 
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
@@ -44,6 +45,10 @@ from dunlin.domain.choices import InboundTextKind
 # https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
 _CALLBACK_RETRIES = "#rc=5&rp=all&rt=5000"
 
+# Where the API takes what Twilio calls back.
+_REPORTS = "/webhooks/twilio"
+_INBOUND = f"{_REPORTS}/inbound"
+
 # A number, a short code, or the name that a company writes under.
 _PARTY = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 
@@ -81,7 +86,7 @@ class TwilioChannel:
             created = await sending_client(message.credentials, self._transport).messages.create_async(
                 to=message.to,
                 body=message.text,
-                status_callback=self._public_url + message.callback_path + _CALLBACK_RETRIES,
+                status_callback=f"{self._public_url}{_REPORTS}/{message.correlation}{_CALLBACK_RETRIES}",
                 **_sender_parameter(message.sender),
             )
         return created.sid
@@ -105,14 +110,12 @@ class TwilioChannel:
     ) -> StatusReport | NoSuchMessage | CarrierUnavailable:
         return await twilio_messages.fetch(credentials, provider_message_id, self._transport)
 
-    def inbound_address(self, path: str) -> str:
-        return self._public_url + path + _CALLBACK_RETRIES
+    def inbound_address(self, key: UUID) -> str:
+        return f"{self._public_url}{_INBOUND}/{key}{_CALLBACK_RETRIES}"
 
-    async def route_inbound(self, credentials: Credentials, sender: Sender, path: str) -> bool:
-        base = f"{self._public_url}{path.rpartition('/')[0]}/"
-        return await twilio_inbound.route_inbound(
-            credentials, sender, self.inbound_address(path), base, self._transport
-        )
+    async def route_inbound(self, credentials: Credentials, sender: Sender, key: UUID) -> bool:
+        base = f"{self._public_url}{_INBOUND}/"
+        return await twilio_inbound.route_inbound(credentials, sender, self.inbound_address(key), base, self._transport)
 
     def read_inbound(
         self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials

@@ -17,7 +17,7 @@ def account() -> None:
 @click.argument("name")
 def create_account(name: str) -> None:
     """Create an account and print its id."""
-    from dunlin.runtime.organizations import create_account as create
+    from dunlin.runtime.organizations import create_account_by_hand as create
 
     with operating() as settings:
         made = asyncio.run(create(settings, name))

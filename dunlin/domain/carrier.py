@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 from dunlin.domain.choices import InboundTextKind
 from dunlin.domain.reminder_status import ReminderStatus
@@ -43,7 +44,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One text to hand over, once. `callback_path` identifies the attempt to us and to nobody else.
+    """One text to hand over, once. `correlation` identifies the attempt to us and to nobody else.
 
     After `begin_by`, of `boot_time`, no byte of it may leave: something that forbids it may have been reported done.
     """
@@ -52,7 +53,7 @@ class Message:
     sender: Sender
     to: str
     text: str
-    callback_path: str
+    correlation: str
     begin_by: float
 
 
@@ -280,12 +281,12 @@ class Channel(Protocol):
         """Ask what has become of a message. Raise nothing but `asyncio.CancelledError`."""
         ...
 
-    def inbound_address(self, path: str) -> str:
-        """Return the address to set at the carrier, for the texts that come in, of what is served at `path`."""
+    def inbound_address(self, key: UUID) -> str:
+        """Return the address to set at the carrier for the texts that come in to the integration of this key."""
         ...
 
-    async def route_inbound(self, credentials: Credentials, sender: Sender, path: str) -> bool:
-        """Have the carrier bring the texts that come in to `path`; return whether it does.
+    async def route_inbound(self, credentials: Credentials, sender: Sender, key: UUID) -> bool:
+        """Have the carrier bring the texts that come in to the address of `key`; return whether it does.
 
         What somebody has set there stays. Raise nothing but `asyncio.CancelledError`.
         """

@@ -149,7 +149,7 @@ class Deliverer:
             sender=handover.sender,
             to=handover.to,
             text=handover.text,
-            callback_path=f"/webhooks/twilio/{handover.correlation}",
+            correlation=handover.correlation,
             begin_by=begin_by,
         )
 

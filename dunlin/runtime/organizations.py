@@ -3,11 +3,10 @@
 from datetime import datetime
 
 from dunlin.domain.actions.close_organization import close_organization
+from dunlin.domain.actions.create_account import create_account
 from dunlin.domain.actions.create_organization import create_organization
 from dunlin.domain.actions.rename_organization import rename_organization
-from dunlin.domain.errors import ProblemCode, Refusal, refuse
 from dunlin.domain.rules.organization_input import NewOrganization
-from dunlin.domain.rules.step_input import check_name
 from dunlin.domain.tables import Account, Organization
 from dunlin.runtime.operator import account_named, open_store, operator_of, organization_named
 from dunlin.runtime.settings import Settings
@@ -15,14 +14,9 @@ from dunlin.runtime.settings import Settings
 _HEADINGS = ("ID", "NAME", "ACCOUNT", "ACCOUNT ID", "COUNTRY", "TIME ZONE", "LANGUAGE", "CREATED", "CLOSED")
 
 
-async def create_account(settings: Settings, name: str) -> Account:
-    """Return a new account. Refuses with INVALID or DUPLICATE: the command line knows accounts by their names."""
+async def create_account_by_hand(settings: Settings, name: str) -> Account:
     async with open_store(settings):
-        if problems := check_name(name):
-            raise Refusal(problems)
-        if await Account.filter(name=name.strip()).exists():
-            raise refuse(ProblemCode.DUPLICATE, f"There is an account {name.strip()!r} already.", "name")
-        return await Account.create(name=name.strip())
+        return await create_account(name)
 
 
 async def create_by_hand(settings: Settings, account_name: str | None, given: NewOrganization) -> Organization:

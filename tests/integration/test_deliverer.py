@@ -58,7 +58,7 @@ async def test_more_reminders_than_fit_at_once_all_go_out_once(services: Service
     async with delivering(services, channel):
         await until(Status.SENT, 30)
 
-    assert len({message.callback_path for message in channel.taken}) == len(channel.taken) == 30
+    assert len({message.correlation for message in channel.taken}) == len(channel.taken) == 30
 
 
 async def test_a_text_is_handed_over_to_the_number_with_the_keys_of_its_connection(services: Services) -> None:
@@ -179,4 +179,4 @@ async def test_a_sender_with_a_rate_is_not_overrun_and_everything_goes_in_the_en
             await asyncio.sleep(0.01)
 
     assert asyncio.get_running_loop().time() - began >= 1
-    assert len({message.callback_path for message in channel.taken}) == len(channel.taken)
+    assert len({message.correlation for message in channel.taken}) == len(channel.taken)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -15,8 +16,9 @@ ACCOUNT = "AC" + "a" * 32
 NUMBER_SID = "PN" + "b" * 32
 SERVICE = "MG" + "c" * 32
 NUMBER = "+15005550006"
-PATH = "/webhooks/twilio/inbound/one"
-OURS = "https://dunlin.example/webhooks/twilio/inbound/one#rc=5&rp=all&rt=5000"
+KEY = UUID(int=1)
+PATH = f"/webhooks/twilio/inbound/{KEY}"
+OURS = f"https://dunlin.example{PATH}#rc=5&rp=all&rt=5000"
 FORMER = "https://dunlin.example/webhooks/twilio/inbound/another#rc=5&rp=all&rt=5000"
 THEIRS = "https://crm.example/sms"
 PLACEHOLDER = "https://demo.twilio.com/welcome/sms/reply/"
@@ -49,7 +51,7 @@ async def twilio(found: dict[str, object], posted: Posted, *, status: int = 200)
 async def route(sender: Sender, found: dict[str, object], *, status: int = 200) -> tuple[bool, Posted]:
     posted: Posted = []
     async with twilio(found, posted, status=status) as channel:
-        return await channel.route_inbound(Credentials(ACCOUNT, "t0ken"), sender, PATH), posted
+        return await channel.route_inbound(Credentials(ACCOUNT, "t0ken"), sender, KEY), posted
 
 
 NUMBER_SET = [

@@ -39,7 +39,7 @@ MESSAGE = Message(
     sender=Sender(SenderKind.PHONE_NUMBER, "+15005550006"),
     to="+15558675310",
     text="Invoice 7 is due: 10 € & more",
-    callback_path="/webhooks/twilio/r4nd0m",
+    correlation="r4nd0m",
     begin_by=inf,
 )
 SHORT = timedelta(milliseconds=150)

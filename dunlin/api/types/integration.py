@@ -13,7 +13,6 @@ from dunlin.api.types.node import Node
 from dunlin.api.types.price import SmsPricing, load_pricing
 from dunlin.domain import tables
 from dunlin.domain.actions.disconnect_integration import impact_of
-from dunlin.domain.actions.receive_text import inbound_path
 from dunlin.domain.carrier import SenderKind
 from dunlin.domain.choices import IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
 from dunlin.domain.rules.impact import Impact
@@ -121,7 +120,7 @@ class Integration(Node):
             return None
         if not info.context.viewer.may(Permission.CONFIGURE):
             return None
-        return info.context.services.channels[connection.provider].inbound_address(inbound_path(self.row.inbound_key))
+        return info.context.services.channels[connection.provider].inbound_address(self.row.inbound_key)
 
     @strawberry.field(
         description="Whether texts that come in are known to reach inboundUrl: the carrier took it when SMS was "

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import assert_never
 
-from dunlin.domain.actions.receive_text import inbound_path
 from dunlin.domain.carrier import (
     CarrierUnavailable,
     Channel,
@@ -85,7 +84,7 @@ async def connect_integration(
         return await once(transaction, request, now, work, _ANSWER)
 
     connected = await store.transact(connect)
-    if await channel.route_inbound(account.credentials, account.sender, inbound_path(connected.inbound_key)):
+    if await channel.route_inbound(account.credentials, account.sender, connected.inbound_key):
         await Connection.filter(id=connected.connection_id).update(inbound_is_set=True)
     return connected
 

@@ -34,11 +34,6 @@ class InboundAddress:
     keys: Sequence[SealedKeys]
 
 
-def inbound_path(key: UUID) -> str:
-    """Return where an integration's inbound texts are taken, behind the public address."""
-    return f"/webhooks/twilio/inbound/{key}"
-
-
 async def find_inbound_address(key: UUID) -> InboundAddress | None:
     """Return what belongs to an address for inbound texts; None if there is none, or nobody's keys are left."""
     found = await rows(_ADDRESS, key)
