@@ -38,6 +38,8 @@ lock: .venv/.ready-dev
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements/run.txt
 	$(BIN)/uv pip compile pyproject.toml --extra embedded --group build --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements/run.txt --output-file requirements/production.txt
 
 clean:
 	rm -rf .venv var build *.egg-info
