@@ -13,6 +13,7 @@ from dunlin.domain.actions import (
     look_up,
     record,
     record_payment,
+    record_reports,
     sweep,
 )
 from dunlin.domain.carrier import Absent, Answer, Throttled, Unknown, Unreached
@@ -116,6 +117,7 @@ def _throttling_burns_a_try() -> None:
 def _last_report_wins() -> None:
     """A report overwrites whatever came before it."""
     switch(record, "moves_forward", lambda *_: True)
+    switch(record_reports, "moves_forward", lambda *_: True)
 
 
 def _signatures_unchecked() -> None:

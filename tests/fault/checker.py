@@ -18,7 +18,7 @@ class Verdict:
 
     `lost`: acknowledged, never accepted, and no state says or admits it. `twice`: accepted more than once.
     `phantom`: accepted without being asked for. `untrue`: our record says something else than the carrier's.
-    `unresolved`: not done yet, or UNCONFIRMED. `longest_s` is the longest time from acknowledging to accepting.
+    `unresolved`: not done yet, or UNCONFIRMED. `asked`: UNCONFIRMED for good, and a person is asked. `longest_s` is the longest time from acknowledging to accepting.
     """
 
     accepted: int
@@ -27,6 +27,7 @@ class Verdict:
     phantom: Sequence[str]
     untrue: Sequence[str]
     unresolved: Sequence[str]
+    asked: Sequence[str]
     longest_s: float
 
     def assert_all_is_well(self) -> None:
@@ -43,7 +44,8 @@ def judge(
 ) -> Verdict:
     """Judge by what was acknowledged when, all that was `asked` for, the states by number, and the ledger.
 
-    A state is a reminder's status, or that of its step where there is none.
+    A state is a reminder's status, ASKED for an UNCONFIRMED one that a person is asked about, or that of its step where
+    there is none.
     """
     counts = Counter(one.number for one in ledger)
     said: defaultdict[str, set[str]] = defaultdict(set)
@@ -59,13 +61,14 @@ def judge(
         phantom=[n for n in counts if n not in asked],
         untrue=[n for n in said if _is_untrue(said[n], accepted=bool(counts[n]))],
         unresolved=[n for n in said if said[n] & _UNRESOLVED],
+        asked=[n for n in said if "ASKED" in said[n]],
         longest_s=max((first.get(n, time.time()) - at for n, at in acknowledged.items() if counts[n]), default=0.0),
     )
 
 
 def _is_accounted_for(states: set[str]) -> bool:
     """Return whether it is said that nothing was sent, or admitted that nobody knows."""
-    return bool(states) and states <= {*_NOTHING_SENT, "UNCONFIRMED"}
+    return bool(states) and states <= {*_NOTHING_SENT, "UNCONFIRMED", "ASKED"}
 
 
 def _is_untrue(states: set[str], *, accepted: bool) -> bool:

@@ -30,11 +30,11 @@ def is_full(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("--full-load", default=False))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def seed(pytestconfig: pytest.Config) -> int:
     given = pytestconfig.getoption("--fault-seed", default=None)
     chosen = given if isinstance(given, int) else SystemRandom().randrange(10**6)
-    print(f"seed {chosen}")  # noqa: T201  # shown where the test fails
+    print(f"seed {chosen}")  # noqa: T201  # shown where a test fails
     return chosen
 
 
@@ -63,6 +63,7 @@ def tell(record_property: Callable[[str, object], None]) -> Tell:
             twice=len(verdict.twice),
             phantom=len(verdict.phantom),
             unresolved=len(verdict.unresolved),
+            asked=len(verdict.asked),
             longest_s=round(verdict.longest_s, 3),
             seed=ring.seed,
         )

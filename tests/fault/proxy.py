@@ -94,7 +94,7 @@ class Proxy:
         assert task is not None
         self._open.add(task)
         try:
-            with suppress(OSError, asyncio.IncompleteReadError):
+            with suppress(OSError, asyncio.CancelledError):  # canceled by us alone, when nobody listens any more
                 await _Connection(self, reader, writer).carry(self._target)
         finally:
             self._open.discard(task)

@@ -6,7 +6,7 @@ from typing import Self
 
 PROPERTY = "fault-run"  # under which a run is handed from a test to the table
 
-_HEAD = ("gate", "load", "faults", "lost", "twice", "phantom", "unresolved", "longest", "seed")
+_HEAD = ("gate", "load", "faults", "lost", "twice", "phantom", "unresolved", "asked", "longest", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Run:
     twice: int
     phantom: int
     unresolved: int
+    asked: int
     longest_s: float
     seed: int
 
@@ -32,7 +33,7 @@ class Run:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        figures = (self.lost, self.twice, self.phantom, self.unresolved)
+        figures = (self.lost, self.twice, self.phantom, self.unresolved, self.asked)
         return (self.gate, str(self.load), self.faults, *map(str, figures), f"{self.longest_s:.1f} s", str(self.seed))
 
 

@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 
 from dunlin.domain.times import SendingTimes
+from dunlin.sandbox.account import Account
 from dunlin.sandbox.behaviour import USUAL, Behaviour
 from tests.client import JSON, graphql
 from tests.conftest import SANDBOX_ACCOUNT
@@ -29,6 +30,8 @@ from tests.fault.proxy import Proxy, a_proxy
 from tests.fault.servers import Postgres, Valkey, a_valkey
 
 TEMPLATE = "dunlin_template"
+# A second account at the carrier, for who brings one of their own.
+BAD_ACCOUNT = Account(sid="AC" + "6b" * 16, auth_token="6f" * 16, friendly_name="Bad", phone_numbers=("+447700900456",))
 _READY_WITHIN_S = 30
 _GLANCE_S = 0.1
 
@@ -254,7 +257,9 @@ class Ring:
 
 
 _STATES = """
-SELECT customer.phone AS number, coalesce(r.status, s.state) AS state
+SELECT customer.phone AS number,
+       CASE WHEN r.status = 'UNCONFIRMED' AND c.attention_reason LIKE '%could not be found out%' THEN 'ASKED'
+            ELSE coalesce(r.status, s.state) END AS state
 FROM collection_case c
 JOIN customer ON customer.id = c.customer_id
 JOIN case_step s ON s.case_id = c.id AND s.position = 1
@@ -309,7 +314,9 @@ async def a_ring(
 
 def _carrier(ring: Ring, folder: Path, behaviour: Behaviour) -> Order:
     accounts = folder / "accounts.json"
-    accounts.write_text(json.dumps({"accounts": [SANDBOX_ACCOUNT.model_dump(mode="json")]}))
+    accounts.write_text(
+        json.dumps({"accounts": [account.model_dump(mode="json") for account in (SANDBOX_ACCOUNT, BAD_ACCOUNT)]})
+    )
     return ring.order(
         Role.CARRIER,
         arguments={

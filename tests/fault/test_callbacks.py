@@ -46,11 +46,15 @@ async def all_delivered(ring: Ring, within_s: float) -> bool:
 
 
 def falling(seen: Sequence[tuple[str, str, str]]) -> list[str]:
-    """Return the numbers whose statuses did not strictly rise."""
+    """Return the numbers whose statuses did not strictly rise once the carrier was known to have the text."""
     ways: defaultdict[str, list[int]] = defaultdict(list)
     for _, number, status in seen:
         ways[number].append(_RANKS[status])
-    return [number for number, way in ways.items() if any(later <= earlier for earlier, later in pairwise(way))]
+    return [
+        number
+        for number, way in ways.items()
+        if any(later <= earlier for earlier, later in pairwise(way) if earlier >= _RANKS["SENT"])
+    ]
 
 
 async def run(ring: Ring, load: int, *broken: str) -> tuple[Verdict, bool, list[str]]:
