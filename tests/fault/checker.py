@@ -18,7 +18,8 @@ class Verdict:
 
     `lost`: acknowledged, never accepted, and no state says or admits it. `twice`: accepted more than once.
     `phantom`: accepted without being asked for. `untrue`: our record says something else than the carrier's.
-    `unresolved`: not done yet, or UNCONFIRMED. `asked`: UNCONFIRMED for good, and a person is asked. `longest_s` is the longest time from acknowledging to accepting.
+    `unresolved`: not done yet, or UNCONFIRMED. `asked`: UNCONFIRMED for good, and a person is asked. `longest_s` is the
+    longest time from acknowledging to accepting.
     """
 
     accepted: int
