@@ -1,0 +1,32 @@
+"""The ground of the simulation: the session's own PostgreSQL, made to live in virtual time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+import pytest_asyncio
+
+from dunlin.runtime.wiring import Services
+from tests.fault.simulation.clock import install, uninstall
+from tests.fault.simulation.ground import Ground, make_ground, virtual_time
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    with suppress(ValueError):  # the whole ring knows the same one
+        parser.addoption("--full", action="store_true", help="search for as long as a release deserves")
+
+
+@pytest.fixture(scope="session")
+def is_full(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--full", default=False))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def ground(opened: Services) -> AsyncIterator[Ground]:
+    await install()
+    ground = make_ground(opened, asyncio.get_running_loop())
+    with virtual_time(ground):
+        yield ground
+    await ground.gate.forget()
+    await uninstall()

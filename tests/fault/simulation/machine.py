@@ -1,0 +1,267 @@
+"""The schedules that Hypothesis tries: who does what next, what the carrier makes of it, and who dies meanwhile."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from dunlin.domain.tables import CollectionCase
+from tests.fault.simulation.carrier import Fate, History
+from tests.fault.simulation.ground import Ground
+from tests.fault.simulation.world import Worker, World
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+WORKERS = 3
+_STEPS_BETWEEN_ENDS = 3
+_SECOND, _MINUTE, _HOUR, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_A_LEASE = 61 * _SECOND
+
+_picks = st.integers(0, 5)
+_workers = st.integers(0, WORKERS - 1)
+_fates = st.sampled_from([Fate.ACCEPTED, *Fate])
+_histories = st.sampled_from(History)
+_stalls = st.sampled_from([timedelta(0), timedelta(0), _SECOND, 3 * _SECOND])
+_times = st.sampled_from([_SECOND, 3 * _SECOND, 6 * _SECOND, 14 * _SECOND, 6 * _MINUTE, 4 * _HOUR, 25 * _HOUR])
+_skews = st.sampled_from([timedelta(0), _HOUR, -_HOUR, _DAY, -_DAY])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a schedule: a method of the machine, and with what."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Steps of one name: how often they are chosen where they are possible."""
+
+    weight: int
+    is_possible: Callable[["SendingPath"], bool]
+    strategy: st.SearchStrategy[Step]
+
+
+_KINDS: dict[str, Kind] = {}
+
+
+def step(
+    weight: int, when: Callable[["SendingPath"], bool] = lambda _: True, **arguments: st.SearchStrategy[Any]
+) -> Callable[[Callable[Concatenate["SendingPath", P], None]], Callable[Concatenate["SendingPath", P], None]]:
+    """Make a method a step. Hypothesis' own rules are all as likely, or left out of an example altogether, so that
+    they seldom come to the end of a way that has six of them.
+    """
+
+    def register(
+        method: Callable[Concatenate["SendingPath", P], None],
+    ) -> Callable[Concatenate["SendingPath", P], None]:
+        name = method.__name__
+        _KINDS[name] = Kind(weight, when, st.fixed_dictionaries(arguments).map(lambda given: Step(name, given)))
+        return method
+
+    return register
+
+
+def holding(kind: str) -> Callable[["SendingPath"], bool]:
+    return lambda machine: machine.somebody_holds(kind)
+
+
+class SendingPath(RuleBasedStateMachine):
+    """One world. Its steps choose, the world does; after each of them every promise is looked at."""
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__()
+        self._ground = ground
+        self._world: World | None = None
+        self._is_broken = False
+        self._is_due = False
+        self._steps_since_end = 0
+
+    @property
+    def world(self) -> World:
+        assert self._world is not None
+        return self._world
+
+    @initialize(organizations=st.integers(1, 2), cases=st.integers(1, 4), limited=st.booleans())
+    def begin(self, organizations: int, cases: int, limited: bool) -> None:
+        async def begin() -> World:
+            world = await World.begin(self._ground, organizations=organizations, workers=WORKERS, limited=limited)
+            for number in range(cases):
+                await world.open_case(world.organizations[number % organizations], number)
+            await world.plan(world.workers[0])
+            return world
+
+        self._world = self._ground.run(begin())
+        self._ground.run(self._look())
+
+    def _steps(self) -> st.SearchStrategy[Step]:
+        possible = [name for name, kind in _KINDS.items() if kind.is_possible(self) for _ in range(kind.weight)]
+        return st.sampled_from(possible).flatmap(lambda name: _KINDS[name].strategy)
+
+    @rule(step=st.runner().flatmap(lambda machine: machine._steps()))
+    def take(self, step: Step) -> None:
+        self._steps_since_end += 1
+        getattr(self, step.name)(**step.arguments)
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            done = self._ground.run(work)
+            self._ground.run(self._look())
+        except BaseException:
+            self._is_broken = True
+            raise
+        return done
+
+    async def _look(self) -> None:
+        await self.world.look_at_waiting()
+        await self.world.promises.follow_events()
+        self._is_due = await self.world.is_due()
+
+    def somebody_holds(self, kind: str) -> bool:
+        return any(getattr(worker, kind) for worker in self.world.workers)
+
+    def is_due(self) -> bool:
+        return self._is_due
+
+    def somebody_can_work(self) -> bool:
+        return self._is_due or any(map(self.somebody_holds, ("claims", "marked", "calling", "answers")))
+
+    def may_end_something(self) -> bool:
+        """Return whether enough has begun since something was ended, so that it can go wrong."""
+        return self._steps_since_end > _STEPS_BETWEEN_ENDS
+
+    def _end(self, work: Coroutine[Any, Any, None]) -> None:
+        self._steps_since_end = 0
+        self._do(work)
+
+    def _worker(self, pick: int) -> Worker:
+        return self.world.workers[pick]
+
+    def _case(self, pick: int) -> CollectionCase:
+        return self.world.cases[pick % len(self.world.cases)]
+
+    def _holder(self, kind: str, pick: int) -> Worker:
+        """Return one of the workers that hold something of a kind."""
+        holders = [worker for worker in self.world.workers if getattr(worker, kind)]
+        return holders[pick % len(holders)]
+
+    # Workers, step by step. Whoever does not go on for long is frozen.
+
+    @step(4, somebody_can_work, pick=_workers, fate=_fates, history=_histories)
+    def go_on(self, pick: int, fate: Fate, history: History) -> None:
+        self._do(self.world.go_on(self._worker(pick), fate, history))
+
+    @step(1, is_due, pick=_workers, limit=st.integers(1, 3))
+    def claim(self, pick: int, limit: int) -> None:
+        self._do(self.world.claim(self._worker(pick), limit))
+
+    @step(3, is_due, pick=_workers, limit=st.integers(1, 3), stall=_stalls)
+    def claim_and_mark(self, pick: int, limit: int, stall: timedelta) -> None:
+        self._do(self.world.claim(self._worker(pick), limit))
+        self._do(self.world.mark(self._worker(pick), stall))
+
+    @step(3, holding("claims"), pick=_picks, stall=_stalls)
+    def mark(self, pick: int, stall: timedelta) -> None:
+        self._do(self.world.mark(self._holder("claims", pick), stall))
+
+    @step(4, holding("marked"), pick=_picks, which=_picks, fate=_fates, history=_histories)
+    def call(self, pick: int, which: int, fate: Fate, history: History) -> None:
+        self._do(self.world.hand_over(self._holder("marked", pick), which, fate, history))
+
+    @step(2, holding("marked"), pick=_picks, which=_picks)
+    def connect_slowly(self, pick: int, which: int) -> None:
+        self._do(self.world.call(self._holder("marked", pick), which))
+
+    @step(3, holding("calling"), pick=_picks, which=_picks, fate=_fates, history=_histories)
+    def arrive(self, pick: int, which: int, fate: Fate, history: History) -> None:
+        worker = self._holder("calling", pick)
+        self._do(self.world.arrive(worker, worker.calling[which % len(worker.calling)], fate, history))
+
+    @step(4, holding("answers"), pick=_picks, at_once=st.booleans(), forget=st.sampled_from([True, True, False]))
+    def record(self, pick: int, at_once: bool, forget: bool) -> None:
+        self._do(self.world.record(self._holder("answers", pick), at_once=at_once, forget=forget))
+
+    @step(2, somebody_can_work, pick=_workers)
+    def crash(self, pick: int) -> None:
+        self._do(self.world.crash(self._worker(pick)))
+
+    @step(1, pick=_workers)
+    def sweep(self, pick: int) -> None:
+        self._do(self.world.sweep(self._worker(pick)))
+
+    @step(1, pick=_workers)
+    def plan(self, pick: int) -> None:
+        self._do(self.world.plan(self._worker(pick)))
+
+    @step(1)
+    def destroy_keys(self) -> None:
+        self._do(self.world.destroy_keys())
+
+    @step(1, pick=_workers, skew=_skews)
+    def set_clock(self, pick: int, skew: timedelta) -> None:
+        self._worker(pick).skew = skew
+
+    # Time.
+
+    @step(3, time=_times)
+    def let_pass(self, time: timedelta) -> None:
+        self._do(self.world.let_pass(time))
+
+    @step(2, pick=_workers)
+    def outlive_leases(self, pick: int) -> None:
+        async def outlive() -> None:
+            await self.world.let_pass(_A_LEASE)
+            await self.world.sweep(self._worker(pick))
+
+        self._do(outlive())
+
+    # The carrier's reports: any of them, at any time, any number of times.
+
+    @step(3, lambda machine: bool(machine.world.reporting), pick=_picks, which=_picks)
+    def report(self, pick: int, which: int) -> None:
+        message = self.world.reporting[pick % len(self.world.reporting)]
+        self._do(self.world.report(message, message.reports[which % len(message.reports)]))
+
+    # Customers and clerks. What ends something is seldom, or nothing would be left to go wrong.
+
+    @step(3, lambda machine: len(machine.world.cases) < 9, pick=_picks, customer=st.integers(0, 3))
+    def open_case(self, pick: int, customer: int) -> None:
+        async def open_case() -> None:
+            organizations = self.world.organizations
+            await self.world.open_case(organizations[pick % len(organizations)], customer)
+            await self.world.plan(self.world.workers[0])
+
+        self._do(open_case())
+
+    @step(2, may_end_something, pick=_picks)
+    def resend(self, pick: int) -> None:
+        self._do(self.world.resend(pick))
+
+    @step(1, may_end_something, pick=_picks, amount=st.sampled_from([Decimal(10), Decimal(100)]))
+    def pay(self, pick: int, amount: Decimal) -> None:
+        self._end(self.world.pay(self._case(pick), amount))
+
+    @step(1, may_end_something, pick=_picks)
+    def turn_opt_out(self, pick: int) -> None:
+        self._end(self.world.turn_opt_out(self._case(pick)))
+
+    @step(1, may_end_something, pick=_picks)
+    def cancel(self, pick: int) -> None:
+        self._end(self.world.cancel(pick))
+
+    @step(2, may_end_something, pick=_picks)
+    def turn_connection(self, pick: int) -> None:
+        self._end(self.world.turn_connection(self.world.organizations[pick % len(self.world.organizations)]))
+
+    def teardown(self) -> None:
+        if self._world is not None and not self._is_broken:
+            self._ground.run(self._world.heal())
