@@ -132,7 +132,7 @@ async def _listed(lost: LostMessage, transport: Transport) -> AsyncIterator[Any]
 
 
 def _is_same(found: Any, lost: LostMessage) -> bool:
-    if found.body != lost.text:
+    if found.body != lost.text or found.date_created > lost.until:
         return False
     if lost.sender.kind is SenderKind.MESSAGING_SERVICE:
         return bool(found.messaging_service_sid == lost.sender.value)

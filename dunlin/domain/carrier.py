@@ -202,19 +202,23 @@ class TextReceived:
 
 @dataclass(frozen=True, slots=True)
 class LostMessage:
-    """A text of which we do not know whether the carrier has it. `since`: it cannot have come there earlier."""
+    """A text of which we do not know whether the carrier has it.
+
+    It cannot have come there before `since`. What came after `until` is rather another text in the same words.
+    """
 
     credentials: Credentials
     sender: Sender
     to: str
     text: str
     since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Traces:
     """What the carrier's list holds since then, complete: texts just like the lost one, and the ids of other
-    texts to the same number, which may be the lost one in other words.
+    texts to the same number, which may be the lost one in other words, or late.
     """
 
     same: tuple[StatusReport, ...] = ()

@@ -27,7 +27,8 @@ class SendingTimes:
     is several times the longest handing over.
 
     The carrier is asked about a text that is UNCONFIRMED at the ages `look_ups`, about one that is SENT at the ages
-    `polls`. That its list does not hold the text is proof once it has been so twice, `absent_again` apart and both
+    `polls`. What its list shows to have come more than `taken_within` after the handing over is rather another text.
+    That its list does not hold the text is proof once it has been so twice, `absent_again` apart and both
     `absent_after` the handing over. Without any proof a person is asked `ask_after` that.
     """
 
@@ -38,6 +39,7 @@ class SendingTimes:
     sweep: timedelta = timedelta(seconds=5)
     look_again: timedelta = timedelta(seconds=30)  # at what waits for a person, or for nobody knows what
     look_ups: tuple[timedelta, ...] = _minutes(0.5, 2, 5, 7.5, 10, 15, 30, 60, 6 * 60, 24 * 60, 72 * 60)
+    taken_within: timedelta = timedelta(seconds=60)
     absent_after: timedelta = timedelta(minutes=5)
     absent_again: timedelta = timedelta(minutes=2)
     ask_after: timedelta = timedelta(minutes=30)

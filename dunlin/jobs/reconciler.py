@@ -69,7 +69,8 @@ class Reconciler:
         credentials = self._credentials(inquiry)
         if isinstance(credentials, Credentials):
             since = inquiry.began_at - _CLOCKS_DIFFER
-            lost = LostMessage(credentials, inquiry.sender, inquiry.to, inquiry.text, since)
+            until = inquiry.began_at + self._services.store.times.taken_within + _CLOCKS_DIFFER
+            lost = LostMessage(credentials, inquiry.sender, inquiry.to, inquiry.text, since, until)
             seen = await self._services.channels[inquiry.provider].look_up(lost)
         else:
             seen = credentials

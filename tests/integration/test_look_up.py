@@ -13,13 +13,13 @@ from dunlin.domain.carrier import Accepted, CarrierUnavailable, StatusReport, Tr
 from dunlin.domain.choices import IntegrationKind, IntegrationProvider
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import rows
-from dunlin.domain.tables import CollectionCase, Organization, Reminder, SendAttempt
+from dunlin.domain.tables import CollectionCase, CollectionCycle, Organization, Reminder, SendAttempt
 from dunlin.domain.times import SendingTimes
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.jobs.reconciler import Reconciler
 from dunlin.runtime.wiring import Services
 from dunlin.sandbox.behaviour import Behaviour
-from tests.build import NOW, a_collecting_organization, a_viewer, open_one, pay
+from tests.build import NOW, a_collecting_organization, a_new_case, a_viewer, open_one, pay
 from tests.conftest import SandboxCarrier
 from tests.delivery import SID, answer, begin, plan, statuses
 from tests.scripted_channel import ScriptedChannel
@@ -183,6 +183,32 @@ async def test_a_text_in_the_list_that_is_known_to_be_another_of_ours_is_not_tak
     await ask(unconfirmed, Traces(same=(report(Status.SENT),)), after=timedelta(minutes=3))
 
     assert await the_status() is Status.SCHEDULED
+
+
+async def test_of_two_lost_texts_in_the_same_words_neither_takes_the_one_that_the_carrier_has(
+    unconfirmed: Services,
+) -> None:
+    cycle = await CollectionCycle.get()
+    await open_one(unconfirmed, cycle, a_new_case("INV-2"))
+    await plan(unconfirmed, NOW)
+    await answer(unconfirmed, await begin(unconfirmed), Unknown("The answer was lost."))
+
+    for _ in range(3):
+        await ask(unconfirmed, Traces(same=(report(Status.DELIVERED),)), after=timedelta(minutes=6))
+
+    assert [reminder.status for reminder in await Reminder.all()] == [Status.UNCONFIRMED, Status.UNCONFIRMED]
+
+
+async def test_a_list_is_as_old_as_the_question_however_late_it_is_recorded(unconfirmed: Services) -> None:
+    await let_pass(timedelta(seconds=31))
+    [inquiry] = await claim_unconfirmed(unconfirmed.store, limit=10)
+
+    for _ in range(2):  # by workers that were frozen over it
+        await let_pass(timedelta(minutes=6))
+        inquiry = replace(inquiry, asked_at=inquiry.asked_at - timedelta(minutes=6))
+        await record_look_up(unconfirmed.store, inquiry, Traces(), NOW)
+
+    assert await the_status() is Status.UNCONFIRMED
 
 
 async def test_a_carrier_that_lists_it_in_between_takes_the_proof_away(unconfirmed: Services) -> None:

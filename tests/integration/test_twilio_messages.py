@@ -36,6 +36,7 @@ from tests.integration.test_twilio_check import (
 SID, OTHER, THIRD = ("SM" + letter * 32 for letter in "def")
 TO = "+447700900001"
 SINCE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+UNTIL = SINCE + timedelta(minutes=1)
 MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT}/Messages"
 LIST_PATH = f"{ACCOUNT} {MESSAGES}.json"
 FETCH_PATH = f"{ACCOUNT} {MESSAGES}/{SID}.json"
@@ -62,7 +63,7 @@ def listed(*messages: dict[str, object], next_page: str | None = None) -> Said:
 
 
 def lost(sender: Sender = FROM_NUMBER, credentials: Credentials = WITH_TOKEN) -> LostMessage:
-    return LostMessage(credentials, sender, TO, "Please pay.", SINCE)
+    return LostMessage(credentials, sender, TO, "Please pay.", SINCE, UNTIL)
 
 
 def is_at(status: ReminderStatus | None, sid: str = SID, **others: object) -> StatusReport:
@@ -104,9 +105,14 @@ def unreadable(error: str) -> CarrierUnavailable:
             listed(message(date_created=format_datetime(SINCE - timedelta(seconds=1)))), Traces(), id="an older one"
         ),
         pytest.param(
-            listed(message(date_created=format_datetime(SINCE + timedelta(hours=2)))),
+            listed(message(date_created=format_datetime(UNTIL))),
             Traces(same=(is_at(ReminderStatus.SENT),)),
             id="one that came late",
+        ),
+        pytest.param(
+            listed(message(date_created=format_datetime(UNTIL + timedelta(seconds=1)))),
+            Traces(other=(SID,)),
+            id="one that came too late",
         ),
         pytest.param(
             listed(message(None)), CarrierUnavailable("The carrier's list holds what is no message."), id="no id"

@@ -24,7 +24,7 @@ from dunlin.domain.times import waits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inquiry(Attempt):
-    """One attempt that the carrier is to be asked about."""
+    """One attempt that the carrier is to be asked about. What it answers is true as of `asked_at`, by the database."""
 
     provider: IntegrationProvider
     sealed_credentials: bytes | None  # None: they are destroyed
@@ -33,6 +33,7 @@ class Inquiry(Attempt):
     text: str
     provider_message_id: str | None
     began_at: datetime
+    asked_at: datetime
 
 
 async def claim_unconfirmed(store: Store, *, limit: int) -> list[Inquiry]:
@@ -69,7 +70,8 @@ def _inquiry(row: dict[str, Any]) -> Inquiry:
 
 async def record_look_up(store: Store, inquiry: Inquiry, seen: Traces | CarrierUnavailable, now: datetime) -> None:
     """Settle an UNCONFIRMED text by what the carrier's list holds, or leave it so; in the end a person is asked."""
-    verdict = judge(seen, await _known(store, inquiry, seen))
+    known, has_rival = await _own_texts(store, inquiry, seen)
+    verdict = judge(seen, known, has_rival=has_rival)
     match verdict:
         case Found(report):
             await record_report(store, inquiry.correlation, report, now)
@@ -82,16 +84,21 @@ async def record_look_up(store: Store, inquiry: Inquiry, seen: Traces | CarrierU
             assert_never(verdict)
 
 
-async def _known(store: Store, inquiry: Inquiry, seen: Traces | CarrierUnavailable) -> set[str]:
+async def _own_texts(store: Store, inquiry: Inquiry, seen: Traces | CarrierUnavailable) -> tuple[set[str], bool]:
+    """Return which of the listed messages belong to other texts of ours, and whether one more may."""
     if isinstance(seen, CarrierUnavailable):
-        return set()
+        return set(), False
     listed = [report.provider_message_id for report in seen.same] + list(seen.other)
 
-    async def find(transaction: Transaction) -> set[str]:
-        found = await transaction.rows(_KNOWN, listed, inquiry.correlation)
-        return {row["provider_message_id"] for row in found}
+    async def find(transaction: Transaction) -> tuple[set[str], bool]:
+        known = await transaction.rows(_KNOWN, listed, inquiry.correlation)
+        apart = 2 * transaction.times.taken_within
+        rivals = await transaction.rows(
+            _RIVALS, inquiry.reminder_id, inquiry.to, inquiry.text, inquiry.began_at - apart, inquiry.began_at + apart
+        )
+        return {row["provider_message_id"] for row in known}, bool(rivals)
 
-    return await store.transact(find) if listed else set()
+    return await store.transact(find) if listed else (set(), False)
 
 
 async def _is_absent(store: Store, inquiry: Inquiry) -> bool:
@@ -106,7 +113,7 @@ async def _is_absent(store: Store, inquiry: Inquiry) -> bool:
             return False
         if is_proven(row["missing_for"], store.times):
             return True
-        await transaction.rows(_NOTE_ABSENCE, inquiry.reminder_id)
+        await transaction.rows(_NOTE_ABSENCE, inquiry.reminder_id, inquiry.asked_at)
         return False
 
     return await store.transact(note)
@@ -132,7 +139,9 @@ async def _ask_if_old(transaction: Transaction, row: dict[str, Any], reason: str
 async def _hold(transaction: Transaction, inquiry: Inquiry) -> dict[str, Any] | None:
     """Lock the case and the reminder of an attempt; None if it is not the one that is UNCONFIRMED any more."""
     await transaction.rows(_HOLD_CASE, inquiry.reminder_id)
-    found = await transaction.rows(_HOLD_REMINDER, inquiry.reminder_id, inquiry.correlation, inquiry.fence)
+    found = await transaction.rows(
+        _HOLD_REMINDER, inquiry.reminder_id, inquiry.correlation, inquiry.fence, inquiry.asked_at
+    )
     return found[0] if found else None
 
 
@@ -149,7 +158,8 @@ FROM picked WHERE r.id = picked.id RETURNING r.id
 # Of a SENT one the attempt that the carrier has, of an UNCONFIRMED one the last.
 _INQUIRIES = """
 SELECT r.id AS reminder_id, r.organization_id, a.connection_id, a.fence, a.correlation, k.provider,
-       k.sealed_credentials, k.sender_kind, k.sender, r."to", r.text, a.provider_message_id, a.began_at
+       k.sealed_credentials, k.sender_kind, k.sender, r."to", r.text, a.provider_message_id, a.began_at,
+       clock_timestamp() AS asked_at
 FROM reminder r
 CROSS JOIN LATERAL (
   SELECT * FROM send_attempt WHERE reminder_id = r.id
@@ -162,14 +172,25 @@ WHERE r.id = ANY($1)
 
 _KNOWN = "SELECT provider_message_id FROM send_attempt WHERE provider_message_id = ANY($1) AND correlation <> $2"
 
-_NOTE_ABSENCE = "UPDATE reminder SET absent_at = coalesce(absent_at, clock_timestamp()) WHERE id = $1"
+# Other texts of which nobody knows, handed over at about the same time: also another organization's, as two may share
+# an account. Each status has an index of its own, which holds few.
+_RIVALS = """
+SELECT 1 FROM (
+  SELECT id, fence, "to", text FROM reminder WHERE status = 'UNCONFIRMED'
+  UNION ALL SELECT id, fence, "to", text FROM reminder WHERE status = 'SENDING'
+) r JOIN send_attempt a ON a.reminder_id = r.id AND a.fence = r.fence
+WHERE r.id <> $1 AND r."to" = $2 AND r.text = $3 AND a.began_at BETWEEN $4 AND $5 LIMIT 1
+"""
+
+_NOTE_ABSENCE = "UPDATE reminder SET absent_at = coalesce(absent_at, $2) WHERE id = $1"
 
 _HOLD_CASE = """
 SELECT 1 FROM collection_case WHERE id = (SELECT case_id FROM reminder WHERE id = $1) FOR NO KEY UPDATE
 """
 
+# By when the carrier was asked: a worker may be frozen for long before it records the answer.
 _HOLD_REMINDER = """
-SELECT r.case_id, clock_timestamp() - a.began_at AS age, clock_timestamp() - r.absent_at AS missing_for
+SELECT r.case_id, $4::timestamptz - a.began_at AS age, $4::timestamptz - r.absent_at AS missing_for
 FROM reminder r JOIN send_attempt a ON a.reminder_id = r.id AND a.correlation = $2
 WHERE r.id = $1 AND r.fence = $3 AND r.status = 'UNCONFIRMED' FOR NO KEY UPDATE OF r
 """

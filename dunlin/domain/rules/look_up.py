@@ -27,14 +27,17 @@ class Doubtful:
     reason: str
 
 
-def judge(seen: Traces | CarrierUnavailable, known: AbstractSet[str]) -> Found | Missing | Doubtful:
+def judge(seen: Traces | CarrierUnavailable, known: AbstractSet[str], *, has_rival: bool) -> Found | Missing | Doubtful:
     """Say whether the text is in the list. `known` are the messages that belong to other texts of ours.
 
-    One to the same number in other words may be it all the same: carriers rewrite texts and blank them.
+    `has_rival`: what is found may as well be another lost text of ours, to the same number in the same words. One to
+    the same number in other words may be it all the same: carriers rewrite texts and blank them.
     """
     if isinstance(seen, CarrierUnavailable):
         return Doubtful(seen.reason)
     same = [report for report in seen.same if report.provider_message_id not in known]
+    if same and has_rival:
+        return Doubtful("What the carrier has may be another text in the same words.")
     if len(same) == 1:
         return Found(same[0])
     if same:
