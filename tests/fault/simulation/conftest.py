@@ -17,6 +17,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addoption("--full", action="store_true", help="search for as long as a release deserves")
 
 
+_SCORE = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def score(request: pytest.FixtureRequest) -> list[str]:
+    """Lines to print at the end of the whole run."""
+    return request.config.stash.setdefault(_SCORE, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(_SCORE, []):
+        terminalreporter.section("simulation of the sending path")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def is_full(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--full", default=False))
@@ -28,5 +44,6 @@ async def ground(opened: Services) -> AsyncIterator[Ground]:
     ground = make_ground(opened, asyncio.get_running_loop())
     with virtual_time(ground):
         yield ground
-    await ground.gate.forget()
+    await ground.turns.forget()
+    await ground.transport.close()
     await uninstall()

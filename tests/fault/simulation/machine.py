@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.vendor.pretty import RepresentationPrinter
 
 from dunlin.domain.tables import CollectionCase
 from tests.fault.simulation.carrier import Fate, History
@@ -22,12 +23,16 @@ _STEPS_BETWEEN_ENDS = 3
 _SECOND, _MINUTE, _HOUR, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _A_LEASE = 61 * _SECOND
 
+_KINDS_OF_HOLDINGS = ("claims", "marked", "calling", "answers", "asking")
+
 _picks = st.integers(0, 5)
 _workers = st.integers(0, WORKERS - 1)
 _fates = st.sampled_from([Fate.ACCEPTED, *Fate])
 _histories = st.sampled_from(History)
 _stalls = st.sampled_from([timedelta(0), timedelta(0), _SECOND, 3 * _SECOND])
-_times = st.sampled_from([_SECOND, 3 * _SECOND, 6 * _SECOND, 14 * _SECOND, 6 * _MINUTE, 4 * _HOUR, 25 * _HOUR])
+_times = st.sampled_from(
+    [_SECOND, 3 * _SECOND, 6 * _SECOND, 14 * _SECOND, 150 * _SECOND, 6 * _MINUTE, 4 * _HOUR, 25 * _HOUR]
+)
 _skews = st.sampled_from([timedelta(0), _HOUR, -_HOUR, _DAY, -_DAY])
 
 
@@ -38,8 +43,11 @@ class Step:
     name: str
     arguments: Mapping[str, Any]
 
-    def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, _is_cycle: bool) -> None:
+        printer.text(str(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,7 @@ class SendingPath(RuleBasedStateMachine):
         return self._is_due
 
     def somebody_can_work(self) -> bool:
-        return self._is_due or any(map(self.somebody_holds, ("claims", "marked", "calling", "answers")))
+        return self._is_due or any(map(self.somebody_holds, _KINDS_OF_HOLDINGS))
 
     def may_end_something(self) -> bool:
         """Return whether enough has begun since something was ended, so that it can go wrong."""
@@ -189,6 +197,18 @@ class SendingPath(RuleBasedStateMachine):
     @step(4, holding("answers"), pick=_picks, at_once=st.booleans(), forget=st.sampled_from([True, True, False]))
     def record(self, pick: int, at_once: bool, forget: bool) -> None:
         self._do(self.world.record(self._holder("answers", pick), at_once=at_once, forget=forget))
+
+    @step(1, holding("claims"), pick=_picks)
+    def give_back(self, pick: int) -> None:
+        self._do(self.world.give_back(self._holder("claims", pick)))
+
+    @step(2, lambda machine: machine.world.promises.somebody_asks(), pick=_workers)
+    def ask(self, pick: int) -> None:
+        self._do(self.world.ask(self._worker(pick)))
+
+    @step(3, holding("asking"), pick=_picks, which=_picks)
+    def hear(self, pick: int, which: int) -> None:
+        self._do(self.world.hear(self._holder("asking", pick), which))
 
     @step(2, somebody_can_work, pick=_workers)
     def crash(self, pick: int) -> None:
@@ -253,6 +273,10 @@ class SendingPath(RuleBasedStateMachine):
     @step(1, may_end_something, pick=_picks)
     def turn_opt_out(self, pick: int) -> None:
         self._end(self.world.turn_opt_out(self._case(pick)))
+
+    @step(1, may_end_something, pick=_picks)
+    def confirm(self, pick: int) -> None:
+        self._end(self.world.confirm(pick))
 
     @step(1, may_end_something, pick=_picks)
     def cancel(self, pick: int) -> None:

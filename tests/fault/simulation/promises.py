@@ -22,7 +22,7 @@ _FORWARD = {
     None: {Status.SCHEDULED},
     Status.SCHEDULED: {Status.SENDING, Status.CANCELED},
     Status.SENDING: {Status.SCHEDULED, Status.UNCONFIRMED} | _CARRIER_SAYS,
-    Status.UNCONFIRMED: {Status.SCHEDULED, Status.CANCELED} | _CARRIER_SAYS,
+    Status.UNCONFIRMED: {Status.SCHEDULED} | _CARRIER_SAYS,
     Status.SENT: _CARRIER_SAYS - {Status.SENT},
     Status.FAILED: {Status.UNDELIVERED, Status.DELIVERED},
     Status.UNDELIVERED: {Status.DELIVERED},
@@ -48,6 +48,7 @@ class Promises:
     _amounts: dict[int, Decimal] = field(default_factory=dict)
     _opted_out: set[int] = field(default_factory=set)
     _resent: set[int] = field(default_factory=set)
+    _confirmed: set[int] = field(default_factory=set)
     _sequences: dict[int, int] = field(default_factory=dict)
     _statuses: dict[int, Status] = field(default_factory=dict)
 
@@ -70,6 +71,9 @@ class Promises:
 
     def resent(self, reminder_id: int) -> None:
         self._resent.add(reminder_id)
+
+    def confirmed(self, reminder_id: int) -> None:
+        self._confirmed.add(reminder_id)
 
     def told(self, reminder_id: int, status: Status) -> None:
         """We were told of a message that exists."""
@@ -114,7 +118,10 @@ class Promises:
             raise BrokenPromise(f"{where} was sent although a person had sent it again")
 
     def taken(self, message: Taken) -> None:
-        self.sent[self.handovers[message.correlation].reminder_id] = message
+        reminder_id = self.handovers[message.correlation].reminder_id
+        if reminder_id in self.sent:
+            raise BrokenPromise(f"the carrier has reminder {reminder_id} twice")
+        self.sent[reminder_id] = message
 
     async def follow_events(self) -> None:
         """Read on as a subscriber does: no gap, no step back."""
@@ -126,6 +133,10 @@ class Promises:
             if status not in _FORWARD[self._statuses.get(reminder_id)]:
                 raise BrokenPromise(f"reminder {reminder_id} went from {self._statuses.get(reminder_id)} to {status}")
             self._statuses[reminder_id] = status
+
+    def somebody_asks(self) -> bool:
+        """Return whether there is anything that the carrier may have to be asked about."""
+        return any(status in (Status.UNCONFIRMED, Status.SENT) for status in self._statuses.values())
 
     # What is left in the end.
 
@@ -142,23 +153,24 @@ class Promises:
             raise BrokenPromise(f"{where}: its last event says {self._statuses[reminder_id]}")
         if status in (Status.SENDING, Status.SCHEDULED):
             raise BrokenPromise(f"{where}: stuck")
-        message = self.sent.get(reminder_id)
+        message, known = self.sent.get(reminder_id), self.known.get(reminder_id)
+        if status is Status.SENT and reminder_id in self._confirmed and known is None and message_id is None:
+            return
         if message is None:
-            if reminder_id in self.known or message_id is not None or status in _CARRIER_SAYS - {Status.FAILED}:
+            if known is not None or message_id is not None or status in _CARRIER_SAYS - {Status.FAILED}:
                 raise BrokenPromise(f"{where}: the carrier does not have it")
             if status is Status.UNCONFIRMED and not doubtful:
                 raise BrokenPromise(f"{where}: but nothing about it is uncertain")
-        elif reminder_id not in self.known:
-            if status is not Status.UNCONFIRMED:
-                raise BrokenPromise(f"{where}: the carrier has it, which nobody told us")
-        elif status is not self.known[reminder_id] or message_id != message.sid:
-            raise BrokenPromise(f"{where}: we were told {self.known[reminder_id]} of {message.sid}")
+        elif known is None and status is Status.UNCONFIRMED:
+            return
+        elif status not in (known, message.end) or message_id != message.sid:
+            raise BrokenPromise(f"{where} of {message_id}: the carrier has {message.sid} as {message.end}")
 
 
 _MARKED = """
 SELECT r.id, r.scheduled_for, c.customer_id, r.is_retry AND EXISTS (
-         SELECT 1 FROM reminder earlier WHERE earlier.case_step_id = r.case_step_id AND earlier.id < r.id
-         AND earlier.status = 'DELIVERED') AS has_arrived
+         SELECT 1 FROM reminder earlier WHERE earlier.case_step_id = r.case_step_id
+         AND earlier.resend_number = r.resend_number - 1 AND earlier.status = 'DELIVERED') AS has_arrived
 FROM reminder r JOIN collection_case c ON c.id = r.case_id WHERE r.id = ANY($1) ORDER BY r.id
 """
 

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from dunlin.domain.actions.cancel_reminder import cancel_reminder
-from dunlin.domain.actions.deliver import Claim, Handover, claim_reminders, mark_sending
+from dunlin.domain.actions.claim_reminders import Claim, claim_reminders, give_back
+from dunlin.domain.actions.confirm_sent import confirm_reminder_sent
+from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.edit_step import StepEdit, edit_step
+from dunlin.domain.actions.look_up import Inquiry, claim_silent, claim_unconfirmed
 from dunlin.domain.actions.opt_out_customer import Said, opt_in_customer, opt_out_customer
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.record import find_attempt, record_answers, record_report
@@ -37,12 +41,13 @@ from dunlin.domain.tables import (
 )
 from tests.build import SMS, a_cycle, a_new_case, a_viewer, an_account, an_organization, connect_sms, open_one
 from tests.fault.simulation.carrier import Call, Fate, History, Report, Taken
-from tests.fault.simulation.ground import Ground, Waiting
+from tests.fault.simulation.ground import Ground
 from tests.fault.simulation.promises import BrokenPromise, Promises
 
 A_DAY = timedelta(days=1)
 _SAID = Said(OptOutSource.PHONE_CALL, "The clerk heard it.")
-_LONGEST_END = 120 * A_DAY  # with at most three reminders a week to each customer
+_MOST_ROUNDS = 100  # to the end, from each moment at which something is due to the next
+_BETWEEN_LOOKS = timedelta(minutes=2, seconds=30)
 _GAP = Limits(minimum_gap_hours=24, maximum_per_week=3)
 
 
@@ -56,12 +61,26 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Calling:
-    """A call that a worker waits for: connected perhaps, but nothing has left yet."""
+    """A call that a worker waits for; it is connecting, and nothing has left yet."""
 
     handover: Handover
-    call: Call
     answer: asyncio.Task[Answer]
-    begun: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A question that the carrier has answered; the worker has not heard it yet."""
+
+    inquiry: Inquiry
+    hearing: asyncio.Task[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An act that waits for calls under way before it is reported done."""
+
+    act: asyncio.Task[Any]
+    report: Callable[[Any], None]
 
 
 @dataclass(slots=True)
@@ -73,6 +92,7 @@ class Worker:
     marked: list[Marked] = field(default_factory=list)
     calling: list[Calling] = field(default_factory=list)
     answers: list[tuple[Handover, Answer]] = field(default_factory=list)
+    asking: list[Asking] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -85,6 +105,7 @@ class World:
     workers: list[Worker] = field(default_factory=list)
     promises: Promises = field(default_factory=Promises)
     waiting: list[Waiting] = field(default_factory=list)
+    _read: int = 0  # of the ledger
     _reported: int = 0  # of the ledger: what was reported in full in the end
 
     @classmethod
@@ -167,6 +188,14 @@ class World:
             return
         self.promises.resent(reminder_id)
 
+    async def confirm(self, pick: int) -> None:
+        """Have a person say that a text was sent of which nobody knows."""
+        unconfirmed = await Reminder.filter(status=ReminderStatus.UNCONFIRMED).order_by("id")
+        if unconfirmed:
+            chosen = unconfirmed[pick % len(unconfirmed)]
+            await confirm_reminder_sent(self.ground.store, a_viewer(self.account), reminder_id=chosen.id, now=self.now)
+            self.promises.confirmed(chosen.id)
+
     async def cancel(self, pick: int) -> None:
         scheduled = await Reminder.filter(status=ReminderStatus.SCHEDULED).order_by("id")
         if scheduled:
@@ -216,13 +245,20 @@ class World:
 
     async def _begin(self, act: Coroutine[Any, Any, Any], report: Callable[[Any], None]) -> None:
         """Begin what may have to wait for calls under way; `report` is called when it is done."""
-        self.waiting.append(await self.ground.gate.begin(act, report))
+        waiting = Waiting(asyncio.create_task(act), report)
+        if await self._is_waiting(waiting):
+            self.waiting.append(waiting)
 
     async def look_at_waiting(self) -> None:
         """Have everybody who waits look again whether something is under way."""
-        for one in self.waiting:
-            await self.ground.gate.look_again(one)
-        self.waiting = [one for one in self.waiting if not one.is_done]
+        self.waiting = [one for one in self.waiting if await self._is_waiting(one)]
+
+    async def _is_waiting(self, waiting: Waiting) -> bool:
+        if await self.ground.turns.next(waiting.act) is not None:
+            return True
+        with suppress(Refusal):  # nothing was changed, so nothing is promised
+            waiting.report(waiting.act.result())
+        return False
 
     # Workers.
 
@@ -242,31 +278,38 @@ class World:
         await self.promises.mark(handovers, self.now)
         worker.marked += [Marked(handover, marked_at) for handover in handovers]
 
+    async def give_back(self, worker: Worker) -> None:
+        """Let go of what is claimed, as a worker does whose sender has had its turn."""
+        claims, worker.claims = worker.claims, []
+        await give_back(self.ground.store, [(claim, timedelta(seconds=2)) for claim in claims])
+
     async def call(self, worker: Worker, pick: int) -> Calling | None:
         """Begin one call; return it unless the worker has decided against."""
         marked = worker.marked.pop(pick % len(worker.marked))
-        handover = marked.handover
-        answer = asyncio.create_task(self.ground.deliverer._answer(handover, marked.marked_at))
-        call = await self.ground.carrier.called(handover.correlation, answer)
-        if call is None:
-            worker.answers.append((handover, answer.result()))
+        answer = asyncio.create_task(self.ground.deliverer._answer(marked.handover, marked.marked_at))
+        if await self.ground.turns.next(answer) is None:
+            worker.answers.append((marked.handover, answer.result()))
             return None
-        calling = Calling(handover, call, answer, self.now)
+        calling = Calling(marked.handover, answer)
         worker.calling.append(calling)
         return calling
 
     async def arrive(self, worker: Worker, calling: Calling, fate: Fate, history: History) -> None:
-        """Let a call arrive at the carrier, if the worker has not given up waiting, and be answered."""
+        """Let a call connect; if the worker goes on then, it leaves for the carrier and is answered."""
         worker.calling.remove(calling)
-        if self.now - calling.begun > self.ground.store.times.answer:
-            fate = Fate.NEVER_CONNECTED
-        before = len(self.ledger)
-        if fate is not Fate.NEVER_CONNECTED:
-            await self.promises.post(calling.call)
-        self.ground.carrier.decide(calling.call, fate, history)
-        for message in self.ledger[before:]:
+        call: Call | None = await self.ground.turns.next(calling.answer)
+        if call is not None:
+            if fate is not Fate.NEVER_CONNECTED:
+                await self.promises.post(call)
+            self.ground.carrier.decide(call, fate, history)
+            self._read_ledger()
+            await self.ground.turns.next(calling.answer)
+        worker.answers.append((calling.handover, calling.answer.result()))
+
+    def _read_ledger(self) -> None:
+        for message in self.ledger[self._read :]:
             self.promises.taken(message)
-        worker.answers.append((calling.handover, await calling.answer))
+        self._read = len(self.ledger)
 
     async def hand_over(self, worker: Worker, pick: int, fate: Fate, history: History) -> None:
         """Make one call that arrives at once."""
@@ -307,13 +350,31 @@ class World:
 
     async def crash(self, worker: Worker) -> None:
         """The worker forgets all that it held, and is started anew."""
-        for calling in worker.calling:
-            calling.answer.cancel()
-            await asyncio.wait([calling.answer])
-        worker.claims, worker.marked, worker.calling, worker.answers = [], [], [], []
+        for task in [calling.answer for calling in worker.calling] + [asking.hearing for asking in worker.asking]:
+            task.cancel()
+            await asyncio.wait([task])
+        worker.claims, worker.marked, worker.calling, worker.answers, worker.asking = [], [], [], [], []
 
     async def sweep(self, worker: Worker) -> None:
         await sweep_sending(self.ground.store, self.host_clock(worker))
+
+    async def ask(self, worker: Worker) -> None:
+        """Ask the carrier about all that it keeps silent of, as far as it is time to."""
+        store, reconciler = self.ground.store, self.ground.reconciler
+        for inquiry in await claim_unconfirmed(store, limit=100) + await claim_silent(store, limit=100):
+            message_id = inquiry.provider_message_id
+            work = reconciler._look_up(inquiry) if message_id is None else reconciler._fetch(inquiry, message_id)
+            hearing = asyncio.create_task(work)
+            if await self.ground.turns.next(hearing) is None:
+                hearing.result()
+            else:
+                worker.asking.append(Asking(inquiry, hearing))
+
+    async def hear(self, worker: Worker, pick: int) -> None:
+        """Record what the carrier has answered to one question."""
+        hearing = worker.asking.pop(pick % len(worker.asking)).hearing
+        await self.ground.turns.next(hearing)
+        hearing.result()
 
     async def destroy_keys(self) -> None:
         await destroy_credentials(self.ground.store)
@@ -322,6 +383,8 @@ class World:
 
     async def let_pass(self, time: timedelta) -> None:
         await self.ground.clock.let_pass(time)
+        self.ground.carrier.accept_late()
+        self._read_ledger()
 
     async def report(self, message: Taken, report: Report) -> None:
         """Take one status callback, as the webhook does."""
@@ -342,16 +405,18 @@ class World:
         for worker in self.workers:
             await self.crash(worker)
             worker.skew = timedelta(0)
-        begun = self.now
+        for _ in range(4):
+            await self.let_pass(_BETWEEN_LOOKS)
+            await self.sweep(self.workers[0])
+            await self._ask_and_hear(self.workers[0])
         await self.let_pass(A_DAY + A_DAY)
         await self.look_at_waiting()
         if self.waiting:
             raise BrokenPromise("who ends something waits for ever")
-        await self.sweep(self.workers[0])
-        while (ahead := await self._next_moment()) is not None:
-            await self.let_pass(max(ahead - self.now, timedelta(0)) + timedelta(minutes=1))
-            if self.now > begun + _LONGEST_END:
+        for _ in range(_MOST_ROUNDS):
+            if (ahead := await self._next_moment()) is None:
                 break
+            await self.let_pass(max(ahead - self.now, timedelta(0)) + timedelta(minutes=1))
             await self._work(self.workers[0])
         await self.promises.follow_events()
         await self.promises.settled()
@@ -368,10 +433,16 @@ class World:
                 await self.reconnect(organization)
         await self.plan(worker)
         await self.send(worker, History.DELIVERED)
+        await self._ask_and_hear(worker)
         for message in self.ledger[self._reported :]:
             for report in message.reports:
                 await self.report(message, report)
         self._reported = len(self.ledger)
+
+    async def _ask_and_hear(self, worker: Worker) -> None:
+        await self.ask(worker)
+        while worker.asking:
+            await self.hear(worker, 0)
 
 
 _NEXT = """
