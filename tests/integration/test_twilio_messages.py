@@ -66,8 +66,9 @@ def lost(sender: Sender = FROM_NUMBER, credentials: Credentials = WITH_TOKEN) ->
     return LostMessage(credentials, sender, TO, "Please pay.", SINCE, UNTIL)
 
 
-def is_at(status: ReminderStatus | None, sid: str = SID, **others: object) -> StatusReport:
-    return StatusReport(ACCOUNT, sid, status, **{"error_code": None, "reason": None, **others})  # type: ignore[arg-type]
+def is_at(status: ReminderStatus | None, sid: str = SID, *, state: str = "", **others: object) -> StatusReport:
+    usual = {"error_code": None, "reason": None, "state": state or f"{status}".lower()}
+    return StatusReport(ACCOUNT, sid, status, **(usual | others))  # type: ignore[arg-type]
 
 
 async def look_up(said: Said, sender: Sender = FROM_NUMBER) -> Traces | CarrierUnavailable:
@@ -157,7 +158,7 @@ async def test_the_list_is_read_to_its_end_with_the_key_that_sends() -> None:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        pytest.param((200, message(status="queued")), is_at(ReminderStatus.SENT), id="queued"),
+        pytest.param((200, message(status="queued")), is_at(ReminderStatus.SENT, state="queued"), id="queued"),
         pytest.param((200, message(status="delivered")), is_at(ReminderStatus.DELIVERED), id="delivered"),
         pytest.param(
             (200, message(status="undelivered", error_code=30006)),
@@ -169,7 +170,9 @@ async def test_the_list_is_read_to_its_end_with_the_key_that_sends() -> None:
             ),
             id="undelivered",
         ),
-        pytest.param((200, message(status="something new")), is_at(None), id="a state we do not know"),
+        pytest.param(
+            (200, message(status="something new")), is_at(None, state="something new"), id="a state we do not know"
+        ),
         pytest.param(refusal(404, 20404), NoSuchMessage(), id="deleted"),
         pytest.param(
             (200, message(OTHER)), CarrierUnavailable("The carrier answered with another message."), id="another"

@@ -112,6 +112,7 @@ def test_a_genuine_report_is_read() -> None:
         status=ReminderStatus.DELIVERED,
         error_code=None,
         reason=None,
+        state="delivered",
     )
 
 

@@ -17,6 +17,7 @@ from dunlin.domain.actions import (
     look_up,
     record,
     record_payment,
+    record_reports,
     sweep,
 )
 from dunlin.domain.actions.change_status import StatusChange, change_status
@@ -85,7 +86,7 @@ def _again_whatever_happened(answer: Answer | Absent, *, tries: int, jitter: flo
 
 
 def _only_while_sending(row: dict[str, Any]) -> list[StatusChange]:
-    return [record._change(row, ReminderStatus.SENT)] if row["status"] == ReminderStatus.SENDING else []
+    return [change_of(row, ReminderStatus.SENT)] if row["status"] == ReminderStatus.SENDING else []
 
 
 def _in_any_order(_current: ReminderStatus, _reported: ReminderStatus) -> bool:
@@ -160,8 +161,8 @@ MUTANTS = [
     Mutant(
         "an acceptance counts only while the reminder is SENDING", _instead(record, "_accepted", _only_while_sending)
     ),
-    Mutant("the last report wins, not the furthest", _instead(record, "moves_forward", _in_any_order)),
-    Mutant("a retry goes though the first text has arrived", _instead(record, "take_back", _nobody)),
+    Mutant("the last report wins, not the furthest", _instead(record_reports, "moves_forward", _in_any_order)),
+    Mutant("a retry goes though the first text has arrived", _instead(record_reports, "take_back", _nobody)),
     Mutant("marking does not look at opt-outs", _blind_to(opted_out=False)),
     Mutant("marking does not look whether a person has sent it again", _blind_to(is_resent=False)),
     Mutant("one look at the carrier's list is proof enough", _instead(look_up, "is_proven", _always)),

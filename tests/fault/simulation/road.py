@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.connector import Connection
@@ -122,5 +123,5 @@ class SimulatedChannel(TwilioChannel):
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
         return None
 
-    async def route_inbound(self, credentials: Credentials, sender: Sender, path: str) -> bool:
+    async def route_inbound(self, credentials: Credentials, sender: Sender, key: UUID) -> bool:
         return False

@@ -18,8 +18,9 @@ from dunlin.domain.actions.edit_step import StepEdit, edit_step
 from dunlin.domain.actions.look_up import Inquiry, claim_silent, claim_unconfirmed
 from dunlin.domain.actions.opt_out_customer import Said, opt_in_customer, opt_out_customer
 from dunlin.domain.actions.plan_reminders import plan_reminders
-from dunlin.domain.actions.record import find_attempt, record_answers, record_report
+from dunlin.domain.actions.record import record_answers
 from dunlin.domain.actions.record_payment import record_payment
+from dunlin.domain.actions.record_reports import find_attempt, record_report
 from dunlin.domain.actions.resend_reminder import resend_reminder
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.domain.carrier import Accepted, Answer
