@@ -246,15 +246,31 @@ class Ring:
         deadline = time.monotonic() + within_s
         while True:
             verdict = await self.verdict()
-            if not verdict.unresolved or time.monotonic() > deadline:
+            if not verdict.unresolved:
+                return verdict
+            if time.monotonic() > deadline:
+                await self._show(verdict.unresolved[:5])
                 return verdict
             await asyncio.sleep(_GLANCE_S)
+
+    async def _show(self, numbers: Sequence[str]) -> None:
+        """Print what is known of these, for who has to find out why."""
+        for row in await self.rows(_REMINDERS, numbers):
+            print(dict(row))  # noqa: T201
 
     def last_words(self) -> str:
         """Return the end of what the newest process said."""
         logs = sorted(self._folder.glob("*.log"))
         return logs[-1].read_text()[-2_000:] if logs else ""
 
+
+_REMINDERS = """
+SELECT r."to", r.status, r.status_reason, r.tries, r.fence, clock_timestamp() AS now, r.scheduled_for, r.lease_until,
+       r.check_at, r.checks,
+       (SELECT array_agg(a.outcome || ' ' || a.began_at ORDER BY a.id) FROM send_attempt a WHERE a.reminder_id = r.id)
+         AS attempts
+FROM reminder r WHERE r."to" = ANY($1)
+"""
 
 _STATES = """
 SELECT customer.phone AS number,
