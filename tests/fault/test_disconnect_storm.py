@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from dunlin.sandbox.behaviour import Behaviour
+from tests.client import graphql
 from tests.fault.checker import Verdict
 from tests.fault.conftest import Tell
 from tests.fault.proxy import Mode, Weather
@@ -30,7 +31,7 @@ QUICK = Load(organizations=6, rounds=2, cases=4, at_once=6)
 FULL = Load(organizations=50, rounds=20, cases=2, at_once=5)
 
 CARRIER = Behaviour(sent_delay_s=0.05, delivered_delay_s=0.1)
-FAR_AWAY = Weather({Mode.LATENCY: 1}, latency_s=0.12)
+FAR_AWAY = Weather({Mode.LATENCY: 1}, latency_s=0.12, only=(b"POST", b"/Messages"))
 _TEXT = "Dear {{ customer.name }}, {{ amount }} is due."
 
 
@@ -65,7 +66,7 @@ class Storm:
         """Open cases, disconnect while they are on their way, stay silent for a while, and connect again."""
         opened = await self.ring.open_cases(self.http, ground, self.ring.new_cases(cases))
         numbers.update(case.number for case in opened)
-        await asyncio.sleep(max(self.ring.chance.uniform(-0.2, 0.2), 0))
+        await asyncio.sleep(max(self.ring.chance.uniform(-0.15, 0.45), 0))
         began = time.time()
         await self.ring.call(self.http, DISCONNECT, id=ground.organization_id)
         silence = Silence(set(numbers), time.time(), 0)
@@ -73,8 +74,16 @@ class Storm:
         await asyncio.sleep(self.ring.chance.uniform(0.1, 0.3))
         silence.ended = time.time()
         self.silences.append(silence)
-        await self.ring.call(self.http, CONNECT, id=ground.organization_id)
+        await self._connect(ground)
         await self.ring.call(self.http, EDIT_STEP, id=ground.step_id, text=_TEXT)
+
+    async def _connect(self, ground: Ground) -> None:
+        """Connect, again where the carrier did not answer in the little time that it has here."""
+        for _ in range(5):
+            body = await graphql(self.http, self.ring.token, CONNECT, id=ground.organization_id)
+            if not (errors := body["data"]["connectIntegration"]["userErrors"]):
+                return
+            assert [error["code"] for error in errors] == ["CARRIER_UNAVAILABLE"]
 
     def broken_silences(self) -> list[str]:
         """Return the numbers that were texted while nothing may go out."""

@@ -4,8 +4,6 @@ import asyncio
 import signal
 from dataclasses import dataclass
 
-import pytest_asyncio
-
 from dunlin.sandbox.behaviour import Behaviour
 from tests.fault.checker import Verdict
 from tests.fault.conftest import Tell
@@ -89,42 +87,24 @@ async def _begun_too_late(ring: Ring) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    load: Load
-    ring: Ring
-    verdict: Verdict
-    late: list[str]
-
-
-async def outcome(shared: Shared, seed: int, load: Load, *broken: str) -> Outcome:
-    async with a_ring(shared, seed, behaviour=CARRIER) as ring:
-        verdict, late = await run(ring, load, *broken)
-        return Outcome(load, ring, verdict, late)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def outcomes(shared: Shared, seed: int, is_full: bool) -> tuple[Outcome, Outcome]:
-    """The gate and its control, at the same time: both wait for leases more than they work."""
-    async with asyncio.TaskGroup() as group:
-        gate = group.create_task(outcome(shared, seed, FULL if is_full else QUICK))
-        control = group.create_task(outcome(shared, seed, QUICK, "mark-without-fence", "no-start-window"))
-    return gate.result(), control.result()
-
-
 async def test_workers_that_freeze_and_go_on_send_nothing_twice_and_nothing_late(
-    outcomes: tuple[Outcome, Outcome], tell: Tell
+    shared: Shared, seed: int, tell: Tell, *, is_full: bool
 ) -> None:
-    gate, _ = outcomes
-    tell("R2", f"SIGSTOP for 2 leases x {gate.load.freezes}", gate.ring, gate.verdict)
-    gate.verdict.assert_all_is_well()
-    assert not gate.late
+    load = FULL if is_full else QUICK
+    async with a_ring(shared, seed, behaviour=CARRIER) as ring:
+        verdict, late = await run(ring, load)
+
+    tell("R2", f"SIGSTOP for 2 leases x {load.freezes}", ring, verdict)
+    verdict.assert_all_is_well()
+    assert not late
 
 
 async def test_the_gate_of_frozen_workers_catches_marks_without_a_fence_and_calls_without_a_window(
-    outcomes: tuple[Outcome, Outcome], tell: Tell
+    shared: Shared, seed: int, tell: Tell
 ) -> None:
-    _, control = outcomes
-    tell("R2-", "the same, without fence and window", control.ring, control.verdict)
-    assert control.verdict.twice
-    assert control.late
+    async with a_ring(shared, seed, behaviour=CARRIER) as ring:
+        verdict, late = await run(ring, QUICK, "mark-without-fence", "no-start-window")
+
+    tell("R2-", "the same, without fence and window", ring, verdict)
+    assert verdict.twice
+    assert late

@@ -20,7 +20,7 @@ QUICK = 50
 FULL = 500
 
 CARRIER = Behaviour(sent_delay_s=0.05, delivered_delay_s=0.1)
-FAR_AWAY = Weather({Mode.LATENCY: 1}, latency_s=0.12)
+FAR_AWAY = Weather({Mode.LATENCY: 1}, latency_s=0.12, only=(b"POST", b"/Messages"))
 _AT_ONCE = 10
 _ALREADY_SENT = {"SENT", "DELIVERED", "UNDELIVERED", "UNCONFIRMED"}
 
