@@ -18,21 +18,23 @@ class Load:
     reminders: int
     freezes: int
     within_s: float
+    leases: float  # for which each freeze lasts
 
 
-QUICK = Load(reminders=30, freezes=4, within_s=3)
-FULL = Load(reminders=200, freezes=10, within_s=30)
+QUICK = Load(reminders=30, freezes=4, within_s=2, leases=1.3)
+FULL = Load(reminders=200, freezes=10, within_s=30, leases=2)
 
 CARRIER = Behaviour(answer_delay_s=0.05)
 _STAGES = (Stage.CLAIMED, Stage.MARKED, Stage.POSTED, Stage.ANSWERED)
 
 
 class Freezes:
-    """Has each worker that starts freeze itself at a stage, in turn; and thaws it after two leases."""
+    """Has each worker that starts freeze itself at a stage, in turn; and thaws it some leases later."""
 
-    def __init__(self, ring: Ring, amount: int) -> None:
+    def __init__(self, ring: Ring, load: Load) -> None:
         self._ring = ring
-        self._left = amount
+        self._left = load.freezes
+        self._lasts_s = load.leases * ring.times.lease.total_seconds()
         self.thawed = 0
 
     def __call__(self, _: Crew) -> Halt | None:
@@ -52,7 +54,7 @@ class Freezes:
                 await asyncio.sleep(0.02)
 
     async def _thaw(self, child: Child) -> None:
-        await asyncio.sleep(2 * self._ring.times.lease.total_seconds())
+        await asyncio.sleep(self._lasts_s)
         child.resume()
         self.thawed += 1
         await asyncio.sleep(0.5)  # it was in the middle of something
@@ -61,7 +63,7 @@ class Freezes:
 
 async def run(ring: Ring, load: Load, *broken: str) -> tuple[Verdict, list[str]]:
     """Return the verdict, and the numbers of texts that left too long after they were marked."""
-    freezes = Freezes(ring, load.freezes)
+    freezes = Freezes(ring, load)
     async with ring.api() as http, ring.workers(min(load.freezes, 4) + 1, broken=broken, halts=freezes) as crew:
         watching = asyncio.create_task(freezes.watch(crew))
         await ring.open_some(http, load.reminders, within_s=load.within_s, batch=2)
@@ -94,7 +96,7 @@ async def test_workers_that_freeze_and_go_on_send_nothing_twice_and_nothing_late
     async with a_ring(shared, seed, behaviour=CARRIER) as ring:
         verdict, late = await run(ring, load)
 
-    tell("R2", f"SIGSTOP for 2 leases x {load.freezes}", ring, verdict)
+    tell("R2", f"SIGSTOP for {load.leases} leases x {load.freezes}", ring, verdict)
     verdict.assert_all_is_well()
     assert not late
 

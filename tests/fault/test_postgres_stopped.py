@@ -22,7 +22,7 @@ class Load:
     away_s: float
 
 
-QUICK = Load(reminders=30, stops=2, within_s=5, away_s=0.5)
+QUICK = Load(reminders=30, stops=2, within_s=4, away_s=0.5)
 FULL = Load(reminders=500, stops=3, within_s=60, away_s=10)
 
 CARRIER = Behaviour(answer_delay_s=0.05, sent_delay_s=0.1, delivered_delay_s=0.1)

@@ -22,7 +22,7 @@ class Load:
     down_s: float
 
 
-QUICK = Load(while_down=20, others=20, times=2, down_s=3)
+QUICK = Load(while_down=20, others=20, times=2, down_s=1.5)
 FULL = Load(while_down=500, others=500, times=5, down_s=30)
 
 CARRIER = Behaviour(answer_delay_s=0.02, sent_delay_s=0.05, delivered_delay_s=0.1)
