@@ -43,8 +43,8 @@ async def shared() -> AsyncIterator[Shared]:
     # Not pytest's folder, for the same reasons as in tests/conftest.py.
     with tempfile.TemporaryDirectory(prefix="dunlin-fault-", ignore_cleanup_errors=True) as name:
         async with AsyncExitStack() as stack:
+            nursery = await stack.enter_async_context(a_nursery())  # it imports while PostgreSQL starts
             postgres = await stack.enter_async_context(a_postgres(Path(name) / "postgres"))
-            nursery = await stack.enter_async_context(a_nursery())
             shared = Shared(nursery, postgres, Path(name), count(1))
             await make_template(shared)
             yield shared
