@@ -1,8 +1,8 @@
 """The ground of the simulation: the session's own PostgreSQL, made to live in virtual time."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -11,31 +11,22 @@ from dunlin.runtime.wiring import Services
 from tests.fault.simulation.clock import install, uninstall
 from tests.fault.simulation.ground import Ground, make_ground, virtual_time
 
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    with suppress(ValueError):  # the whole ring knows the same one
-        parser.addoption("--full", action="store_true", help="search for as long as a release deserves")
+_PROPERTY = "simulation"
 
 
-_SCORE = pytest.StashKey[list[str]]()
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Give a line to the score, which is printed at the end."""
+    return partial(record_property, _PROPERTY)
 
 
-@pytest.fixture(scope="session")
-def score(request: pytest.FixtureRequest) -> list[str]:
-    """Lines to print at the end of the whole run."""
-    return request.config.stash.setdefault(_SCORE, [])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if lines := config.stash.get(_SCORE, []):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    # By their properties, which come here from the processes of pytest-xdist, too.
+    told = [value for report in terminalreporter.stats.get("passed", []) for value in report.user_properties]
+    if lines := [line for name, line in told if name == _PROPERTY]:
         terminalreporter.section("simulation of the sending path")
         for line in lines:
-            terminalreporter.write_line(line)
-
-
-@pytest.fixture(scope="session")
-def is_full(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--full", default=False))
+            terminalreporter.write_line(str(line))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

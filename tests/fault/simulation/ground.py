@@ -14,7 +14,6 @@ from dunlin.domain import times
 from dunlin.domain.actions import under_way
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.store import Store
-from dunlin.jobs import reconciler
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.jobs.reconciler import Reconciler
 from dunlin.runtime.wiring import Services
@@ -88,6 +87,6 @@ def virtual_time(ground: Ground) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(times, "time", SimpleNamespace(clock_gettime=lambda _: ground.clock.boot_s))
         patch.setattr(under_way, "asyncio", SimpleNamespace(sleep=sleep))
-        for module in (twilio, twilio_messages, reconciler):
+        for module in (twilio, twilio_messages):
             patch.setattr(module, "datetime", wall)
         yield

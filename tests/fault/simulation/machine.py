@@ -105,7 +105,7 @@ class SendingPath(RuleBasedStateMachine):
             world = await World.begin(self._ground, organizations=organizations, workers=WORKERS, limited=limited)
             for number in range(cases):
                 await world.open_case(world.organizations[number % organizations], number)
-            await world.plan(world.workers[0])
+            await world.plan()
             return world
 
         self._world = self._ground.run(begin())
@@ -214,21 +214,21 @@ class SendingPath(RuleBasedStateMachine):
     def crash(self, pick: int) -> None:
         self._do(self.world.crash(self._worker(pick)))
 
-    @step(1, pick=_workers)
-    def sweep(self, pick: int) -> None:
-        self._do(self.world.sweep(self._worker(pick)))
+    @step(1)
+    def sweep(self) -> None:
+        self._do(self.world.sweep())
 
-    @step(1, pick=_workers)
-    def plan(self, pick: int) -> None:
-        self._do(self.world.plan(self._worker(pick)))
+    @step(1)
+    def plan(self) -> None:
+        self._do(self.world.plan())
 
     @step(1)
     def destroy_keys(self) -> None:
         self._do(self.world.destroy_keys())
 
-    @step(1, pick=_workers, skew=_skews)
-    def set_clock(self, pick: int, skew: timedelta) -> None:
-        self._worker(pick).skew = skew
+    @step(1, skew=_skews)
+    def set_wall_clock(self, skew: timedelta) -> None:
+        self.world.skew = skew
 
     # Time.
 
@@ -236,11 +236,11 @@ class SendingPath(RuleBasedStateMachine):
     def let_pass(self, time: timedelta) -> None:
         self._do(self.world.let_pass(time))
 
-    @step(2, pick=_workers)
-    def outlive_leases(self, pick: int) -> None:
+    @step(2)
+    def outlive_leases(self) -> None:
         async def outlive() -> None:
             await self.world.let_pass(_A_LEASE)
-            await self.world.sweep(self._worker(pick))
+            await self.world.sweep()
 
         self._do(outlive())
 
@@ -258,7 +258,7 @@ class SendingPath(RuleBasedStateMachine):
         async def open_case() -> None:
             organizations = self.world.organizations
             await self.world.open_case(organizations[pick % len(organizations)], customer)
-            await self.world.plan(self.world.workers[0])
+            await self.world.plan()
 
         self._do(open_case())
 

@@ -20,7 +20,7 @@ from dunlin.domain.actions import (
     record_reports,
     sweep,
 )
-from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.change_status import StatusChange, change_of, change_status
 from dunlin.domain.carrier import Absent, Answer, Unknown
 from dunlin.domain.choices import CaseState
 from dunlin.domain.reminder_status import ReminderStatus
@@ -112,8 +112,8 @@ async def _all_wanted(*_seen: object) -> dict[int, object]:
     return {}
 
 
-async def _none_known(*_seen: object) -> set[str]:
-    return set()
+async def _none_known(*_seen: object) -> tuple[set[str], bool]:
+    return set(), False
 
 
 def _wait_too_short(patch: Patch) -> None:
@@ -167,7 +167,7 @@ MUTANTS = [
     Mutant("marking does not look whether a person has sent it again", _blind_to(is_resent=False)),
     Mutant("one look at the carrier's list is proof enough", _instead(look_up, "is_proven", _always)),
     Mutant("the carrier's list is proof from the first moment", _instead(look_up, "is_looking_for_proof", _always)),
-    Mutant("a message found in the list may be another text's", _instead(look_up, "_known", _none_known)),
+    Mutant("a message found in the list may be another text's", _instead(look_up, "_own_texts", _none_known)),
 ]
 
 # No schedule can tell these from the product, because something else stands behind them.

@@ -29,7 +29,7 @@ from dunlin.domain.errors import Refusal
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.payment import NewPayment
-from dunlin.domain.store import rows
+from dunlin.domain.store import database_time, rows
 from dunlin.domain.tables import (
     Account,
     CollectionCase,
@@ -86,9 +86,8 @@ class Waiting:
 
 @dataclass(slots=True)
 class Worker:
-    """All that a worker process holds in its memory. `skew` is by how much its wall clock is wrong."""
+    """All that a worker process holds in its memory."""
 
-    skew: timedelta = timedelta(0)
     claims: list[Claim] = field(default_factory=list)
     marked: list[Marked] = field(default_factory=list)
     calling: list[Calling] = field(default_factory=list)
@@ -106,6 +105,7 @@ class World:
     workers: list[Worker] = field(default_factory=list)
     promises: Promises = field(default_factory=Promises)
     waiting: list[Waiting] = field(default_factory=list)
+    skew: timedelta = timedelta(0)
     _read: int = 0  # of the ledger
     _reported: int = 0  # of the ledger: what was reported in full in the end
 
@@ -138,8 +138,10 @@ class World:
         """Return whether a worker would find something to claim."""
         return bool(await rows(_CLAIMABLE))
 
-    def host_clock(self, worker: Worker) -> datetime:
-        return self.now + worker.skew
+    @property
+    def wall_clock(self) -> datetime:
+        """What the clerks' machine takes for the time."""
+        return self.now + self.skew
 
     # Customers, clerks and their money.
 
@@ -148,7 +150,7 @@ class World:
         case = a_new_case(
             f"INV-{number}", customer=f"C-{customer}", phone=f"+4477009{organization.id:02d}{customer:03d}"
         )
-        opened = await open_one(self.ground.services, self.cycles[organization.id], case, now=self.now)
+        opened = await open_one(self.ground.services, self.cycles[organization.id], case, now=self.wall_clock)
         self.cases.append(opened)
 
     async def pay(self, case: CollectionCase, amount: Decimal) -> None:
@@ -158,7 +160,7 @@ class World:
             case_id=case.id,
             payment=NewPayment(amount, case.currency, None, None),
             idempotency_key=None,
-            now=self.now,
+            now=self.wall_clock,
         )
         await self._begin(payment, self.promises.paid)
 
@@ -166,10 +168,10 @@ class World:
         """Opt a customer out of texts; or in again, who is out."""
         store, viewer, customer_id = self.ground.store, a_viewer(self.account), case.customer_id
         if (await Customer.get(id=customer_id)).sms_opted_out_at is None:
-            await opt_out_customer(store, viewer, customer_id=customer_id, said=_SAID, now=self.now)
+            await opt_out_customer(store, viewer, customer_id=customer_id, said=_SAID, now=self.wall_clock)
             self.promises.opted_out(customer_id)
         else:
-            await opt_in_customer(store, viewer, customer_id=customer_id, said=_SAID, now=self.now)
+            await opt_in_customer(store, viewer, customer_id=customer_id, said=_SAID, now=self.wall_clock)
             self.promises.opted_in(customer_id)
 
     async def resend(self, pick: int) -> None:
@@ -183,7 +185,7 @@ class World:
                 a_viewer(self.account),
                 reminder_id=reminder_id,
                 idempotency_key=None,
-                now=self.now,
+                now=self.wall_clock,
             )
         except Refusal:
             return
@@ -194,14 +196,15 @@ class World:
         unconfirmed = await Reminder.filter(status=ReminderStatus.UNCONFIRMED).order_by("id")
         if unconfirmed:
             chosen = unconfirmed[pick % len(unconfirmed)]
-            await confirm_reminder_sent(self.ground.store, a_viewer(self.account), reminder_id=chosen.id, now=self.now)
+            viewer = a_viewer(self.account)
+            await confirm_reminder_sent(self.ground.store, viewer, reminder_id=chosen.id, now=self.wall_clock)
             self.promises.confirmed(chosen.id)
 
     async def cancel(self, pick: int) -> None:
         scheduled = await Reminder.filter(status=ReminderStatus.SCHEDULED).order_by("id")
         if scheduled:
             chosen = scheduled[pick % len(scheduled)]
-            await cancel_reminder(self.ground.store, a_viewer(self.account), reminder_id=chosen.id, now=self.now)
+            await cancel_reminder(self.ground.store, a_viewer(self.account), reminder_id=chosen.id, now=self.wall_clock)
 
     # Connecting and disconnecting.
 
@@ -222,7 +225,7 @@ class World:
             kind=IntegrationKind.SMS,
             confirmed=True,
             impact_token=None,
-            now=self.now,
+            now=self.wall_clock,
         )
         await self._begin(disconnect, lambda _: self.promises.disconnected(connection_id, ended))
 
@@ -230,7 +233,7 @@ class World:
         """Connect where that is needed, and choose SMS for the steps again."""
         if (await self.integration(organization)).status is IntegrationStatus.CONNECTED:
             return
-        await connect_sms(self.ground.services, organization, now=self.now)
+        await connect_sms(self.ground.services, organization, now=self.wall_clock)
         for step in await CollectionStep.filter(cycle_id=self.cycles[organization.id].id).order_by("id"):
             await edit_step(
                 self.ground.store,
@@ -263,8 +266,8 @@ class World:
 
     # Workers.
 
-    async def plan(self, worker: Worker) -> None:
-        await plan_reminders(self.ground.store, self.host_clock(worker))
+    async def plan(self) -> None:
+        await plan_reminders(self.ground.store, await database_time())
 
     async def claim(self, worker: Worker, limit: int) -> None:
         worker.claims += await claim_reminders(self.ground.store, limit=limit)
@@ -273,9 +276,10 @@ class World:
         """Mark what the worker has claimed; the database is slow meanwhile, for `stall`."""
         claims, worker.claims = worker.claims, []
         marked_at = self.ground.clock.boot_s
+        now = await database_time()
         if stall:
             await self.let_pass(stall)
-        handovers = await mark_sending(self.ground.store, claims, self.host_clock(worker))
+        handovers = await mark_sending(self.ground.store, claims, now)
         await self.promises.mark(handovers, self.now)
         worker.marked += [Marked(handover, marked_at) for handover in handovers]
 
@@ -320,7 +324,7 @@ class World:
     async def record(self, worker: Worker, *, at_once: bool, forget: bool) -> None:
         """Record one answer or all; a worker that does not hear that it is done does not forget, and comes again."""
         answers = worker.answers if at_once else worker.answers[:1]
-        await record_answers(self.ground.store, answers, self.host_clock(worker))
+        await record_answers(self.ground.store, answers, await database_time())
         for handover, answer in answers:
             if isinstance(answer, Accepted):
                 self.promises.told(handover.reminder_id, ReminderStatus.SENT)
@@ -356,8 +360,8 @@ class World:
             await asyncio.wait([task])
         worker.claims, worker.marked, worker.calling, worker.answers, worker.asking = [], [], [], [], []
 
-    async def sweep(self, worker: Worker) -> None:
-        await sweep_sending(self.ground.store, self.host_clock(worker))
+    async def sweep(self) -> None:
+        await sweep_sending(self.ground.store, await database_time())
 
     async def ask(self, worker: Worker) -> None:
         """Ask the carrier about all that it keeps silent of, as far as it is time to."""
@@ -403,12 +407,12 @@ class World:
 
     async def heal(self) -> None:
         """Start the workers anew and let everything come to its end: long pauses, good answers, every report."""
+        self.skew = timedelta(0)
         for worker in self.workers:
             await self.crash(worker)
-            worker.skew = timedelta(0)
         for _ in range(4):
             await self.let_pass(_BETWEEN_LOOKS)
-            await self.sweep(self.workers[0])
+            await self.sweep()
             await self._ask_and_hear(self.workers[0])
         await self.let_pass(A_DAY + A_DAY)
         await self.look_at_waiting()
@@ -432,7 +436,7 @@ class World:
         for organization in self.organizations:
             if (await self.integration(organization)).status is IntegrationStatus.NEEDS_ATTENTION:
                 await self.reconnect(organization)
-        await self.plan(worker)
+        await self.plan()
         await self.send(worker, History.DELIVERED)
         await self._ask_and_hear(worker)
         for message in self.ledger[self._reported :]:
