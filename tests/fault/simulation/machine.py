@@ -13,7 +13,7 @@ from hypothesis.vendor.pretty import RepresentationPrinter
 from dunlin.domain.tables import CollectionCase
 from tests.fault.simulation.carrier import Fate, History
 from tests.fault.simulation.ground import Ground
-from tests.fault.simulation.world import Worker, World
+from tests.fault.simulation.world import Act, Worker, World
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -33,6 +33,7 @@ _stalls = st.sampled_from([timedelta(0), timedelta(0), _SECOND, 3 * _SECOND])
 _times = st.sampled_from(
     [_SECOND, 3 * _SECOND, 6 * _SECOND, 14 * _SECOND, 150 * _SECOND, 6 * _MINUTE, 4 * _HOUR, 25 * _HOUR]
 )
+_moments = st.sampled_from([timedelta(0), _SECOND, 3 * _SECOND, 14 * _SECOND])
 _skews = st.sampled_from([timedelta(0), _HOUR, -_HOUR, _DAY, -_DAY])
 
 
@@ -285,6 +286,17 @@ class SendingPath(RuleBasedStateMachine):
     @step(2, may_end_something, pick=_picks)
     def turn_connection(self, pick: int) -> None:
         self._end(self.world.turn_connection(self.world.organizations[pick % len(self.world.organizations)]))
+
+    @step(3, lambda machine: machine.world.is_under_way(), act=st.sampled_from(Act), time=_moments)
+    def end_what_is_under_way(self, act: Act, time: timedelta) -> None:
+        """End it in the very moment of its handing over, and let a moment pass."""
+
+        async def end() -> None:
+            await self.world.end_under_way(act)
+            await self.world.look_at_waiting()
+            await self.world.let_pass(time)
+
+        self._end(end())
 
     def teardown(self) -> None:
         if self._world is not None and not self._is_broken:

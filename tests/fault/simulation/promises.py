@@ -124,7 +124,7 @@ class Promises:
         self.sent[reminder_id] = message
 
     async def follow_events(self) -> None:
-        """Read on as a subscriber does: no gap, no step back."""
+        """Read on as a subscriber does: no gap, no step back, and nothing less than what we were told."""
         for row in await rows(_EVENTS, list(self._sequences), list(self._sequences.values())):
             organization_id, reminder_id, status = row["organization_id"], row["reminder_id"], Status(row["status"])
             if row["sequence"] != self._sequences.get(organization_id, 0) + 1:
@@ -133,6 +133,10 @@ class Promises:
             if status not in _FORWARD[self._statuses.get(reminder_id)]:
                 raise BrokenPromise(f"reminder {reminder_id} went from {self._statuses.get(reminder_id)} to {status}")
             self._statuses[reminder_id] = status
+        for reminder_id, known in self.known.items():
+            status = self._statuses[reminder_id]
+            if status is not known and not moves_forward(known, status):
+                raise BrokenPromise(f"reminder {reminder_id} is {status}, but the carrier told us {known}")
 
     def somebody_asks(self) -> bool:
         """Return whether there is anything that the carrier may have to be asked about."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from dunlin.domain.actions.cancel_reminder import cancel_reminder
@@ -74,6 +75,15 @@ class Asking:
 
     inquiry: Inquiry
     hearing: asyncio.Task[None]
+
+
+class Act(StrEnum):
+    """How what is being handed over is ended meanwhile."""
+
+    PAY = "pay"
+    PAY_A_PART = "pay a part"
+    OPT_OUT = "opt out"
+    DISCONNECT = "disconnect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +253,24 @@ class World:
                 edit=StepEdit(communication_method=SMS),
                 apply_to_open_cases=False,
             )
+
+    def is_under_way(self) -> bool:
+        return any(worker.marked or worker.calling for worker in self.workers)
+
+    async def end_under_way(self, act: Act) -> None:
+        """End the first of what workers have marked and not yet handed over."""
+        handovers = [one.handover for worker in self.workers for one in worker.marked]
+        handovers += [one.handover for worker in self.workers for one in worker.calling]
+        reminder = await Reminder.get(id=handovers[0].reminder_id)
+        case = await CollectionCase.get(id=reminder.case_id)
+        match act:
+            case Act.PAY | Act.PAY_A_PART:
+                await self.pay(case, Decimal(100 if act is Act.PAY else 10))
+            case Act.OPT_OUT:
+                await self.turn_opt_out(case)
+            case Act.DISCONNECT:
+                organization = await Organization.get(id=reminder.organization_id)
+                await self.turn_connection(organization)
 
     async def integration(self, organization: Organization) -> Integration:
         return await Integration.get(organization_id=organization.id, kind=IntegrationKind.SMS)
