@@ -4,7 +4,6 @@ The call to the carrier happens in between, with no transaction open.
 """
 
 import json
-import logging
 import secrets
 from bisect import insort
 from collections.abc import Mapping, Sequence
@@ -17,15 +16,14 @@ from dunlin.domain.actions.change_status import StatusChange, change_status
 from dunlin.domain.actions.claim_reminders import RELEASE, Claim
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
-from dunlin.domain.actions.drafts import DRAFT_COLUMNS, draft_of
-from dunlin.domain.actions.estimates import Sized, estimates
+from dunlin.domain.actions.drafts import DRAFT_COLUMNS
+from dunlin.domain.actions.reword import reword, write_anew
 from dunlin.domain.actions.spending import (
     RESERVING,
     SPENDING_COLUMNS,
     Books,
     attempt_columns,
     open_books,
-    planned_cost,
 )
 from dunlin.domain.carrier import Sender, SenderKind
 from dunlin.domain.choices import CaseClosedReason, CaseState, IntegrationProvider, IntegrationStatus
@@ -33,15 +31,11 @@ from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.caps import NO_LIMITS
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
-from dunlin.domain.rules.price import Cost
 from dunlin.domain.rules.return_reason import WHY_DECEASED
-from dunlin.domain.rules.texts import BadText
 from dunlin.domain.rules.trace import followed_by
-from dunlin.domain.rules.writing import Written, write
+from dunlin.domain.rules.writing import Written
 from dunlin.domain.store import Store, Transaction
 from dunlin.domain.times import SendingTimes
-
-_log = logging.getLogger(__name__)
 
 _A_MOMENT = timedelta(seconds=1)
 
@@ -67,15 +61,18 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
 
     async def mark(transaction: Transaction) -> list[Handover]:
         found = await transaction.rows(_HOLD, *zip(*((c.reminder_id, c.fence) for c in claims), strict=True))
-        texts = {row["id"]: _written(row) for row in found}
+        texts = {row["id"]: write_anew(row) for row in found}
         books = await open_books(transaction, found, texts, now)
         decided = await _decide(found, texts, books, now)
         await _release(transaction, claims, {row["id"] for row in found})
-        worded = [(row, texts[row["id"]]) for row, decision in decided if isinstance(decision, Go)]
-        going = [_handover(row, text) for row, text in worded if isinstance(text, Written)]
-        written = [(row, text) for row, text in worded if isinstance(text, Written)]
-        costs = await _reword(transaction, written, books, now)
-        changes = [_sending(row, store.times.lease) for row, decision in decided if isinstance(decision, Go)]
+        written = [
+            (row, text)
+            for row, decision in decided
+            if isinstance(decision, Go) and isinstance(text := texts[row["id"]], Written)
+        ]
+        going = [_handover(row, text) for row, text in written]
+        costs = await reword(transaction, written, books, now)
+        changes = [_sending(row, store.times.lease) for row, _ in written]
         changes += [_canceled(row, decision) for row, decision in decided if isinstance(decision, Cancel)]
         await change_status(transaction, changes, now)
         await _ask_for_attention(transaction, [(row["case_id"], d) for row, d in decided if isinstance(d, Cancel)])
@@ -86,17 +83,6 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
         return going
 
     return await store.transact(mark) if claims else []
-
-
-def _written(row: dict[str, Any]) -> Written | str:
-    """Return what a reminder says as things are now, or why it says nothing. Written anew: much may have changed."""
-    try:
-        return write(draft_of(row))
-    except BadText as error:
-        return str(error)
-    except Exception:  # one that cannot be written holds up nobody else's
-        _log.exception("cannot write reminder %s", row["id"])
-        return "The text could not be written because of an error on our side."
 
 
 async def _decide(
@@ -157,45 +143,6 @@ def _handover(row: dict[str, Any], text: Written) -> Handover:
         sender=Sender(SenderKind(row["sender_kind"]), row["sender"]),
         to=row["phone"],
         text=text.text,
-    )
-
-
-async def _reword(
-    transaction: Transaction, going: Sequence[tuple[dict[str, Any], Written]], books: Books, now: datetime
-) -> dict[int, Cost | None]:
-    """Store what goes out where it is not what was planned: the text, the number, and what it will cost.
-
-    Return what each of them is expected to cost.
-    """
-    costs = {row["id"]: books.costs.get(row["id"], planned_cost(row)) for row, _ in going}
-    unpriced = [(row, text) for row, text in going if _is_reworded(row, text) and row["id"] not in books.costs]
-    sized = [Sized(row["organization_id"], row["phone"], text.encoded.segments) for row, text in unpriced]
-    if sized:
-        priced = await estimates(transaction, sized, now)
-        costs |= {row["id"]: cost for (row, _), cost in zip(unpriced, priced, strict=True)}
-    changed = [(row, text) for row, text in going if _is_reworded(row, text) or costs[row["id"]] != planned_cost(row)]
-    if changed:
-        columns = (_reworded(row, text, costs[row["id"]]) for row, text in changed)
-        await transaction.rows(_REWORD, *zip(*columns, strict=True))
-    return costs
-
-
-def _is_reworded(row: dict[str, Any], text: Written) -> bool:
-    planned = (row["text"], row["language"], row["is_fallback_language"], row["to"])
-    return (text.text, text.language, text.is_fallback, row["phone"]) != planned
-
-
-def _reworded(row: dict[str, Any], text: Written, cost: Cost | None) -> tuple[object, ...]:
-    return (
-        row["id"],
-        row["phone"],
-        text.text,
-        text.language,
-        text.is_fallback,
-        text.encoded.encoding.value,
-        text.encoded.segments,
-        cost.amount if cost else None,
-        cost.currency if cost else None,
     )
 
 
@@ -307,15 +254,6 @@ JOIN organization o ON o.id = r.organization_id
 ORDER BY r.id
 FOR NO KEY UPDATE OF r, c, customer SKIP LOCKED
 FOR SHARE OF i SKIP LOCKED
-"""
-
-_REWORD = """
-UPDATE reminder r
-SET "to" = t.to, text = t.text, language = t.language, is_fallback_language = t.is_fallback, encoding = t.encoding,
-    segments = t.segments, estimated_cost = t.cost, estimated_cost_currency = t.currency
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::int[], $8::numeric[],
-            $9::text[]) AS t(id, "to", text, language, is_fallback, encoding, segments, cost, currency)
-WHERE r.id = t.id
 """
 
 _INSERT_ATTEMPTS = f"""

@@ -18,6 +18,7 @@ from dunlin.domain.actions import (
     record,
     record_payment,
     record_reports,
+    reword,
     sweep,
 )
 from dunlin.domain.actions.change_status import StatusChange, change_of, change_status
@@ -121,13 +122,13 @@ def _wait_too_short(patch: Patch) -> None:
 
 
 def _planned_words(patch: Patch) -> None:
-    write = deliver._written
+    write = reword.write_anew
 
     def written(row: dict[str, Any]) -> Any:
         words = write(row)
         return words if isinstance(words, str) else replace(words, text=row["text"])
 
-    patch.setattr(deliver, "_written", written)
+    patch.setattr(deliver, "write_anew", written)
 
 
 QUICK = [

@@ -1,0 +1,76 @@
+"""Write reminders anew in the moment they leave: much may have changed since they were planned."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from dunlin.domain.actions.drafts import draft_of
+from dunlin.domain.actions.estimates import Sized, estimates
+from dunlin.domain.actions.spending import Books, planned_cost
+from dunlin.domain.rules.price import Cost
+from dunlin.domain.rules.texts import BadText
+from dunlin.domain.rules.writing import Written, write
+from dunlin.domain.store import Transaction
+
+_log = logging.getLogger(__name__)
+
+
+def write_anew(row: dict[str, Any]) -> Written | str:
+    """Return what a reminder says as things are now, or why it says nothing."""
+    try:
+        return write(draft_of(row))
+    except BadText as error:
+        return str(error)
+    except Exception:  # one that cannot be written holds up nobody else's
+        _log.exception("cannot write reminder %s", row["id"])
+        return "The text could not be written because of an error on our side."
+
+
+async def reword(
+    transaction: Transaction, going: Sequence[tuple[dict[str, Any], Written]], books: Books, now: datetime
+) -> dict[int, Cost | None]:
+    """Store what goes out where it is not what was planned: the text, the number, and what it will cost.
+
+    Return what each of them is expected to cost.
+    """
+    costs = {row["id"]: books.costs.get(row["id"], planned_cost(row)) for row, _ in going}
+    unpriced = [(row, text) for row, text in going if _is_reworded(row, text) and row["id"] not in books.costs]
+    sized = [Sized(row["organization_id"], row["phone"], text.encoded.segments) for row, text in unpriced]
+    if sized:
+        priced = await estimates(transaction, sized, now)
+        costs |= {row["id"]: cost for (row, _), cost in zip(unpriced, priced, strict=True)}
+    changed = [(row, text) for row, text in going if _is_reworded(row, text) or costs[row["id"]] != planned_cost(row)]
+    if changed:
+        columns = (_reworded(row, text, costs[row["id"]]) for row, text in changed)
+        await transaction.rows(_REWORD, *zip(*columns, strict=True))
+    return costs
+
+
+def _is_reworded(row: dict[str, Any], text: Written) -> bool:
+    planned = (row["text"], row["language"], row["is_fallback_language"], row["to"])
+    return (text.text, text.language, text.is_fallback, row["phone"]) != planned
+
+
+def _reworded(row: dict[str, Any], text: Written, cost: Cost | None) -> tuple[object, ...]:
+    return (
+        row["id"],
+        row["phone"],
+        text.text,
+        text.language,
+        text.is_fallback,
+        text.encoded.encoding.value,
+        text.encoded.segments,
+        cost.amount if cost else None,
+        cost.currency if cost else None,
+    )
+
+
+_REWORD = """
+UPDATE reminder r
+SET "to" = t.to, text = t.text, language = t.language, is_fallback_language = t.is_fallback, encoding = t.encoding,
+    segments = t.segments, estimated_cost = t.cost, estimated_cost_currency = t.currency
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::int[], $8::numeric[],
+            $9::text[]) AS t(id, "to", text, language, is_fallback, encoding, segments, cost, currency)
+WHERE r.id = t.id
+"""
