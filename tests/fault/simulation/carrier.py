@@ -18,7 +18,7 @@ PUBLIC_URL = "https://dunlin.example"
 
 # A text that is taken late, and is late in the list, is seen by the second of the two looks that prove its absence.
 TAKEN_AFTER = timedelta(seconds=26)
-LIST_LAG = timedelta(minutes=5, seconds=30)
+LIST_LAG = timedelta(minutes=6, seconds=30)
 
 
 class Fate(StrEnum):
@@ -44,6 +44,7 @@ class History(StrEnum):
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered, the phone was off"
     FAILED = "failed, for a reason that may pass"
+    FAILED_AT_FIRST = "failed, and delivered after all"
     SENT = "sent, and then nothing more"
     SILENT = "delivered, but no report comes"
     SILENT_AND_LATE = "delivered, but no report comes, and the list shows it late"
@@ -53,9 +54,15 @@ _END: dict[History, tuple[str, int | None]] = {
     History.DELIVERED: ("delivered", None),
     History.UNDELIVERED: ("undelivered", 30003),
     History.FAILED: ("failed", 30008),
+    History.FAILED_AT_FIRST: ("delivered", None),
     History.SENT: ("sent", None),
     History.SILENT: ("delivered", None),
     History.SILENT_AND_LATE: ("delivered", None),
+}
+_BEFORE: dict[History, list[tuple[str, int | None]]] = {
+    History.FAILED: [],
+    History.FAILED_AT_FIRST: [("failed", 30008)],
+    History.SENT: [("queued", None)],
 }
 _SILENT = {History.SILENT, History.SILENT_AND_LATE}
 
@@ -104,8 +111,7 @@ class Taken:
         """All that the carrier reports of it in time."""
         if self.history in _SILENT:
             return []
-        states = [("sent", None), _END[self.history]] if self.history is not History.FAILED else [_END[self.history]]
-        return [self._report(*state) for state in states]
+        return [self._report(*state) for state in (*_BEFORE.get(self.history, [("sent", None)]), _END[self.history])]
 
     def resource(self) -> dict[str, object]:
         """Return what the carrier shows who asks."""

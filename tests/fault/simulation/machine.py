@@ -13,7 +13,7 @@ from hypothesis.vendor.pretty import RepresentationPrinter
 from dunlin.domain.tables import CollectionCase
 from tests.fault.simulation.carrier import Fate, History
 from tests.fault.simulation.ground import Ground
-from tests.fault.simulation.world import Act, Worker, World
+from tests.fault.simulation.world import BETWEEN_LOOKS, Act, Worker, World
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -24,6 +24,8 @@ _SECOND, _MINUTE, _HOUR, _DAY = timedelta(seconds=1), timedelta(minutes=1), time
 _A_LEASE = 61 * _SECOND
 
 _KINDS_OF_HOLDINGS = ("claims", "marked", "calling", "answers", "asking")
+
+_LOST = [Fate.ACCEPTED_ANSWER_LOST, Fate.ACCEPTED_LATE, Fate.ANSWER_LOST]
 
 _picks = st.integers(0, 5)
 _workers = st.integers(0, WORKERS - 1)
@@ -186,6 +188,11 @@ class SendingPath(RuleBasedStateMachine):
     def call(self, pick: int, which: int, fate: Fate, history: History) -> None:
         self._do(self.world.hand_over(self._holder("marked", pick), which, fate, history))
 
+    @step(2, holding("marked"), pick=_picks, which=_picks, fate=st.sampled_from(_LOST))
+    def lose_answer(self, pick: int, which: int, fate: Fate) -> None:
+        """Let nothing but the carrier's list tell of a text, and that late."""
+        self._do(self.world.hand_over(self._holder("marked", pick), which, fate, History.SILENT_AND_LATE))
+
     @step(2, holding("marked"), pick=_picks, which=_picks)
     def connect_slowly(self, pick: int, which: int) -> None:
         self._do(self.world.call(self._holder("marked", pick), which))
@@ -206,6 +213,16 @@ class SendingPath(RuleBasedStateMachine):
     @step(2, lambda machine: machine.world.promises.somebody_asks(), pick=_workers)
     def ask(self, pick: int) -> None:
         self._do(self.world.ask(self._worker(pick)))
+
+    @step(2, lambda machine: machine.world.promises.somebody_asks(), pick=_workers)
+    def look_again(self, pick: int) -> None:
+        """Let the time pass between two looks at the carrier's list, and look."""
+
+        async def look() -> None:
+            await self.world.let_pass(BETWEEN_LOOKS)
+            await self.world.ask_and_hear(self._worker(pick))
+
+        self._do(look())
 
     @step(3, holding("asking"), pick=_picks, which=_picks)
     def hear(self, pick: int, which: int) -> None:

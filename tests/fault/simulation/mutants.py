@@ -23,7 +23,6 @@ from dunlin.domain.actions import (
 )
 from dunlin.domain.actions.change_status import StatusChange, change_of, change_status
 from dunlin.domain.carrier import Absent, Answer, Unknown
-from dunlin.domain.choices import CaseState
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.handover import Situation
 from dunlin.domain.rules.outcome import Outcome, outcome_of
@@ -171,10 +170,6 @@ MUTANTS = [
     Mutant("a message found in the list may be another text's", _instead(look_up, "_own_texts", _none_known)),
 ]
 
-# No schedule can tell these from the product, because something else stands behind them.
-REDUNDANT = [
-    Mutant(
-        "marking does not look whether the case is closed",
-        _blind_to(case_state=CaseState.ACTIVE, closed_because=None),
-    ),
-]
+# Not among them, because no schedule can tell it from the product: that marking does not look whether the case is
+# closed. Whatever closes a case cancels what is scheduled, and giving back asks by itself. What keeps transactions
+# apart that run at the same time is taken away in test_races.

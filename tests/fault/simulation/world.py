@@ -49,7 +49,7 @@ from tests.fault.simulation.promises import BrokenPromise, Promises
 A_DAY = timedelta(days=1)
 _SAID = Said(OptOutSource.PHONE_CALL, "The clerk heard it.")
 _MOST_ROUNDS = 100  # to the end, from each moment at which something is due to the next
-_BETWEEN_LOOKS = timedelta(minutes=2, seconds=30)
+BETWEEN_LOOKS = timedelta(minutes=2, seconds=30)
 _GAP = Limits(minimum_gap_hours=24, maximum_per_week=3)
 
 
@@ -438,10 +438,11 @@ class World:
         self.skew = timedelta(0)
         for worker in self.workers:
             await self.crash(worker)
+        await self._report_all()
         for _ in range(4):
-            await self.let_pass(_BETWEEN_LOOKS)
+            await self.let_pass(BETWEEN_LOOKS)
             await self.sweep()
-            await self._ask_and_hear(self.workers[0])
+            await self.ask_and_hear(self.workers[0])
         await self.let_pass(A_DAY + A_DAY)
         await self.look_at_waiting()
         if self.waiting:
@@ -466,13 +467,16 @@ class World:
                 await self.reconnect(organization)
         await self.plan()
         await self.send(worker, History.DELIVERED)
-        await self._ask_and_hear(worker)
+        await self.ask_and_hear(worker)
+        await self._report_all()
+
+    async def _report_all(self) -> None:
         for message in self.ledger[self._reported :]:
             for report in message.reports:
                 await self.report(message, report)
         self._reported = len(self.ledger)
 
-    async def _ask_and_hear(self, worker: Worker) -> None:
+    async def ask_and_hear(self, worker: Worker) -> None:
         await self.ask(worker)
         while worker.asking:
             await self.hear(worker, 0)
