@@ -33,7 +33,7 @@ TEMPLATE = "dunlin_template"
 # A second account at the carrier, for who brings one of their own.
 BAD_ACCOUNT = Account(sid="AC" + "6b" * 16, auth_token="6f" * 16, friendly_name="Bad", phone_numbers=("+447700900456",))
 _READY_WITHIN_S = 30
-_GLANCE_S = 0.1
+_GLANCE_S = 0.2
 
 _OPEN = """
 mutation ($input: OpenCollectionCasesInput!) { openCollectionCases(input: $input) {
@@ -89,6 +89,7 @@ class Ring:
         self.asked: set[str] = set()
         self._database = database
         self._folder = folder
+        self._connection: Any = None
         self._numbers = count(self.chance.randrange(10**7) * 10)
         self._logs = count()
         self.carrier_port, self.api_port = _free_port(), _free_port()
@@ -227,11 +228,13 @@ class Ring:
         return opened
 
     async def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
-        connection = await asyncpg.connect(self.postgres.url(self._database))
-        try:
-            return [dict(row) for row in await connection.fetch(sql, *parameters)]
-        finally:
-            await connection.close()
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self.postgres.url(self._database))
+        return [dict(row) for row in await self._connection.fetch(sql, *parameters)]
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
 
     @property
     def times(self) -> SendingTimes:
@@ -321,6 +324,7 @@ async def a_ring(
             divisor=divisor,
             asks_faster=asks_faster,
         )
+        stack.push_async_callback(ring.close)
         ring.network = await stack.enter_async_context(a_proxy(ring.carrier_port, seed))
         carrier = await stack.enter_async_context(ring.running(_carrier(ring, folder, behaviour)))
         await ring.ready(carrier, f"http://127.0.0.1:{ring.carrier_port}/healthz")
