@@ -12,12 +12,13 @@ from tests.fault.simulation.search import Effort, search
 _MOST = 1_000  # examples
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_without_it_a_promise_is_broken(
-    mutant: Mutant, ground: Ground, is_full: bool, tell: Callable[[str], None]
-) -> None:
-    if not is_full and mutant not in QUICK:
-        pytest.skip("only with --full-load")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Take all protections away at full load, and some otherwise."""
+    mutants = MUTANTS if metafunc.config.getoption("--full-load", default=False) else QUICK
+    metafunc.parametrize("mutant", mutants, ids=lambda mutant: mutant.name)
+
+
+def test_without_it_a_promise_is_broken(mutant: Mutant, ground: Ground, tell: Callable[[str], None]) -> None:
     effort = Effort()
     with pytest.MonkeyPatch.context() as patch:
         mutant.begin(patch)
