@@ -1,14 +1,14 @@
 """The schedules that Hypothesis tries: who does what next, what the carrier makes of it, and who dies meanwhile."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from hypothesis.vendor.pretty import RepresentationPrinter
 
 from dunlin.domain.tables import CollectionCase
 from tests.fault.simulation.carrier import Fate, History
@@ -27,46 +27,35 @@ _KINDS_OF_HOLDINGS = ("claims", "marked", "calling", "answers", "asking")
 
 _LOST = [Fate.ACCEPTED_ANSWER_LOST, Fate.ACCEPTED_LATE, Fate.ANSWER_LOST]
 
-_picks = st.integers(0, 5)
-_workers = st.integers(0, WORKERS - 1)
-_fates = st.sampled_from([Fate.ACCEPTED, *Fate])
-_histories = st.sampled_from(History)
-_stalls = st.sampled_from([timedelta(0), timedelta(0), _SECOND, 3 * _SECOND])
-_times = st.sampled_from(
-    [_SECOND, 3 * _SECOND, 6 * _SECOND, 14 * _SECOND, 150 * _SECOND, 6 * _MINUTE, 4 * _HOUR, 25 * _HOUR]
-)
-_moments = st.sampled_from([timedelta(0), _SECOND, 3 * _SECOND, 14 * _SECOND])
-_skews = st.sampled_from([timedelta(0), _HOUR, -_HOUR, _DAY, -_DAY])
+_picks = range(6)
+_workers = range(WORKERS)
+_fates = [Fate.ACCEPTED, *Fate]
+_histories = list(History)
+_stalls = [timedelta(0), timedelta(0), _SECOND, 3 * _SECOND]
+_times = [_SECOND, 3 * _SECOND, 6 * _SECOND, 14 * _SECOND, 150 * _SECOND, 6 * _MINUTE, 4 * _HOUR, 25 * _HOUR]
+_moments = [timedelta(0), _SECOND, 3 * _SECOND, 14 * _SECOND]
+_skews = [timedelta(0), _HOUR, -_HOUR, _DAY, -_DAY]
 
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a schedule: a method of the machine, and with what."""
-
-    name: str
-    arguments: Mapping[str, Any]
-
-    def __str__(self) -> str:
-        return f"{self.name}({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
-
-    def _repr_pretty_(self, printer: RepresentationPrinter, _is_cycle: bool) -> None:
-        printer.text(str(self))
+# What Hypothesis draws does not depend on the state of the world: it must be able to draw the same once more, also
+# where something came in another order. What is drawn chooses among what is possible then.
+_MOST_ARGUMENTS = 4
+_draws = st.integers(0, 2**16 - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Steps of one name: how often they are chosen where they are possible."""
+    """Steps of one name: how often they are chosen where they are possible, and with what."""
 
     weight: int
     is_possible: Callable[["SendingPath"], bool]
-    strategy: st.SearchStrategy[Step]
+    arguments: Mapping[str, Sequence[Any]]
 
 
 _KINDS: dict[str, Kind] = {}
 
 
 def step(
-    weight: int, when: Callable[["SendingPath"], bool] = lambda _: True, **arguments: st.SearchStrategy[Any]
+    weight: int, when: Callable[["SendingPath"], bool] = lambda _: True, **arguments: Sequence[Any]
 ) -> Callable[[Callable[Concatenate["SendingPath", P], None]], Callable[Concatenate["SendingPath", P], None]]:
     """Make a method a step. Hypothesis' own rules are all as likely, or left out of an example altogether, so that
     they seldom come to the end of a way that has six of them.
@@ -75,8 +64,8 @@ def step(
     def register(
         method: Callable[Concatenate["SendingPath", P], None],
     ) -> Callable[Concatenate["SendingPath", P], None]:
-        name = method.__name__
-        _KINDS[name] = Kind(weight, when, st.fixed_dictionaries(arguments).map(lambda given: Step(name, given)))
+        assert len(arguments) <= _MOST_ARGUMENTS
+        _KINDS[method.__name__] = Kind(weight, when, arguments)
         return method
 
     return register
@@ -114,21 +103,23 @@ class SendingPath(RuleBasedStateMachine):
         self._world = self._ground.run(begin())
         self._ground.run(self._look())
 
-    def _steps(self) -> st.SearchStrategy[Step]:
+    @rule(step=_draws, arguments=st.tuples(*[_draws] * _MOST_ARGUMENTS))
+    def take(self, step: int, arguments: tuple[int, ...]) -> None:
         possible = [name for name, kind in _KINDS.items() if kind.is_possible(self) for _ in range(kind.weight)]
-        return st.sampled_from(possible).flatmap(lambda name: _KINDS[name].strategy)
-
-    @rule(step=st.runner().flatmap(lambda machine: machine._steps()))
-    def take(self, step: Step) -> None:
+        name = possible[step % len(possible)]
+        choices = zip(_KINDS[name].arguments.items(), arguments, strict=False)
+        chosen = {argument: values[drawn % len(values)] for (argument, values), drawn in choices}
+        note(f"{name}({', '.join(f'{argument}={value}' for argument, value in chosen.items())})")
         self._steps_since_end += 1
-        getattr(self, step.name)(**step.arguments)
+        getattr(self, name)(**chosen)
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         try:
             done = self._ground.run(work)
             self._ground.run(self._look())
-        except BaseException:
+        except BaseException as error:
             self._is_broken = True
+            self.broke(error)
             raise
         return done
 
@@ -171,11 +162,11 @@ class SendingPath(RuleBasedStateMachine):
     def go_on(self, pick: int, fate: Fate, history: History) -> None:
         self._do(self.world.go_on(self._worker(pick), fate, history))
 
-    @step(1, is_due, pick=_workers, limit=st.integers(1, 3))
+    @step(1, is_due, pick=_workers, limit=range(1, 4))
     def claim(self, pick: int, limit: int) -> None:
         self._do(self.world.claim(self._worker(pick), limit))
 
-    @step(3, is_due, pick=_workers, limit=st.integers(1, 3), stall=_stalls)
+    @step(3, is_due, pick=_workers, limit=range(1, 4), stall=_stalls)
     def claim_and_mark(self, pick: int, limit: int, stall: timedelta) -> None:
         self._do(self.world.claim(self._worker(pick), limit))
         self._do(self.world.mark(self._worker(pick), stall))
@@ -188,7 +179,7 @@ class SendingPath(RuleBasedStateMachine):
     def call(self, pick: int, which: int, fate: Fate, history: History) -> None:
         self._do(self.world.hand_over(self._holder("marked", pick), which, fate, history))
 
-    @step(2, holding("marked"), pick=_picks, which=_picks, fate=st.sampled_from(_LOST))
+    @step(2, holding("marked"), pick=_picks, which=_picks, fate=_LOST)
     def lose_answer(self, pick: int, which: int, fate: Fate) -> None:
         """Let nothing but the carrier's list tell of a text, and that late."""
         self._do(self.world.hand_over(self._holder("marked", pick), which, fate, History.SILENT_AND_LATE))
@@ -202,7 +193,7 @@ class SendingPath(RuleBasedStateMachine):
         worker = self._holder("calling", pick)
         self._do(self.world.arrive(worker, worker.calling[which % len(worker.calling)], fate, history))
 
-    @step(4, holding("answers"), pick=_picks, at_once=st.booleans(), forget=st.sampled_from([True, True, False]))
+    @step(4, holding("answers"), pick=_picks, at_once=(False, True), forget=(True, True, False))
     def record(self, pick: int, at_once: bool, forget: bool) -> None:
         self._do(self.world.record(self._holder("answers", pick), at_once=at_once, forget=forget))
 
@@ -271,7 +262,7 @@ class SendingPath(RuleBasedStateMachine):
 
     # Customers and clerks. What ends something is seldom, or nothing would be left to go wrong.
 
-    @step(3, lambda machine: len(machine.world.cases) < 9, pick=_picks, customer=st.integers(0, 3))
+    @step(3, lambda machine: len(machine.world.cases) < 9, pick=_picks, customer=range(4))
     def open_case(self, pick: int, customer: int) -> None:
         async def open_case() -> None:
             organizations = self.world.organizations
@@ -284,7 +275,7 @@ class SendingPath(RuleBasedStateMachine):
     def resend(self, pick: int) -> None:
         self._do(self.world.resend(pick))
 
-    @step(1, may_end_something, pick=_picks, amount=st.sampled_from([Decimal(10), Decimal(100)]))
+    @step(1, may_end_something, pick=_picks, amount=[Decimal(10), Decimal(100)])
     def pay(self, pick: int, amount: Decimal) -> None:
         self._end(self.world.pay(self._case(pick), amount))
 
@@ -304,7 +295,7 @@ class SendingPath(RuleBasedStateMachine):
     def turn_connection(self, pick: int) -> None:
         self._end(self.world.turn_connection(self.world.organizations[pick % len(self.world.organizations)]))
 
-    @step(3, lambda machine: machine.world.is_under_way(), act=st.sampled_from(Act), time=_moments)
+    @step(3, lambda machine: machine.world.is_under_way(), act=list(Act), time=_moments)
     def end_what_is_under_way(self, act: Act, time: timedelta) -> None:
         """End it in the very moment of its handing over, and let a moment pass."""
 
@@ -316,5 +307,13 @@ class SendingPath(RuleBasedStateMachine):
         self._end(end())
 
     def teardown(self) -> None:
-        if self._world is not None and not self._is_broken:
+        if self._world is None or self._is_broken:
+            return
+        try:
             self._ground.run(self._world.heal())
+        except BaseException as error:
+            self.broke(error)
+            raise
+
+    def broke(self, error: BaseException) -> None:
+        """Hear of what ended this example."""

@@ -4,10 +4,12 @@ import time
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import FlakyFailure, FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.fault.simulation.ground import Ground
 from tests.fault.simulation.machine import SendingPath
+from tests.fault.simulation.promises import BrokenPromise
 
 STEPS = 40
 
@@ -18,6 +20,7 @@ class Effort:
 
     examples: int = 0
     seconds: float = 0.0
+    broken: BrokenPromise | None = None  # the first
 
     def __str__(self) -> str:
         return f"{self.examples} examples, {self.seconds:.1f} s"
@@ -30,6 +33,10 @@ def search(ground: Ground, effort: Effort, *, examples: int, shrink: bool = True
         def __init__(self) -> None:
             super().__init__(ground)
             effort.examples += 1
+
+        def broke(self, error: BaseException) -> None:
+            if isinstance(error, BrokenPromise) and effort.broken is None:
+                effort.broken = error
 
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
     chosen = settings(
@@ -45,5 +52,10 @@ def search(ground: Ground, effort: Effort, *, examples: int, shrink: bool = True
     begun = time.monotonic()
     try:
         run_state_machine_as_test(Path, settings=chosen)
+    except (FlakyFailure, FlakyStrategyDefinition):
+        # A promise is broken, although not every time that the same is tried: something came in another order.
+        if effort.broken is None:
+            raise
+        raise effort.broken from None
     finally:
         effort.seconds += time.monotonic() - begun
