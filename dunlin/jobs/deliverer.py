@@ -92,7 +92,7 @@ class Deliverer:
         rates = [(claim, segments_per_second(claim.provider, claim.sender)) for claim in claims]
         limited = [(claim, rate) for claim, rate in rates if rate is not None]
         waits = await self._services.pacer.take(
-            [Turn(f"{claim.integration_id}:{claim.sender.value}", claim.segments, rate) for claim, rate in limited]
+            [Turn(f"{claim.account_sid}:{claim.sender.value}", claim.segments, rate) for claim, rate in limited]
         )
         soonest: dict[int, timedelta] = {}
         waiting = [(claim, wait) for (claim, _), wait in zip(limited, waits, strict=True) if wait]

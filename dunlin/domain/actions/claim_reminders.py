@@ -11,12 +11,16 @@ from dunlin.domain.store import Store, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One reminder that this worker holds until its lease ends. Who sends it, and how many segments, paces it."""
+    """One reminder that this worker holds until its lease ends. Who sends it, and how many segments, paces it.
+
+    Organizations without an account of their own share the operator's, and its sender.
+    """
 
     reminder_id: int
     fence: int
     integration_id: int
     provider: IntegrationProvider
+    account_sid: str | None
     sender: Sender
     segments: int
 
@@ -41,6 +45,7 @@ async def claim_reminders(
                 row["fence"],
                 row["integration_id"],
                 IntegrationProvider(row["provider"]),
+                row["account_sid"],
                 Sender(SenderKind(row["sender_kind"]), row["sender"]),
                 row["segments"],
             )
@@ -79,7 +84,7 @@ WITH picked AS MATERIALIZED (
   UPDATE reminder r SET fence = r.fence + 1, lease_until = clock_timestamp() + $2::interval
   FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence, r.segments, r.integration_id
 )
-SELECT claimed.*, k.provider, k.sender_kind, k.sender
+SELECT claimed.*, k.provider, k.account_sid, k.sender_kind, k.sender
 FROM claimed JOIN integration i ON i.id = claimed.integration_id JOIN connection k ON k.id = i.connection_id
 """
 
