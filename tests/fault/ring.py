@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +27,7 @@ from tests.fault.nursery import Child, Nursery
 from tests.fault.order import Halt, Order, Role, times
 from tests.fault.proxy import Proxy, a_proxy
 from tests.fault.servers import Postgres, Valkey, a_valkey
+from tests.ports import free_ports
 
 TEMPLATE = "dunlin_template"
 # A second account at the carrier, for who brings one of their own.
@@ -92,7 +92,7 @@ class Ring:
         self._connection: Any = None
         self._numbers = count(self.chance.randrange(10**7) * 10)
         self._logs = count()
-        self.carrier_port, self.api_port = _free_port(), _free_port()
+        self.carrier_port, self.api_port = free_ports(), free_ports()
         self.network: Proxy
 
     def environment(self, port: int | None = None) -> dict[str, str]:
@@ -346,13 +346,6 @@ def _carrier(ring: Ring, folder: Path, behaviour: Behaviour) -> Order:
             "behaviour": behaviour.model_dump() | {"seed": ring.seed},
         },
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 async def make_template(shared: Shared) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from tests.ports import free_ports
 
 _READY = "Dunlin is ready."
 _READY_WITHIN_S = 60
@@ -97,7 +98,7 @@ async def begin(var: Path, port: int, **environment: str) -> asyncio.subprocess.
 @asynccontextmanager
 async def embedded_run(var: Path, **environment: str) -> AsyncIterator[EmbeddedRun]:
     """Start the run, wait until it says that it is ready, and stop it at the end."""
-    port = two_free_ports()
+    port = free_ports(2)
     process = await begin(var, port, **environment)
     assert process.stdout is not None
     output = Output()
@@ -111,16 +112,3 @@ async def embedded_run(var: Path, **environment: str) -> AsyncIterator[EmbeddedR
         if process.returncode is None:
             await run.stop()
         await reading
-
-
-def two_free_ports() -> int:
-    """Return a port that is free together with the next one."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port

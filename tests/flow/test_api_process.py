@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from tests.flow.embedded_run import two_free_ports
+from tests.ports import free_ports
 
 
 @asynccontextmanager
 async def an_api_process(**settings: str) -> AsyncIterator[str]:
     """Run an API process and yield its address."""
-    port = two_free_ports()
+    port = free_ports(2)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dunlin", "api"),
         env={**os.environ, "DUNLIN_PORT": str(port), **{f"DUNLIN_{name}": value for name, value in settings.items()}},
@@ -39,7 +39,7 @@ async def answer_of(http: httpx.AsyncClient) -> httpx.Response:
 
 
 async def test_an_api_without_its_database_lives_but_is_not_ready_and_says_so() -> None:
-    nobody = two_free_ports()
+    nobody = free_ports(2)
     away = {
         "DATABASE_URL": f"postgresql://nobody@127.0.0.1:{nobody}/nothing",
         "REDIS_URL": f"redis://127.0.0.1:{nobody + 1}",

@@ -7,8 +7,9 @@ import psutil
 import pytest
 
 from tests.client import graphql
-from tests.flow.embedded_run import begin, embedded_run, two_free_ports
+from tests.flow.embedded_run import begin, embedded_run
 from tests.flow.walk import a_walker
+from tests.ports import free_ports
 
 
 async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
@@ -56,7 +57,7 @@ async def test_the_start_names_every_address_and_where_the_token_lies(var: Path)
 
 @pytest.mark.parametrize("offset", [0, 1], ids=["its own port", "the sandbox's port"])
 async def test_a_port_that_is_taken_is_named_with_the_way_to_choose_another(var: Path, offset: int) -> None:
-    port = two_free_ports()
+    port = free_ports(2)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port + offset))
         taken.listen()
@@ -69,7 +70,7 @@ async def test_a_port_that_is_taken_is_named_with_the_way_to_choose_another(var:
 
 
 async def test_a_malformed_setting_stops_the_start_with_its_name_and_what_it_should_be(var: Path) -> None:
-    code, said = await ended(await begin(var, two_free_ports(), DUNLIN_SECRET_KEYS="short"))
+    code, said = await ended(await begin(var, free_ports(2), DUNLIN_SECRET_KEYS="short"))
 
     assert code == 1
     assert "DUNLIN_SECRET_KEYS: should be one or more keys of 32 bytes in base64" in said
