@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dunlin.domain.actions.confirm_sent import confirm_reminder_sent
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.look_up import claim_silent, claim_unconfirmed, record_look_up
 from dunlin.domain.actions.record_reports import record_report
@@ -197,6 +198,21 @@ async def test_of_two_lost_texts_in_the_same_words_neither_takes_the_one_that_th
         await ask(unconfirmed, Traces(same=(report(Status.DELIVERED),)), after=timedelta(minutes=6))
 
     assert [reminder.status for reminder in await Reminder.all()] == [Status.UNCONFIRMED, Status.UNCONFIRMED]
+
+
+async def test_a_message_may_belong_to_the_text_that_a_person_has_called_sent(unconfirmed: Services) -> None:
+    cycle = await CollectionCycle.get()
+    await open_one(unconfirmed, cycle, a_new_case("INV-2"))
+    await plan(unconfirmed, NOW)
+    await answer(unconfirmed, await begin(unconfirmed), Unknown("The answer was lost."))
+    first = await Reminder.first()
+    assert first is not None
+    viewer = a_viewer(await Organization.get())
+    await confirm_reminder_sent(unconfirmed.store, viewer, reminder_id=first.id, now=NOW)
+
+    await ask(unconfirmed, Traces(same=(report(Status.DELIVERED),)), after=timedelta(minutes=6))
+
+    assert [reminder.status for reminder in await Reminder.all().order_by("id")] == [Status.SENT, Status.UNCONFIRMED]
 
 
 async def test_a_list_is_as_old_as_the_question_however_late_it_is_recorded(unconfirmed: Services) -> None:

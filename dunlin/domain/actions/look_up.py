@@ -94,7 +94,13 @@ async def _own_texts(store: Store, inquiry: Inquiry, seen: Traces | CarrierUnava
         known = await transaction.rows(_KNOWN, listed, inquiry.correlation)
         apart = 2 * transaction.times.taken_within
         rivals = await transaction.rows(
-            _RIVALS, inquiry.reminder_id, inquiry.to, inquiry.text, inquiry.began_at - apart, inquiry.began_at + apart
+            _RIVALS,
+            inquiry.reminder_id,
+            inquiry.to,
+            inquiry.text,
+            inquiry.began_at - apart,
+            inquiry.began_at + apart,
+            inquiry.organization_id,
         )
         return {row["provider_message_id"] for row in known}, bool(rivals)
 
@@ -173,11 +179,16 @@ WHERE r.id = ANY($1)
 _KNOWN = "SELECT provider_message_id FROM send_attempt WHERE provider_message_id = ANY($1) AND correlation <> $2"
 
 # Other texts of which nobody knows, handed over at about the same time: also another organization's, as two may share
-# an account. Each status has an index of its own, which holds few.
+# an account. Each of these statuses has an index of its own, which holds few. And those of the number that a person
+# has called sent: the message may be theirs.
 _RIVALS = """
 SELECT 1 FROM (
   SELECT id, fence, "to", text FROM reminder WHERE status = 'UNCONFIRMED'
   UNION ALL SELECT id, fence, "to", text FROM reminder WHERE status = 'SENDING'
+  UNION ALL SELECT sent.id, sent.fence, sent."to", sent.text
+  FROM customer JOIN collection_case c ON c.customer_id = customer.id JOIN reminder sent ON sent.case_id = c.id
+  WHERE customer.organization_id = $6 AND customer.phone = $2
+    AND sent.status = 'SENT' AND sent.provider_message_id IS NULL
 ) r JOIN send_attempt a ON a.reminder_id = r.id AND a.fence = r.fence
 WHERE r.id <> $1 AND r."to" = $2 AND r.text = $3 AND a.began_at BETWEEN $4 AND $5 LIMIT 1
 """
