@@ -17,10 +17,6 @@ _INSTALL = (
     "INSERT INTO simulated.clock VALUES (pg_catalog.clock_timestamp())",
     "CREATE FUNCTION simulated.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE"
     " AS 'SELECT moment FROM simulated.clock'",
-    # The order in which integrations are looked at is random, and must be the same when an example runs again.
-    "CREATE SEQUENCE simulated.dice",
-    "CREATE FUNCTION simulated.random() RETURNS double precision LANGUAGE sql VOLATILE"
-    " AS 'SELECT (pg_catalog.nextval(''simulated.dice'') * 619 % 1000) / 1000.0::pg_catalog.float8'",
 )
 
 
@@ -51,7 +47,6 @@ class VirtualClock:
 
     async def reset(self) -> None:
         self.now = EPOCH
-        await rows("SELECT pg_catalog.setval('simulated.dice', 1)")
         await self._tell()
 
     async def let_pass(self, time: timedelta) -> None:
@@ -66,7 +61,8 @@ async def install() -> None:
     """Have every connection of this database live in virtual time, until `uninstall`."""
     for statement in (*_INSTALL, _EMPTY):
         await rows(statement)
-    await rows("ALTER TABLE integration SET (autovacuum_enabled = off)")
+    for table in await _tables():
+        await rows(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
     database = await _database()
     await rows(f"ALTER DATABASE {database} SET search_path = {_PATH}")
     await rows(f"ALTER DATABASE {database} SET synchronous_commit = off")  # nobody cuts the power here
@@ -78,15 +74,25 @@ async def uninstall() -> None:
     await rows(f"ALTER DATABASE {database} RESET search_path")
     await rows(f"ALTER DATABASE {database} RESET synchronous_commit")
     await _connect_anew()
-    await rows("ALTER TABLE integration RESET (autovacuum_enabled)")
+    for table in await _tables():
+        await rows(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
     await rows("DROP SCHEMA simulated CASCADE")
 
 
 async def empty() -> None:
     """Empty every table, and number anew."""
     await rows("CALL simulated.empty()")
-    # Integrations are claimed from in the order in which they lie, shuffled: that they lie from the beginning again.
-    await rows("VACUUM integration")
+    # So that rows lie where they lay when the same example was tried before, and statements are planned alike: only
+    # then does everything come in the same order again. For the same reason nothing is vacuumed in between.
+    await rows(f"VACUUM {', '.join(await _tables())}")
+
+
+async def _tables() -> list[str]:
+    found = await rows(
+        "SELECT quote_ident(tablename) AS name FROM pg_tables"
+        " WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations' ORDER BY 1"
+    )
+    return [row["name"] for row in found]
 
 
 async def _database() -> str:
