@@ -1,7 +1,9 @@
 """The database of a process: one pool of connections, opened once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import Context
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -53,7 +55,12 @@ async def open_database(url: str, *, pool: int = 10) -> AsyncIterator[None]:
 
 
 async def migrate(url: str) -> None:
-    """Bring the database at `url` to the newest state. Safe to repeat. Closes what is open in this context."""
+    """Bring the database at `url` to the newest state. Safe to repeat."""
+    # In a context of its own: Tortoise's migrations close what the present one has open.
+    await asyncio.create_task(_migrate(url), context=Context())
+
+
+async def _migrate(url: str) -> None:
     try:
         await apply_migrations(config=database_config(url, pool=1))
     finally:

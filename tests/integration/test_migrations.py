@@ -1,6 +1,3 @@
-import asyncio
-from contextvars import Context
-
 from tortoise import Tortoise
 from tortoise.migrations.autodetector import MigrationAutodetector
 
@@ -13,7 +10,7 @@ async def test_migrating_a_migrated_database_changes_nothing(services: Services)
     assert services.settings.database_url is not None
     before = await rows("SELECT * FROM tortoise_migrations ORDER BY id")
     # In a context of its own, or all tests that come after would go on with its single connection.
-    await asyncio.create_task(migrate(services.settings.database_url), context=Context())
+    await migrate(services.settings.database_url)
     assert await rows("SELECT * FROM tortoise_migrations ORDER BY id") == before
 
 
