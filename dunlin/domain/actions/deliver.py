@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dunlin.domain.actions.attempt import Attempt
-from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.change_status import change_of, change_status
 from dunlin.domain.actions.claim_reminders import RELEASE, Claim
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
@@ -72,8 +72,12 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
         ]
         going = [_handover(row, text) for row, text in written]
         costs = await reword(transaction, written, books, now)
-        changes = [_sending(row, store.times.lease) for row, _ in written]
-        changes += [_canceled(row, decision) for row, decision in decided if isinstance(decision, Cancel)]
+        changes = [change_of(row, ReminderStatus.SENDING, lease=store.times.lease) for row, _ in written]
+        changes += [
+            change_of(row, ReminderStatus.CANCELED, decision.reason, findings=decision.findings)
+            for row, decision in decided
+            if isinstance(decision, Cancel)
+        ]
         await change_status(transaction, changes, now)
         await _ask_for_attention(transaction, [(row["case_id"], d) for row, d in decided if isinstance(d, Cancel)])
         await _trace(transaction, [(row, d) for row, d in decided if not isinstance(d, Cancel)], now)
@@ -143,29 +147,6 @@ def _handover(row: dict[str, Any], text: Written) -> Handover:
         sender=Sender(SenderKind(row["sender_kind"]), row["sender"]),
         to=row["phone"],
         text=text.text,
-    )
-
-
-def _sending(row: dict[str, Any], lease: timedelta) -> StatusChange:
-    return StatusChange(
-        row["organization_id"],
-        row["case_id"],
-        row["case_step_id"],
-        row["id"],
-        ReminderStatus.SENDING,
-        lease=lease,
-    )
-
-
-def _canceled(row: dict[str, Any], decision: Cancel) -> StatusChange:
-    return StatusChange(
-        row["organization_id"],
-        row["case_id"],
-        row["case_step_id"],
-        row["id"],
-        ReminderStatus.CANCELED,
-        decision.reason,
-        findings=decision.findings,
     )
 
 

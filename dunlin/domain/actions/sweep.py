@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dunlin.domain.actions.change_status import StatusChange, change_status
+from dunlin.domain.actions.change_status import change_of, change_status
 from dunlin.domain.actions.hold_due import hold_due
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import Store, Transaction
@@ -19,17 +19,7 @@ async def sweep_sending(store: Store, now: datetime, *, limit: int = 500) -> int
     async def sweep(transaction: Transaction) -> int:
         organizations = await hold_due(transaction, _LEFT, limit)
         left = await transaction.rows(_SELECT_LEFT, organizations, limit)
-        changes = [
-            StatusChange(
-                row["organization_id"],
-                row["case_id"],
-                row["case_step_id"],
-                row["id"],
-                ReminderStatus.UNCONFIRMED,
-                _REASON,
-            )
-            for row in left
-        ]
+        changes = [change_of(row, ReminderStatus.UNCONFIRMED, _REASON) for row in left]
         await change_status(transaction, changes, now)
         return len(left)
 
