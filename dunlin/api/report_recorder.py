@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -52,16 +52,25 @@ class ReportRecorder:
                 await self._record_group(group, _PATIENCE)
             except Busy:
                 for organization in _by_organization(group):
-                    self._record_apart(organization)
+                    self._begin(self._record_patiently(organization))
             except Exception:  # one that cannot be stored must not take the others with it
                 for waiting in group:
-                    self._record_apart([waiting])
+                    self._begin(self._record_alone(waiting))
         self._recording = None
 
-    def _record_apart(self, group: Sequence[_Waiting]) -> None:
-        task = asyncio.create_task(self._record_patiently(group))
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._apart.add(task)
         task.add_done_callback(self._apart.discard)
+
+    async def _record_group(self, group: Sequence[_Waiting], patience: timedelta | None) -> None:
+        reports = [waiting.reported for waiting in group]
+        left = await record_reports(self._store, reports, await database_time(), patience=patience)
+        for waiting in group:
+            if any(waiting.reported is one for one in left):
+                self._begin(self._record_alone(waiting))
+            else:
+                waiting.settle(None)
 
     async def _record_patiently(self, group: Sequence[_Waiting]) -> None:
         try:
@@ -70,28 +79,14 @@ class ReportRecorder:
             for waiting in group:
                 waiting.settle(error)
 
-    async def _record_group(self, group: Sequence[_Waiting], patience: timedelta | None) -> None:
-        reports = [waiting.reported for waiting in group]
-        left = await record_reports(self._store, reports, await database_time(), patience=patience)
-        for waiting in group:
-            if any(waiting.reported is one for one in left):
-                self._record_by_itself(waiting)
-            else:
-                waiting.settle(None)
-
-    def _record_by_itself(self, waiting: _Waiting) -> None:
-        async def record() -> None:
-            try:
-                one = waiting.reported
-                await record_report(self._store, one.correlation, one.report, await database_time())
-            except Exception as error:
-                waiting.settle(error)
-            else:
-                waiting.settle(None)
-
-        task = asyncio.create_task(record())
-        self._apart.add(task)
-        task.add_done_callback(self._apart.discard)
+    async def _record_alone(self, waiting: _Waiting) -> None:
+        try:
+            one = waiting.reported
+            await record_report(self._store, one.correlation, one.report, await database_time())
+        except Exception as error:
+            waiting.settle(error)
+        else:
+            waiting.settle(None)
 
 
 def _by_organization(group: Sequence[_Waiting]) -> list[list[_Waiting]]:

@@ -76,10 +76,10 @@ class Deliverer:
             return 0  # whoever finishes wakes us
         rooms = self._rooms(time.monotonic())
         claims = await claim_reminders(self._services.store, limit=room, room=FIRST, rooms=rooms)
-        going = await self._paced(claims)
-        marked_at = boot_time()
-        for handover in await mark_sending(self._services.store, going, await database_time()):
-            self._begin(handover, marked_at)
+        if going := await self._paced(claims):
+            marked_at = boot_time()
+            for handover in await mark_sending(self._services.store, going, await database_time()):
+                self._begin(handover, marked_at)
         return len(claims)
 
     def _rooms(self, now: float) -> dict[int, int]:

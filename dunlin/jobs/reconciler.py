@@ -22,6 +22,16 @@ _CLOCKS_DIFFER = timedelta(seconds=5)
 log = structlog.get_logger()
 
 
+class _Places:
+    """How many are asked about at once, in one round."""
+
+    def __init__(self) -> None:
+        self.together = asyncio.Semaphore(_AT_ONCE)
+        self.of_account: defaultdict[int, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_AT_ONCE_PER_ACCOUNT)
+        )
+
+
 class Reconciler:
     """Asks, and records what is said. One per process."""
 
@@ -41,22 +51,14 @@ class Reconciler:
         """Ask about all that is due now."""
         store = self._services.store
         while inquiries := await claim_unconfirmed(store, limit=_BATCH) + await claim_silent(store, limit=_BATCH):
-            places = asyncio.Semaphore(_AT_ONCE)
-            of_account: defaultdict[int, asyncio.Semaphore] = defaultdict(
-                lambda: asyncio.Semaphore(_AT_ONCE_PER_ACCOUNT)
-            )
+            places = _Places()
+            await asyncio.gather(*(self._ask(inquiry, places) for inquiry in inquiries))
 
-            async def ask(
-                inquiry: Inquiry,
-                places: asyncio.Semaphore = places,
-                of_account: defaultdict[int, asyncio.Semaphore] = of_account,
-            ) -> None:
-                async with of_account[inquiry.connection_id], places:
-                    await self._ask(inquiry)
+    async def _ask(self, inquiry: Inquiry, places: _Places) -> None:
+        async with places.of_account[inquiry.connection_id], places.together:
+            await self._ask_now(inquiry)
 
-            await asyncio.gather(*(ask(inquiry) for inquiry in inquiries))
-
-    async def _ask(self, inquiry: Inquiry) -> None:
+    async def _ask_now(self, inquiry: Inquiry) -> None:
         try:
             if inquiry.provider_message_id is None:
                 await self._look_up(inquiry)

@@ -89,11 +89,12 @@ class WorkerProcess:
 
     async def sweep(self) -> None:
         """Find by time what a lost ring, a dead worker or an absent Redis left undone, and pauses that are over."""
-        await sweep_sending(self._services.store, await database_time())
-        await destroy_credentials(self._services.store)
-        await forget_requests(self._services.store, await database_time())
-        await forget_reports(self._services.store, await database_time())
-        while await resume_cases(self._services.store, await database_time(), limit=_PLAN_BATCH) == _PLAN_BATCH:
+        store, now = self._services.store, await database_time()
+        await sweep_sending(store, now)
+        await destroy_credentials(store)
+        await forget_requests(store, now)
+        await forget_reports(store, now)
+        while await resume_cases(store, now, limit=_PLAN_BATCH) == _PLAN_BATCH:
             pass
         await self.plan()
 
