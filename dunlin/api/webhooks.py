@@ -22,7 +22,7 @@ from dunlin.api.errors import ErrorCode
 from dunlin.api.metrics import Metrics
 from dunlin.api.report_recorder import ReportRecorder
 from dunlin.domain.actions.receive_text import SealedKeys, find_inbound_address, receive_text
-from dunlin.domain.actions.record_reports import Reported, find_attempt
+from dunlin.domain.actions.record_reports import Reported, ReportedAttempt, find_attempt
 from dunlin.domain.carrier import Credentials, ForgedCallback, MalformedCallback, TextReceived
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.vault import BrokenSeal
@@ -45,57 +45,76 @@ log = structlog.get_logger()
 
 
 def webhook_routes(services: Services, metrics: Metrics) -> list[BaseRoute]:
-    reports = ReportRecorder(services.store)
-
-    async def twilio_status(request: Request) -> Response:
-        """204 once the report is committed; 403 for what this account did not sign; 400 for what is no report."""
-
-        async def record(fields: Fields) -> Response:
-            correlation: str = request.path_params["correlation"]
-            attempt = await find_attempt(correlation) if _CORRELATION.fullmatch(correlation) else None
-            credentials = (
-                services.vault.open(attempt.sealed_credentials, organization_id=attempt.organization_id)
-                if attempt is not None
-                else _NOBODY
-            )
-            report = services.channels[IntegrationProvider.TWILIO].read_callback(
-                _path_and_query(request), fields, _signature(request), credentials
-            )
-            if attempt is None:
-                raise ForgedCallback
-            await reports.record(attempt.organization_id, Reported(correlation, report))
-            return Response(status_code=204)
-
-        return await _taken(request, record, partial(metrics.count_callback, "status"))
-
-    async def twilio_inbound(request: Request) -> Response:
-        """An empty answer once the text is committed; 403 for what is not signed; 400 for what is no text."""
-
-        async def receive(fields: Fields) -> Response:
-            key = _uuid(request.path_params["key"])
-            address = await find_inbound_address(key) if key is not None else None
-            received = _read_inbound(services, address.keys if address is not None else (), request, fields)
-            if address is None:
-                raise ForgedCallback
-            await receive_text(services.store, address, received, datetime.now(UTC))
-            return Response(_NO_REPLY, media_type="text/xml")
-
-        return await _taken(request, receive, partial(metrics.count_callback, "text"))
-
+    webhooks = _Webhooks(services, metrics)
     return [
         Route(
             "/webhooks/twilio/{correlation}",
-            twilio_status,
+            webhooks.status,
             methods=["POST"],
             middleware=[Middleware(BodyLimit, largest=_MAX_REPORT)],
         ),
         Route(
             "/webhooks/twilio/inbound/{key}",
-            twilio_inbound,
+            webhooks.inbound,
             methods=["POST"],
             middleware=[Middleware(BodyLimit, largest=_MAX_TEXT)],
         ),
     ]
+
+
+class _Webhooks:
+    """Takes what Twilio calls back. One per process."""
+
+    def __init__(self, services: Services, metrics: Metrics) -> None:
+        self._services = services
+        self._metrics = metrics
+        self._reports = ReportRecorder(services.store)
+
+    async def status(self, request: Request) -> Response:
+        """204 once the report is committed; 403 for what this account did not sign; 400 for what is no report."""
+        return await _taken(request, partial(self._record, request), partial(self._metrics.count_callback, "status"))
+
+    async def inbound(self, request: Request) -> Response:
+        """An empty answer once the text is committed; 403 for what is not signed; 400 for what is no text."""
+        return await _taken(request, partial(self._receive, request), partial(self._metrics.count_callback, "text"))
+
+    async def _record(self, request: Request, fields: Fields) -> Response:
+        correlation: str = request.path_params["correlation"]
+        attempt = await find_attempt(correlation) if _CORRELATION.fullmatch(correlation) else None
+        report = self._services.channels[IntegrationProvider.TWILIO].read_callback(
+            _path_and_query(request), fields, _signature(request), self._credentials(attempt)
+        )
+        if attempt is None:
+            raise ForgedCallback
+        await self._reports.record(attempt.organization_id, Reported(correlation, report))
+        return Response(status_code=204)
+
+    async def _receive(self, request: Request, fields: Fields) -> Response:
+        key = _uuid(request.path_params["key"])
+        address = await find_inbound_address(key) if key is not None else None
+        received = self._read_inbound(address.keys if address is not None else (), request, fields)
+        if address is None:
+            raise ForgedCallback
+        await receive_text(self._services.store, address, received, datetime.now(UTC))
+        return Response(_NO_REPLY, media_type="text/xml")
+
+    def _read_inbound(self, accounts: Sequence[SealedKeys], request: Request, fields: Fields) -> TextReceived:
+        """Return the text if one of an address's accounts has signed it; raise what reading the last one raised."""
+        failure: Exception = ForgedCallback()
+        for keys in accounts or (None,):
+            try:
+                return self._services.channels[IntegrationProvider.TWILIO].read_inbound(
+                    _path_and_query(request), fields, _signature(request), self._credentials(keys)
+                )
+            except (BrokenSeal, ForgedCallback) as error:
+                failure = error
+        raise failure
+
+    def _credentials(self, keys: ReportedAttempt | SealedKeys | None) -> Credentials:
+        """Open the keys that a signature is looked for with; for an address that is nobody's, those of nobody."""
+        if keys is None:
+            return _NOBODY
+        return self._services.vault.open(keys.sealed_credentials, organization_id=keys.organization_id)
 
 
 async def _taken(
@@ -125,24 +144,6 @@ async def _taken(
         return error_response(400, ErrorCode.BAD_USER_INPUT, str(error))
     count("taken")
     return answer
-
-
-def _read_inbound(services: Services, accounts: Sequence[SealedKeys], request: Request, fields: Fields) -> TextReceived:
-    """Return the text if one of an address's accounts has signed it; raise what reading the last one raised."""
-    failure: Exception = ForgedCallback()
-    for keys in accounts or (None,):
-        try:
-            credentials = (
-                services.vault.open(keys.sealed_credentials, organization_id=keys.organization_id)
-                if keys is not None
-                else _NOBODY
-            )
-            return services.channels[IntegrationProvider.TWILIO].read_inbound(
-                _path_and_query(request), fields, _signature(request), credentials
-            )
-        except (BrokenSeal, ForgedCallback) as error:
-            failure = error
-    raise failure
 
 
 def _signature(request: Request) -> str:
