@@ -10,7 +10,8 @@ from arq.connections import ArqRedis
 from dunlin.channels.twilio import TwilioChannel
 from dunlin.channels.twilio_transport import Transport
 from dunlin.domain.actions.connect_integration import CarrierAccount
-from dunlin.domain.carrier import Channel, Credentials, Sender, SenderKind
+from dunlin.domain.carrier import Credentials, Sender, SenderKind
+from dunlin.domain.channel import Channel
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.store import Store
 from dunlin.domain.times import SendingTimes

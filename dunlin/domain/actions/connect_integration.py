@@ -8,13 +8,13 @@ from typing import assert_never
 
 from dunlin.domain.carrier import (
     CarrierUnavailable,
-    Channel,
     Credentials,
     CredentialsRejected,
     Sender,
     SenderRejected,
     Verdict,
 )
+from dunlin.domain.channel import Channel
 from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
 from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.idempotency import RowOf, earlier_answer, once, request_of
