@@ -3,28 +3,38 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from dunlin.api.authentication import Door
-from dunlin.api.body_limit import BodyLimit
-from dunlin.api.endpoint import Endpoint, error_response
 from dunlin.api.errors import ErrorCode
 from dunlin.api.graphiql import GraphiqlPage, graphiql_routes
 from dunlin.api.health import health_routes
 from dunlin.api.live import EventHub
 from dunlin.api.metrics import Metrics, metrics_routes
+from dunlin.api.request_id import HEADER, RequestIds
+from dunlin.api.schema import schema
 from dunlin.api.token_uses import TokenUses
+from dunlin.api.transport.admission import Admission
+from dunlin.api.transport.body_limit import BodyLimit
+from dunlin.api.transport.documents import open_documents
+from dunlin.api.transport.endpoint import Endpoint
+from dunlin.api.transport.refused import Refused, refusal
+from dunlin.api.transport.socket import Sockets
 from dunlin.api.walkthrough import walkthrough_page
 from dunlin.api.webhooks import webhook_routes
+from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import Services
 
 _MAX_DOCUMENT = 2 * 1024 * 1024  # a thousand cases in one call
+_PREFLIGHT_KEPT = timedelta(hours=2)  # longer is not believed by browsers
 
 
 def create_app(services: Services) -> Starlette:
@@ -32,7 +42,9 @@ def create_app(services: Services) -> Starlette:
     hub = EventHub(services.redis)
     uses = TokenUses()
     metrics = Metrics()
-    endpoint = Endpoint(services, hub, Door(services.settings.secret_keys, uses, services.sign_in))
+    door = Door(services.settings.secret_keys, uses, services.sign_in)
+    documents = open_documents(services.settings)
+    endpoint = Endpoint(services, hub, Admission(door), documents, schema)
 
     async def page(request: Request) -> GraphiqlPage:
         return await walkthrough_page(services.settings)
@@ -48,17 +60,18 @@ def create_app(services: Services) -> Starlette:
             with suppress(asyncio.CancelledError):
                 await task
 
+    cross_origin = _cross_origin(services.settings)
     return Starlette(
         routes=[
-            Route("/", _home),
-            Route("/graphql", endpoint, middleware=[Middleware(BodyLimit, largest=_MAX_DOCUMENT)]),
-            WebSocketRoute("/graphql", endpoint),
-            *graphiql_routes(page),
+            Route("/graphql", endpoint, middleware=[cross_origin, Middleware(BodyLimit, largest=_MAX_DOCUMENT)]),
+            WebSocketRoute("/graphql", Sockets(services, hub, door, documents, schema)),
+            *([Route("/", _home), *graphiql_routes(page)] if services.settings.graphiql else []),
             *webhook_routes(services, metrics),
             *health_routes(),
             *metrics_routes(metrics),
         ],
-        exception_handlers={Exception: _broken, 413: _too_large},
+        middleware=[Middleware(RequestIds)],
+        exception_handlers={Exception: _broken, HTTPException: _refused},
         lifespan=lifespan,
     )
 
@@ -67,10 +80,23 @@ async def _home(request: Request) -> Response:
     return RedirectResponse("/graphiql")
 
 
+def _cross_origin(settings: Settings) -> Middleware:
+    """Let the pages of the operator's frontends ask. They send a token with each request, and no cookies."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "Last-Event-ID", HEADER],
+        expose_headers=["Retry-After", "WWW-Authenticate", HEADER],
+        max_age=int(_PREFLIGHT_KEPT / timedelta(seconds=1)),
+    )
+
+
 async def _broken(request: Request, error: Exception) -> Response:
-    return error_response(500, ErrorCode.INTERNAL, "Something went wrong on our side.")
+    return refusal(request, Refused(500, ErrorCode.INTERNAL, "Something went wrong on our side."))
 
 
-async def _too_large(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return error_response(413, ErrorCode.BAD_USER_INPUT, error.detail)
+    code = ErrorCode.NOT_FOUND if error.status_code == 404 else ErrorCode.BAD_USER_INPUT
+    return refusal(request, Refused(error.status_code, code, error.detail, error.headers))

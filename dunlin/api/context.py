@@ -1,6 +1,5 @@
 """What an operation carries: who asks, the services, and loaders that live as long as the operation."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -10,6 +9,7 @@ from strawberry.extensions import SchemaExtension
 
 from dunlin.api.live import EventHub
 from dunlin.api.loaders import Loaders
+from dunlin.api.request_id import new_request_id
 from dunlin.domain.choices import Permission
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.wiring import Services
@@ -17,14 +17,18 @@ from dunlin.runtime.wiring import Services
 
 @dataclass
 class Context:
-    """`viewer` is None on a WebSocket until its connection_init has been accepted."""
+    """`current_viewer` is None on a WebSocket until its connection_init has been accepted.
+
+    `request_id` is that of the HTTP request; each operation over a WebSocket has its own.
+    """
 
     services: Services
     hub: EventHub
     current_viewer: Viewer | None = None
     address: str | None = None
     connection_params: dict[str, object] | None = None
-    request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    is_socket: bool = False
+    request_id: str = field(default_factory=new_request_id)
     loaders: Loaders = field(default_factory=Loaders)
 
     @property
@@ -39,7 +43,8 @@ class Context:
         return self.viewer
 
     def for_operation(self) -> "Context":
-        return Context(self.services, self.hub, self.current_viewer, self.address)
+        request_id = new_request_id() if self.is_socket else self.request_id
+        return Context(self.services, self.hub, self.current_viewer, self.address, request_id=request_id)
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -1,10 +1,11 @@
 """Failures as clients see them.
 
 Expected ones are `userErrors` of a mutation. The rest are top-level errors whose `extensions.code` is one of
-`ErrorCode`; what is ours to mend is INTERNAL, with nothing but the request's id.
+`ErrorCode`, each with the request's id; what is ours to mend is INTERNAL, and says nothing else.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import structlog
@@ -25,6 +26,11 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     NOT_FOUND = "NOT_FOUND"
+    COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
+    RATE_LIMITED = "RATE_LIMITED"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_REQUIRED = "PERSISTED_QUERY_REQUIRED"
+    TIMEOUT = "TIMEOUT"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     UNAVAILABLE = "UNAVAILABLE"
@@ -46,8 +52,12 @@ def not_found(what: str) -> ClientError:
     return ClientError(ErrorCode.NOT_FOUND, f"There is no such {what}.")
 
 
+# What the parser adds to a message where a name is nearly that of something else.
+_SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
+
+
 class CodeErrors(MaskErrors):
-    """Give every top-level error its code, and keep to ourselves what is ours."""
+    """Give every top-level error its code and the request's id, and keep to ourselves what is ours."""
 
     _is_executing = False
 
@@ -60,44 +70,55 @@ class CodeErrors(MaskErrors):
 
     def _coded(self, error: GraphQLError) -> GraphQLError:
         if error.extensions and "code" in error.extensions:
-            return error
+            return self._shown(error, error.message, error.extensions)
         original = error.original_error
         if isinstance(original, ClientError):
-            return _with_code(error, original.message, original.extensions)
+            return self._shown(error, original.message, original.extensions or {})
         if isinstance(original, Forbidden):
-            return _with_code(error, str(original), {"code": ErrorCode.FORBIDDEN.value})
+            return self._shown(error, str(original), _code(ErrorCode.FORBIDDEN))
         if isinstance(original, MalformedId):
-            return _with_code(error, str(original), {"code": ErrorCode.BAD_USER_INPUT.value})
+            return self._shown(error, str(original), _code(ErrorCode.BAD_USER_INPUT))
         if isinstance(original, MissingQueryError | CannotGetOperationTypeError):
-            return _with_code(error, error.message, {"code": ErrorCode.BAD_USER_INPUT.value})
+            return self._shown(error, error.message, _code(ErrorCode.BAD_USER_INPUT))
         if isinstance(error, GraphQLSyntaxError):
-            return _with_code(error, error.message, {"code": ErrorCode.GRAPHQL_PARSE_FAILED.value})
+            return self._shown(error, error.message, _code(ErrorCode.GRAPHQL_PARSE_FAILED))
         if original is None or isinstance(original, GraphQLError):
             # What the document is not to blame for, the variables are.
             code = ErrorCode.BAD_USER_INPUT if self._is_executing else ErrorCode.GRAPHQL_VALIDATION_FAILED
-            return _with_code(error, error.message, {"code": code.value})
+            return self._shown(error, self._without_suggestion(error.message), _code(code))
         if is_away(original):
             log.warning("the database is away", error=type(original).__name__)
             message = (
                 "The database does not answer. Ask again; whether a change was made is not known, and with the same"
                 " idempotency key or reference it is made once."
             )
-            return _with_code(error, message, {"code": ErrorCode.UNAVAILABLE.value})
+            return self._shown(error, message, _code(ErrorCode.UNAVAILABLE))
         return self._internal(error, original)
 
     def _internal(self, error: GraphQLError, original: Exception) -> GraphQLError:
-        request_id = getattr(self.execution_context.context, "request_id", None)
-        log.error("operation failed", request_id=request_id, exc_info=original)
+        log.error("operation failed", request_id=self._request_id, exc_info=original)
         message = "Something went wrong on our side. Nothing is known to be wrong with the request."
-        return _with_code(error, message, {"code": ErrorCode.INTERNAL.value, "requestId": request_id})
+        return self._shown(error, message, _code(ErrorCode.INTERNAL))
+
+    def _without_suggestion(self, message: str) -> str:
+        return message if self.execution_context.context.services.settings.suggestions else _SUGGESTION.sub("", message)
+
+    @property
+    def _request_id(self) -> str:
+        request_id: str = self.execution_context.context.request_id
+        return request_id
+
+    def _shown(self, error: GraphQLError, message: str, extensions: Mapping[str, object]) -> GraphQLError:
+        # A new one in any case: errors of validation are kept with the document, and shared by all that send it.
+        return GraphQLError(
+            message,
+            nodes=error.nodes,
+            source=error.source,
+            positions=error.positions,
+            path=error.path,
+            extensions={**extensions, "requestId": self._request_id},
+        )
 
 
-def _with_code(error: GraphQLError, message: str, extensions: dict[str, object] | None) -> GraphQLError:
-    return GraphQLError(
-        message,
-        nodes=error.nodes,
-        source=error.source,
-        positions=error.positions,
-        path=error.path,
-        extensions=extensions,
-    )
+def _code(code: ErrorCode) -> Mapping[str, object]:
+    return {"code": code.value}

@@ -1,15 +1,14 @@
 """The GraphQL schema, as exported in schema.graphql."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, parse, validate
 from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext, ExecutionResult
-from strawberry.types.graphql import OperationType
+from strawberry.types import ExecutionContext
 
 from dunlin.api.context import OperationScope
 from dunlin.api.errors import CodeErrors
@@ -57,21 +56,9 @@ class _ValidationCache(ValidationCache):
 
 
 class Schema(strawberry.Schema):
-    async def execute(
-        self,
-        query: str | None,
-        variable_values: dict[str, Any] | None = None,
-        context_value: Any | None = None,
-        root_value: Any | None = None,
-        operation_name: str | None = None,
-        allowed_operation_types: Iterable[OperationType] | None = None,
-        operation_extensions: dict[str, Any] | None = None,
-    ) -> ExecutionResult:
-        """Return the one result of an operation; a subscription has many and is refused here."""
-        allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
-        return await super().execute(
-            query, variable_values, context_value, root_value, operation_name, allowed, operation_extensions
-        )
+    def check(self, document: str) -> list[GraphQLError]:
+        """Return what keeps a document from being run here, whatever its variables; raise what its syntax lacks."""
+        return validate(self._schema, parse(document, no_location=True))
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log nothing here: a client's mistake is no event, and `CodeErrors` logs what is ours."""

@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dunlin.api.body_limit import BodyLimit
-from dunlin.api.endpoint import error_response
 from dunlin.api.errors import ErrorCode
 from dunlin.api.metrics import Metrics
 from dunlin.api.report_recorder import ReportRecorder
+from dunlin.api.transport.body_limit import BodyLimit
+from dunlin.api.transport.refused import Refused, refusal
 from dunlin.domain.actions.receive_text import SealedKeys, find_inbound_address, receive_text
 from dunlin.domain.actions.record_reports import Reported, ReportedAttempt, find_attempt
 from dunlin.domain.carrier import Credentials, ForgedCallback, MalformedCallback, TextReceived
@@ -123,27 +123,31 @@ async def _taken(
     """Return what `take` makes of the form that was sent, or say what is wrong with it; count which it was."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
         count("unreadable")
-        return error_response(400, ErrorCode.BAD_USER_INPUT, f"A callback is sent as {_FORM}.")
+        return _refused(request, 400, ErrorCode.BAD_USER_INPUT, f"A callback is sent as {_FORM}.")
     try:
         fields = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=100)
     except ValueError:
         count("unreadable")
-        return error_response(400, ErrorCode.BAD_USER_INPUT, "The form cannot be read.")
+        return _refused(request, 400, ErrorCode.BAD_USER_INPUT, "The form cannot be read.")
     try:
         answer = await take(fields)
     except BrokenSeal as error:
         log.error("cannot open credentials", reason=str(error))
         count("unavailable")
-        return error_response(503, ErrorCode.INTERNAL, "This callback cannot be checked now.")
+        return _refused(request, 503, ErrorCode.INTERNAL, "This callback cannot be checked now.")
     except ForgedCallback:
         log.warning("callback refused")
         count("forged")
-        return error_response(403, ErrorCode.FORBIDDEN, "This callback is not signed by the account it is about.")
+        return _refused(request, 403, ErrorCode.FORBIDDEN, "This callback is not signed by the account it is about.")
     except MalformedCallback as error:
         count("malformed")
-        return error_response(400, ErrorCode.BAD_USER_INPUT, str(error))
+        return _refused(request, 400, ErrorCode.BAD_USER_INPUT, str(error))
     count("taken")
     return answer
+
+
+def _refused(request: Request, status: int, code: ErrorCode, message: str) -> Response:
+    return refusal(request, Refused(status, code, message))
 
 
 def _signature(request: Request) -> str:

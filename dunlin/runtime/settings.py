@@ -63,6 +63,15 @@ def _networks(value: str) -> str:
     return ",".join(parts)
 
 
+def _origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    origins = tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    if not all(_ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValueError("should be origins of pages, separated by commas, such as https://app.example.com")
+    return origins
+
+
 def _issuer(value: str) -> str:
     """Return it as it is: tokens must name their issuer to the letter, also a slash at its end."""
     if not is_safe(value) or "?" in value:
@@ -93,6 +102,8 @@ def _claim_prefix(value: str) -> str:
     return value
 
 
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
@@ -110,6 +121,12 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = "127.0.0.1"
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
+    graphiql: bool = True
+    introspection: bool = True
+    suggestions: bool = True
+    documents: Path | None = None
+    documents_only: bool = False
     var: Path = Path("var")
     twilio_account_sid: str | None = None
     twilio_auth_token: str | None = Field(default=None, repr=False)
@@ -132,6 +149,12 @@ class Settings(BaseSettings):
         if missing:
             because = " and ".join(f"DUNLIN_{name.upper()}" for name in given)
             raise ValueError("\n".join(f"DUNLIN_{name.upper()}: should be set with {because}" for name in missing))
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_alone_it_runs(self) -> Self:
+        if self.documents_only and self.documents is None:
+            raise ValueError("DUNLIN_DOCUMENTS: should be set with DUNLIN_DOCUMENTS_ONLY")
         return self
 
     @property

@@ -284,7 +284,8 @@ async def test_who_is_refused_is_told_why_and_nothing_of_the_token(world: World)
 
         assert answered.status_code == 401, reason
         assert answered.headers["www-authenticate"] == f'Bearer error="invalid_token", error_description="{reason}"'
-        assert answered.json() == {"errors": [{"message": reason, "extensions": {"code": "UNAUTHENTICATED"}}]}
+        extensions = {"code": "UNAUTHENTICATED", "requestId": answered.headers["x-request-id"]}
+        assert answered.json() == {"errors": [{"message": reason, "extensions": extensions}]}
         assert not any(len(part) > 8 and part in answered.text for part in token.split("."))
 
 
@@ -464,7 +465,7 @@ def about_to_expire() -> int:
 
 
 async def test_a_socket_is_closed_when_its_token_expires(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dunlin.api.endpoint._TOKEN_CHECKED_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.transport.socket._TOKEN_CHECKED_EVERY_S", 0.01)
     async with acknowledged(world.address, world.token(exp=about_to_expire())) as socket:
         await watched(socket, world.organizations[0])
 
@@ -474,7 +475,7 @@ async def test_a_socket_is_closed_when_its_token_expires(world: World, monkeypat
 async def test_a_socket_outlives_an_issuer_that_is_away_but_not_its_token(
     services: Services, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dunlin.api.endpoint._TOKEN_CHECKED_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.transport.socket._TOKEN_CHECKED_EVERY_S", 0.01)
     times = KeyTimes(refresh_every=NEVER, trust_for=timedelta(seconds=0.2), ask_again_after=timedelta(0))
     async with api_of(services, issuer, times) as world, acknowledged(world.address, world.token()) as staying:
         token = world.token(exp=about_to_expire())
@@ -490,7 +491,7 @@ async def test_a_socket_outlives_an_issuer_that_is_away_but_not_its_token(
 async def test_a_socket_is_closed_when_the_key_of_its_token_is_withdrawn(
     services: Services, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dunlin.api.endpoint._TOKEN_CHECKED_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.transport.socket._TOKEN_CHECKED_EVERY_S", 0.01)
     async with (
         api_of(services, issuer, KeyTimes(refresh_every=timedelta(0))) as world,
         acknowledged(world.address, world.token()) as socket,

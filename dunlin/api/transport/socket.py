@@ -1,30 +1,34 @@
-"""The GraphQL endpoint: HTTP and graphql-transport-ws, for bearers of a token only."""
+"""GraphQL over a WebSocket: graphql-transport-ws, for bearers of a token only."""
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import structlog
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.http import GraphQLRequestData
+from strawberry.schema import BaseSchema
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    SubscribeMessage,
+)
 from strawberry.types.unset import UNSET, UnsetType
 
 from dunlin.api.authentication import Door, NotLetIn
 from dunlin.api.context import Context
-from dunlin.api.errors import ErrorCode
 from dunlin.api.live import EventHub
-from dunlin.api.schema import schema
+from dunlin.api.request_id import new_request_id
+from dunlin.api.transport.admission import address_of
+from dunlin.api.transport.documents import Documents
+from dunlin.api.transport.refused import Refused
+from dunlin.api.transport.request import asked_by
 from dunlin.domain.store import is_away
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.issuer_keys import KeysUnavailable
@@ -34,29 +38,6 @@ _TOKEN_CHECKED_EVERY_S = 5.0
 _LONGEST_REASON = 123  # bytes, in a frame that closes a WebSocket
 
 log = structlog.get_logger()
-
-
-def error_response(status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a request error in GraphQL's shape, without `data`."""
-    body = {"errors": [{"message": message, "extensions": {"code": code.value}}]}
-    return JSONResponse(body, status_code=status, headers=headers)
-
-
-def not_let_in(refused: NotLetIn) -> Response:
-    headers = {"WWW-Authenticate": refused.challenge}
-    if refused.is_known:
-        return error_response(403, ErrorCode.FORBIDDEN, refused.reason, headers)
-    return error_response(401, ErrorCode.UNAUTHENTICATED, refused.reason, headers)
-
-
-def unavailable(who: str) -> Response:
-    message = f"{who} does not answer. Nothing has been done; try again."
-    return error_response(503, ErrorCode.UNAVAILABLE, message, {"Retry-After": "5"})
-
-
-def address_of(connection: HTTPConnection) -> str | None:
-    """Return the client's network address: behind a trusted proxy, the one that the proxy names."""
-    return connection.client.host if connection.client else None
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -90,7 +71,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await self._close(4403, reason)
 
     async def _reason_to_close(self) -> str | None:
-        assert isinstance(self.view, Endpoint)
+        assert isinstance(self.view, Sockets)
         end = self.context.viewer.expires_at
         if end is not None and end <= datetime.now(UTC):
             return "The token has expired."
@@ -113,6 +94,23 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             return
         await super().handle_message(message)
 
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Run what is asked for by text or by a document's id. What cannot be run ends its operation only."""
+        assert isinstance(self.view, Sockets)
+        if self.connection_acknowledged:
+            try:
+                asked = asked_by(message["payload"])
+                message["payload"]["query"] = self.view.documents.text_of(asked, self.context.viewer.account_id)
+            except Refused as refused:
+                await self._refuse(message["id"], refused)
+                return
+        await super().handle_subscribe(message)
+
+    async def _refuse(self, operation_id: str, refused: Refused) -> None:
+        extensions = {"code": refused.code.value, "requestId": new_request_id()}
+        error = GraphQLError(refused.message, extensions=extensions)
+        await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
+
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
         return None  # a bad document ends its operation, not the socket
@@ -127,62 +125,34 @@ def _flaw(message: object) -> str | None:
         return "An id is a string of 1 to 128 characters"
     if message["type"] == "complete":
         return None
-    payload = message.get("payload")
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
-        return "A subscribe message has a payload with a query"
-    if not isinstance(payload.get("variables"), dict | None):
-        return "Variables are an object"
-    if not isinstance(payload.get("operationName"), str | None):
-        return "An operationName is a string"
-    return None
+    try:
+        asked = asked_by(message.get("payload"))
+    except Refused as refused:
+        return refused.message
+    return None if asked.names_a_document else "A subscribe message has a payload with a query"
 
 
-class Endpoint(GraphQL[Context, None]):
+class Sockets(GraphQL[Context, None]):
+    """The WebSocket of the API. HTTP has an endpoint of its own."""
+
     graphql_transport_ws_handler_class = SocketHandler
 
-    def __init__(self, services: Services, hub: EventHub, door: Door) -> None:
+    def __init__(self, services: Services, hub: EventHub, door: Door, documents: Documents, schema: BaseSchema) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
             connection_init_wait_timeout=timedelta(seconds=10),
             max_subscriptions_per_connection=50,
+            allowed_origins=services.settings.allowed_origins,
         )
         self._services = services
         self._hub = hub
         self._door = door
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
-            return
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def _answer(self, request: Request) -> Response:
-        try:
-            viewer = await self._door.viewer_of_header(request.headers.get("authorization"), address_of(request))
-        except NotLetIn as refused:
-            return not_let_in(refused)
-        except KeysUnavailable:
-            return unavailable("The issuer of the token")
-        except Exception as error:
-            if not is_away(error):
-                raise
-            return unavailable("The database")
-        request.state.viewer = viewer
-        try:
-            response: Response = await self.run(request)
-        except HTTPException as error:
-            return error_response(error.status_code, ErrorCode.BAD_USER_INPUT, error.reason)
-        return response
-
-    def should_render_graphql_ide(self, request: object) -> bool:
-        return False  # GraphiQL has a page of its own
+        self.documents = documents
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        viewer = request.state.viewer if isinstance(request, Request) else None
-        return Context(self._services, self._hub, viewer, address=address_of(request))
+        return Context(self._services, self._hub, address=address_of(request), is_socket=True)
 
     async def viewer_of(self, context: Context) -> Viewer:
         """Return the viewer of a socket's connection_init, or raise what `Door` raises."""
@@ -192,14 +162,6 @@ class Endpoint(GraphQL[Context, None]):
         context.current_viewer = await self.viewer_of(context)
         acknowledgement: UnsetType = UNSET
         return acknowledgement  # an acknowledgement without a payload
-
-    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
-        if request.method == "POST" and not isinstance(self.parse_json(await request.get_body()), dict):
-            raise HTTPException(400, "The body is a JSON object with a query.")
-        data = await super().parse_http_body(request)
-        if isinstance(data, GraphQLRequestData) and not isinstance(data.operation_name, str | None):
-            raise HTTPException(400, "operationName is a string or null.")
-        return data
 
     def decode_json(self, data: str | bytes) -> Any:
         return orjson.loads(data)  # refuses what json lets through: NaN, lone surrogates, endless nesting

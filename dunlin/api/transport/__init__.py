@@ -1,0 +1,1 @@
+"""How operations come in and answers go out: over HTTP, and over a WebSocket."""

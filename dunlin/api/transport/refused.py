@@ -1,0 +1,60 @@
+"""Requests that are turned away before anything runs, and how all of them are told."""
+
+from collections.abc import Mapping
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dunlin.api.errors import ErrorCode
+from dunlin.api.request_id import request_id_of
+from dunlin.api.transport.media_type import MediaType
+
+# Clients that know application/json only take another status for a failure of the network, and never show its reason.
+# This is what a request can have that is well-formed and cannot be run.
+OK_FOR_OLD_CLIENTS = {
+    ErrorCode.GRAPHQL_PARSE_FAILED,
+    ErrorCode.GRAPHQL_VALIDATION_FAILED,
+    ErrorCode.BAD_USER_INPUT,
+    ErrorCode.COST_LIMIT_EXCEEDED,
+    ErrorCode.PERSISTED_QUERY_NOT_FOUND,
+    ErrorCode.PERSISTED_QUERY_REQUIRED,
+}
+
+
+class Refused(Exception):
+    """A request that is not answered with data. `message` says what was wrong and what is allowed."""
+
+    is_well_formed = False
+
+    def __init__(self, status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, code, message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers
+
+
+class CannotRun(Refused):
+    """The refusal of a well-formed request for a document or an operation that there is not."""
+
+    is_well_formed = True
+
+
+def malformed(message: str) -> Refused:
+    """Return the refusal of what is no request of GraphQL over HTTP, though it could be read."""
+    return Refused(422, ErrorCode.BAD_USER_INPUT, message)
+
+
+def refusal(request: Request, refused: Refused, media_type: MediaType = MediaType.JSON) -> Response:
+    """Return the answer to a request that is turned away, in GraphQL's shape and without `data`."""
+    extensions = {"code": refused.code.value, "requestId": request_id_of(request.scope)}
+    body = {"errors": [{"message": refused.message, "extensions": extensions}]}
+    is_ok = refused.is_well_formed and media_type is MediaType.JSON
+    return written(body, 200 if is_ok else refused.status, media_type, refused.headers)
+
+
+def written(body: object, status: int, media_type: MediaType, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer that nobody on the way may keep."""
+    fixed = {"Content-Type": f"{media_type.value}; charset=utf-8", "Cache-Control": "no-store", "Vary": "Accept"}
+    return Response(orjson.dumps(body), status, {**fixed, **(headers or {})})
