@@ -5,13 +5,13 @@ from contextlib import suppress
 from typing import cast
 
 import strawberry
-from graphql import GraphQLError, parse, validate
+from graphql import GraphQLError, OperationDefinitionNode, parse, validate
 from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from dunlin.api.context import OperationScope
-from dunlin.api.errors import CodeErrors
+from dunlin.api.errors import CodeErrors, bad_input
 from dunlin.api.mutations import Mutation
 from dunlin.api.queries import Query
 from dunlin.api.scalars import SCALARS
@@ -55,6 +55,20 @@ class _ValidationCache(ValidationCache):
             yield
 
 
+class _OneOperation(SchemaExtension):
+    """Refuse to choose between several operations. Strawberry alone would run the first one."""
+
+    def on_validate(self) -> Iterator[None]:
+        execution = self.execution_context
+        named = execution._provided_operation_name  # noqa: SLF001, the public one falls back to the first operation
+        if named is None and execution.graphql_document is not None and not execution.pre_execution_errors:
+            definitions = execution.graphql_document.definitions
+            if sum(isinstance(one, OperationDefinitionNode) for one in definitions) > 1:
+                error = bad_input("The document has several operations: name the one to run as operationName.")
+                execution.pre_execution_errors = [error]
+        yield
+
+
 class Schema(strawberry.Schema):
     def check(self, document: str) -> list[GraphQLError]:
         """Return what keeps a document from being run here, whatever its variables; raise what its syntax lacks."""
@@ -73,6 +87,7 @@ schema = Schema(
         _Limits,
         lambda: _ParserCache(maxsize=_CACHED_DOCUMENTS),
         lambda: _ValidationCache(maxsize=_CACHED_DOCUMENTS),
+        _OneOperation,
         CodeErrors,
     ],
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False),
