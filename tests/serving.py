@@ -5,16 +5,9 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-import uvicorn
-
 from dunlin.api.app import create_app
+from dunlin.api.server import Server, server_config
 from dunlin.runtime.wiring import Services
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @contextmanager
@@ -32,7 +25,7 @@ def address_of(listener: socket.socket) -> str:
 
 @asynccontextmanager
 async def served(services: Services, listener: socket.socket) -> AsyncIterator[None]:
-    server = _Server(uvicorn.Config(create_app(services), log_config=None, ws="websockets-sansio", lifespan="on"))
+    server = Server(server_config(create_app(services), services.settings))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     yield
     server.should_exit = True

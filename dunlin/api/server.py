@@ -6,20 +6,23 @@ import signal
 from collections.abc import Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from dunlin.api.app import create_app
+from dunlin.api.bounded_http import BoundedHttp
 from dunlin.domain.times import SendingTimes
 from dunlin.runtime.logs import set_up_logs
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import open_services
 
 _LARGEST_FRAME = 256 * 1024
+_MOST_CONNECTIONS = 10_000  # of one process; whoever comes then is answered 503
 _LONGEST_GOODBYE_S = 5
 # Longer than proxies and clients keep an idle connection: who closes first must be they, or a request meets the close.
 _IDLE_S = 75
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Leaves signals to us: uvicorn would raise them again at its end, before anything is closed."""
 
     @contextlib.contextmanager
@@ -27,26 +30,31 @@ class _Server(uvicorn.Server):
         yield
 
 
+def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=BoundedHttp,
+        ws="websockets-sansio",
+        ws_max_size=_LARGEST_FRAME,
+        ws_per_message_deflate=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=_IDLE_S,
+        timeout_graceful_shutdown=_LONGEST_GOODBYE_S,
+        forwarded_allow_ips=settings.trusted_proxies,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+
+
 async def serve(settings: Settings, times: SendingTimes = SendingTimes()) -> None:
     """Serve until SIGTERM or SIGINT, then end what is open within a few seconds."""
     set_up_logs("api")
     async with open_services(settings, times) as services:
-        server = _Server(
-            uvicorn.Config(
-                create_app(services),
-                host=settings.host,
-                port=settings.port,
-                ws="websockets-sansio",
-                ws_max_size=_LARGEST_FRAME,
-                ws_per_message_deflate=False,
-                timeout_keep_alive=_IDLE_S,
-                timeout_graceful_shutdown=_LONGEST_GOODBYE_S,
-                forwarded_allow_ips=settings.trusted_proxies,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-            )
-        )
+        server = Server(server_config(create_app(services), settings))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
         await server.serve()
