@@ -45,6 +45,12 @@ async def _load_spending(organization_ids: list[int]) -> list[Spending]:
     return [found[organization_id] for organization_id in organization_ids]
 
 
+async def _load_newest_sequences(organization_ids: list[int]) -> list[int]:
+    found = await tables.DeliverySequence.filter(organization_id__in=organization_ids)
+    newest = {row.organization_id: row.last_sequence for row in found}
+    return [newest[organization_id] for organization_id in organization_ids]
+
+
 async def _load_opt_outs(keys: list[tuple[int, str]]) -> list[list[tables.SmsOptOut]]:
     """By organization and number, newest first."""
     grouped: defaultdict[tuple[int, str], list[tables.SmsOptOut]] = defaultdict(list)
@@ -69,6 +75,7 @@ class Loaders:
         self.payments = _by_parent(tables.Payment, "case_id", "id")
         self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
         self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")
+        self.newest_sequence: DataLoader[int, int] = DataLoader(load_fn=_load_newest_sequences)
         self.opt_outs: DataLoader[tuple[int, str], list[tables.SmsOptOut]] = DataLoader(load_fn=_load_opt_outs)
         self.spending: DataLoader[int, Spending] = DataLoader(load_fn=_load_spending)
         self.prices: DataLoader[int, list[ListedPrice]] = DataLoader(load_fn=_load_prices)

@@ -260,6 +260,26 @@ async def test_a_page_of_events_has_the_cursors_of_the_subscription(
     assert rest["organizations"]["nodes"][0]["deliveryEvents"]["edges"] == edges[2:]
 
 
+async def test_behind_the_delivery_cursor_read_before_the_first_event_everything_comes(
+    http: httpx.AsyncClient, services: Services, cycle: CollectionCycle, token: str, socket: Socket
+) -> None:
+    before = await delivery_cursor(http, token)
+    await open_one(services, cycle)
+    await plan(services)
+
+    await watch(socket, cycle.organization_id, after=before)
+
+    first = await event(socket)
+    assert (before, first["status"]) == (start(cycle.organization_id), "SCHEDULED")
+    assert await delivery_cursor(http, token) == first["cursor"]
+
+
+async def delivery_cursor(http: httpx.AsyncClient, token: str) -> str:
+    found = await ask(http, token, "{ organizations { nodes { deliveryCursor } } }")
+    cursor: str = found["organizations"]["nodes"][0]["deliveryCursor"]
+    return cursor
+
+
 async def test_an_operation_that_its_client_has_completed_says_nothing_more(
     services: Services, cycle: CollectionCycle, socket: Socket
 ) -> None:

@@ -210,6 +210,13 @@ class Organization(Node):
     ) -> Connection[Annotated["DeliveryStatusEvent", strawberry.lazy("dunlin.api.types.reminder")]]:
         return await reminder.read_event_page(self.row.id, Window(first, after, None, None))
 
+    @strawberry.field(
+        description="The cursor of its newest delivery event, or of the place before the first. Read it before what "
+        "you show, and give it to deliveryStatus(after:): nothing in between is missed."
+    )
+    async def delivery_cursor(self, info: Info) -> str:
+        return reminder.event_cursor(self.row.id, await info.context.loaders.newest_sequence.load(self.row.id))
+
 
 async def load_organization(info: Info, organization_id: int) -> Organization:
     row = await info.context.loaders.organization.load(organization_id)
