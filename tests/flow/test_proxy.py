@@ -1,0 +1,148 @@
+"""The reverse proxy of docs/nginx.conf, but for its ports and folders, on machines where nginx is installed."""
+
+import asyncio
+import shutil
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import pytest_asyncio
+import websockets
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from dunlin.runtime.wiring import Services
+from tests.build import a_token, an_account
+from tests.client import Socket, ask, mutate
+from tests.ports import free_ports
+
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
+CONFIGURATION = Path(__file__).resolve().parents[2] / "docs/nginx.conf"
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed on this machine")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    port: int
+    plain_port: int
+    trust: ssl.SSLContext
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=f"https://127.0.0.1:{self.port}", verify=self.trust, timeout=10)
+
+
+def a_certificate(folder: Path) -> None:
+    """Write a certificate for 127.0.0.1 and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "dunlin.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "dunlin.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def configured(folder: Path, api_address: str, port: int, plain_port: int) -> str:
+    """Return the file with this machine's ports and folders."""
+    api_port = urlsplit(api_address).port
+    text = CONFIGURATION.read_text()
+    changes = {
+        "server 127.0.0.1:8000;": f"server 127.0.0.1:{api_port};",
+        "server 127.0.0.1:8001;": "",
+        "listen 80;": f"listen 127.0.0.1:{plain_port};",
+        "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
+        "/etc/ssl/": f"{folder}/",
+        "http {": f"pid {folder}/pid; error_log stderr warn;\nhttp {{ access_log off; "
+        + " ".join(
+            f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        ),
+    }
+    for old, new in changes.items():
+        assert old in text, f"docs/nginx.conf has no {old!r} any more"
+        text = text.replace(old, new)
+    return text
+
+
+@pytest_asyncio.fixture
+async def proxy(services: Services, api_address: str, tmp_path: Path) -> AsyncIterator[Proxy]:
+    assert NGINX is not None
+    a_certificate(tmp_path)
+    port, plain_port = free_ports(), free_ports()
+    (tmp_path / "nginx.conf").write_text(configured(tmp_path, api_address, port, plain_port))
+    process = await asyncio.create_subprocess_exec(
+        NGINX, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off; worker_rlimit_nofile 16384;"
+    )
+    running = Proxy(port, plain_port, ssl.create_default_context(cafile=tmp_path / "dunlin.pem"))
+    try:
+        async with asyncio.timeout(10), running.client() as client:
+            while not await _answers(client):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        yield running
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+async def _answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/healthz")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def test_requests_come_through_with_the_clients_own_address(services: Services, proxy: Proxy) -> None:
+    token = await a_token(services, await an_account())
+    given = {"name": "Behind a proxy", "country": "BE", "timeZone": "Europe/Brussels", "defaultLanguage": "nl"}
+    async with proxy.client() as client:
+        client.headers["X-Forwarded-For"] = "203.0.113.9"
+        made = await mutate(client, token, "createOrganization", "organization { id }", given)
+        trail = await ask(client, token, "{ auditTrail(first: 1) { nodes { actor { address } } } }")
+
+    assert made["userErrors"] == []
+    assert trail["auditTrail"]["nodes"] == [{"actor": {"address": "127.0.0.1"}}]
+
+
+async def test_subscriptions_come_through(services: Services, proxy: Proxy) -> None:
+    token = await a_token(services, await an_account())
+    url = f"wss://127.0.0.1:{proxy.port}/graphql"
+    protocol = websockets.Subprotocol("graphql-transport-ws")
+    origin = websockets.Origin(f"https://127.0.0.1:{proxy.port}")
+    async with websockets.connect(url, ssl=proxy.trust, subprotocols=[protocol], origin=origin) as connection:
+        socket = Socket(connection)
+        await socket.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
+        assert await socket.receive() == {"type": "connection_ack"}
+        await socket.subscribe("{ viewer { name } }")
+        answer = await socket.event()
+
+    assert answer["data"]["viewer"]
+
+
+async def test_what_is_not_for_the_world_or_too_large_ends_at_the_proxy(proxy: Proxy) -> None:
+    async with proxy.client() as client:
+        metrics = await client.get("/metrics")
+        large = await client.post("/graphql", content=b"x" * (2 * 1024 * 1024 + 1))
+        moved = await client.get(f"http://127.0.0.1:{proxy.plain_port}/graphql")
+
+    assert metrics.status_code == 404
+    assert large.status_code == 413
+    assert moved.headers["location"] == "https://127.0.0.1/graphql"
