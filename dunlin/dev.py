@@ -1,7 +1,6 @@
 """The embedded run: everything on this machine, each part in a process of its own, as in production."""
 
 import asyncio
-import base64
 import os
 import signal
 import socket
@@ -42,6 +41,7 @@ def run_everything(settings: Settings) -> int:
     sandbox_port = settings.port + 1
     _require_free(settings.host, settings.port)
     _require_free("127.0.0.1", sandbox_port)
+    _require_documents(settings)
     with ExitStack() as stack:
         click.echo("Starting the embedded servers ...")
         settings = with_embedded(settings, stack)
@@ -60,6 +60,14 @@ def _require_free(host: str, port: int) -> None:
                 f"DUNLIN_PORT: port {port} of {host} is taken (Dunlin needs its port and the next one). "
                 "Choose another, for example: make run PORT=8100"
             ) from error
+
+
+def _require_documents(settings: Settings) -> None:
+    """Refuse documents that no API process would start with."""
+    if settings.documents is not None:
+        from dunlin.api.transport.documents import read_manifest
+
+        read_manifest(settings.documents)
 
 
 def _with_sandbox(settings: Settings, port: int) -> Settings:
@@ -127,7 +135,7 @@ async def _supervise(settings: Settings, sandbox_port: int) -> int:
 
 
 def _programs(settings: Settings, sandbox_port: int) -> list[_Program]:
-    environment = {**os.environ, **_environment(settings), DIES_WITH_PARENT: str(os.getpid())}
+    environment = {**os.environ, **settings.environment(), DIES_WITH_PARENT: str(os.getpid())}
     accounts, ledger = str(settings.var / "sandbox.json"), str(settings.var / "sandbox-outbox.jsonl")
     sandbox = ("sandbox", "--port", str(sandbox_port), "--accounts", accounts, "--ledger", ledger)
     return [
@@ -135,13 +143,6 @@ def _programs(settings: Settings, sandbox_port: int) -> list[_Program]:
         _Program("api", ("api",), environment),
         _Program("worker", ("worker",), environment),
     ]
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """Return the settings as the variables that the processes read."""
-    values = settings.model_dump(exclude={"secret_keys"}, exclude_none=True)
-    values["secret_keys"] = ",".join(base64.b64encode(key).decode() for key in settings.secret_keys)
-    return {f"DUNLIN_{name.upper()}": str(value) for name, value in values.items()}
 
 
 async def _keep(program: _Program, stopping: asyncio.Event) -> None:

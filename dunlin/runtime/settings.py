@@ -163,6 +163,13 @@ class Settings(BaseSettings):
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that another process reads the same settings from."""
+        values = self.model_dump(exclude={"secret_keys", "allowed_origins"}, exclude_none=True)
+        values["secret_keys"] = ",".join(base64.b64encode(key).decode() for key in self.secret_keys)
+        values["allowed_origins"] = ",".join(self.allowed_origins)
+        return {f"DUNLIN_{name.upper()}": str(value) for name, value in values.items()}
+
 
 def read_settings() -> Settings:
     try:

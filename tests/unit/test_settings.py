@@ -232,3 +232,29 @@ def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value
 
     assert "hidden" not in repr(read_settings())
     assert value not in str(read_settings())
+
+
+def test_every_setting_is_told_of() -> None:
+    root = Path(__file__).resolve().parents[2]
+    told = (root / "README.md").read_text() + (root / "docs/operations.md").read_text()
+    of_the_embedded_run = {"dev_token_file", "sandbox_account_sid", "sandbox_auth_token", "sandbox_sender"}
+
+    untold = {name for name in Settings.model_fields if f"`{name.upper()}`" not in told}
+
+    assert untold == of_the_embedded_run
+
+
+def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = Settings(
+        secret_keys=(b"k" * 32, b"l" * 32),
+        allowed_origins=("https://a.example.com", "http://localhost:3000"),
+        documents=tmp_path,
+        documents_only=True,
+        graphiql=False,
+        port=8123,
+        trusted_proxies="10.0.0.0/8,127.0.0.1",
+    )
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+    assert read_settings() == settings
