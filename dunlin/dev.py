@@ -199,11 +199,11 @@ def _answers(address: str) -> bool:
 
 
 def _welcome(settings: Settings, address: str, sandbox_port: int) -> None:
+    playground = f"\n  GraphiQL          {address}/graphiql   (the token is filled in, the tabs are a walk-through)"
     click.echo(
         f"""
 Dunlin is ready.
-
-  GraphiQL          {address}/graphiql   (the token is filled in, the tabs are a walk-through)
+{playground if settings.graphiql else ""}
   GraphQL           {address}/graphql
   Sandbox outbox    http://127.0.0.1:{sandbox_port}/
   Token             {settings.var / "dev-token"}   (all permissions; another account's: dev-token-other-account)
