@@ -7,7 +7,7 @@ BIN = .venv/bin
 run: .venv/.ready-run
 	$(if $(PORT),DUNLIN_PORT=$(PORT)) $(BIN)/dunlin dev
 
-test: .venv/.ready-dev
+test: .venv/.ready-dev examples/typescript/node_modules/.installed-from
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-fault: .venv/.ready-dev
@@ -42,7 +42,12 @@ lock: .venv/.ready-dev
 	  --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements/run.txt --output-file requirements/production.txt
 
 clean:
-	rm -rf .venv var build *.egg-info
+	rm -rf .venv var build *.egg-info examples/typescript/node_modules examples/typescript/build
+
+# Where Node or its packages are out of reach, the tests that need them are skipped and say so.
+examples/typescript/node_modules/.installed-from: examples/typescript/package-lock.json
+	if cd $(<D) && npm ci --ignore-scripts --fetch-retries 1 --fetch-timeout 20000 --loglevel error; then \
+	  cp $(<F) node_modules/$(@F); fi
 
 .venv/.ready-run: requirements/run.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Dunlin needs Python 3.11 or newer; this is %d.%d. Choose another with PYTHON=..." % sys.version_info[:2])'

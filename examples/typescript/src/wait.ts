@@ -1,0 +1,10 @@
+const LONGEST_MS = 30_000;
+
+/** Return how long to wait before try number `tries` + 1: by chance, so that not everybody comes back at once. */
+export function backoff(tries: number): number {
+  return Math.random() * Math.min(LONGEST_MS, 500 * 2 ** tries);
+}
+
+export function wait(tries: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, backoff(tries)));
+}
