@@ -5,16 +5,22 @@ Rows come out of rows that the viewer may see, and every relation stays within o
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from strawberry.dataloader import DataLoader
 from tortoise.models import Model
 
+from dunlin.api.listing import CountKey, PageKey, load_counts, load_pages
+from dunlin.api.pages import Page
 from dunlin.domain import tables
+from dunlin.domain.actions.disconnect_integration import impacts_of
 from dunlin.domain.actions.spending import Spending, spending_of
 from dunlin.domain.price_list import ListedPrice, prices_of
+from dunlin.domain.rules.impact import Impact
 
 M = TypeVar("M", bound=Model)
+
+_MOST_IDS = 10_000  # of one statement: Tortoise gives each as a parameter, and PostgreSQL takes 32,767
 
 
 def _by_id(model: type[M]) -> DataLoader[int, M | None]:
@@ -22,7 +28,7 @@ def _by_id(model: type[M]) -> DataLoader[int, M | None]:
         found = {row.pk: row for row in await model.filter(id__in=ids)}
         return [found.get(row_id) for row_id in ids]
 
-    return DataLoader(load_fn=load)
+    return DataLoader(load_fn=load, max_batch_size=_MOST_IDS)
 
 
 def _by_parent(model: type[M], parent: str, *order: str) -> DataLoader[int, list[M]]:
@@ -32,7 +38,7 @@ def _by_parent(model: type[M], parent: str, *order: str) -> DataLoader[int, list
             grouped[getattr(row, parent)].append(row)
         return [grouped[parent_id] for parent_id in ids]
 
-    return DataLoader(load_fn=load)
+    return DataLoader(load_fn=load, max_batch_size=_MOST_IDS)
 
 
 async def _load_prices(organization_ids: list[int]) -> list[list[ListedPrice]]:
@@ -51,13 +57,18 @@ async def _load_newest_sequences(organization_ids: list[int]) -> list[int]:
     return [newest[organization_id] for organization_id in organization_ids]
 
 
-async def _load_opt_outs(keys: list[tuple[int, str]]) -> list[list[tables.SmsOptOut]]:
-    """By organization and number, newest first."""
-    grouped: defaultdict[tuple[int, str], list[tables.SmsOptOut]] = defaultdict(list)
-    found = tables.SmsOptOut.filter(organization_id__in={key[0] for key in keys}, phone__in={key[1] for key in keys})
-    for row in await found.order_by("-id"):
-        grouped[row.organization_id, row.phone].append(row)
-    return [grouped[key] for key in keys]
+async def _load_opt_out(keys: list[tuple[int, str]]) -> list[tables.SmsOptOut | None]:
+    """The one in force, by organization and number."""
+    found = tables.SmsOptOut.filter(
+        organization_id__in={key[0] for key in keys}, phone__in={key[1] for key in keys}, lifted_at__isnull=True
+    )
+    in_force = {(row.organization_id, row.phone): row for row in await found}
+    return [in_force.get(key) for key in keys]
+
+
+async def _load_impacts(integration_ids: list[int]) -> list[Impact]:
+    found = await impacts_of(integration_ids)
+    return [found[integration_id] for integration_id in integration_ids]
 
 
 class Loaders:
@@ -72,10 +83,13 @@ class Loaders:
         self.integrations = _by_parent(tables.Integration, "organization_id", "id")
         self.steps = _by_parent(tables.CollectionStep, "cycle_id", "position")
         self.case_steps = _by_parent(tables.CaseStep, "case_id", "position")
-        self.payments = _by_parent(tables.Payment, "case_id", "id")
         self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
         self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")
         self.newest_sequence: DataLoader[int, int] = DataLoader(load_fn=_load_newest_sequences)
-        self.opt_outs: DataLoader[tuple[int, str], list[tables.SmsOptOut]] = DataLoader(load_fn=_load_opt_outs)
+        self.return_reasons = _by_parent(tables.ReturnReasonChoice, "organization_id", "code")
+        self.opt_out: DataLoader[tuple[int, str], tables.SmsOptOut | None] = DataLoader(load_fn=_load_opt_out)
+        self.impact: DataLoader[int, Impact] = DataLoader(load_fn=_load_impacts)
+        self.pages: DataLoader[PageKey, Page[Any]] = DataLoader(load_fn=load_pages)
+        self.counts: DataLoader[CountKey, int] = DataLoader(load_fn=load_counts)
         self.spending: DataLoader[int, Spending] = DataLoader(load_fn=_load_spending)
         self.prices: DataLoader[int, list[ListedPrice]] = DataLoader(load_fn=_load_prices)

@@ -49,25 +49,6 @@ class Connection(Generic[N]):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The four paging arguments."""
-
-    first: int | None
-    after: str | None
-    last: int | None
-    before: str | None
-
-    @property
-    def size(self) -> int:
-        if self.first is not None and self.last is not None:
-            raise bad_input("Give first or last, not both.")
-        for name, value in (("first", self.first), ("last", self.last)):
-            if value is not None and not 1 <= value <= MAX_PAGE:
-                raise bad_input(f"{name} is 1 to {MAX_PAGE}, not {value}.")
-        return self.first or self.last or DEFAULT_PAGE
-
-
-@dataclass(frozen=True, slots=True)
 class Order:
     """The order of a list: by one unique column. Its name is part of every cursor."""
 
@@ -89,6 +70,44 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A window with its cursors read: rows behind `after` and before `before` in the order of the list."""
+
+    after: int | None
+    before: int | None
+    size: int
+    is_backward: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The four paging arguments."""
+
+    first: int | None
+    after: str | None
+    last: int | None
+    before: str | None
+
+    @property
+    def size(self) -> int:
+        if self.first is not None and self.last is not None:
+            raise bad_input("Give first or last, not both.")
+        for name, value in (("first", self.first), ("last", self.last)):
+            if value is not None and not 1 <= value <= MAX_PAGE:
+                raise bad_input(f"{name} is 1 to {MAX_PAGE}, not {value}.")
+        return self.first or self.last or DEFAULT_PAGE
+
+    def span(self, order: Order) -> Span:
+        """Return the span in a list of this order; raise BAD_USER_INPUT for a size or a cursor that is none."""
+        return Span(
+            after=None if self.after is None else order.key(self.after),
+            before=None if self.before is None else order.key(self.before),
+            size=self.size,
+            is_backward=self.last is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[M]):
     rows: Sequence[M]
     has_next: bool
@@ -97,19 +116,23 @@ class Page(Generic[M]):
 
 async def read_page(query: QuerySet[M], order: Order, window: Window) -> Page[M]:
     """Return one page of `query`: one row more is read, to know whether there is more."""
-    size = window.size
+    span = window.span(order)
     follows, precedes = ("lt", "gt") if order.newest_first else ("gt", "lt")
-    if window.after is not None:
-        query = query.filter(**{f"{order.column}__{follows}": order.key(window.after)})
-    if window.before is not None:
-        query = query.filter(**{f"{order.column}__{precedes}": order.key(window.before)})
-    backward = window.last is not None
-    descending = order.newest_first != backward
-    rows = await query.order_by(("-" if descending else "") + order.column).limit(size + 1)
-    more, rows = len(rows) > size, rows[:size]
-    if backward:
-        return Page(rows[::-1], has_next=window.before is not None, has_previous=more)
-    return Page(rows, has_next=more, has_previous=window.after is not None)
+    if span.after is not None:
+        query = query.filter(**{f"{order.column}__{follows}": span.after})
+    if span.before is not None:
+        query = query.filter(**{f"{order.column}__{precedes}": span.before})
+    descending = order.newest_first != span.is_backward
+    rows = await query.order_by(("-" if descending else "") + order.column).limit(span.size + 1)
+    return page_of(rows, span)
+
+
+def page_of(rows: Sequence[M], span: Span) -> Page[M]:
+    """Return the page of rows that were read from where the span begins, one more than it takes."""
+    more, rows = len(rows) > span.size, rows[: span.size]
+    if span.is_backward:
+        return Page(rows[::-1], has_next=span.before is not None, has_previous=more)
+    return Page(rows, has_next=more, has_previous=span.after is not None)
 
 
 def edges_of(page: Page[M], order: Order, shape: Callable[[M], N]) -> tuple[list[Edge[N]], PageInfo]:

@@ -10,7 +10,7 @@ from dunlin.api.settle import ERRORS, row_id, settled
 from dunlin.api.types.node import UserError, user_errors
 from dunlin.api.types.token import ApiToken
 from dunlin.domain import tables
-from dunlin.domain.actions.create_token import create_token
+from dunlin.domain.actions.create_token import MOST_ORGANIZATIONS, create_token
 from dunlin.domain.actions.revoke_token import revoke_token
 from dunlin.domain.choices import Permission
 from dunlin.domain.errors import Refusal
@@ -23,7 +23,8 @@ class CreateTokenInput:
     permissions: list[Permission] = strawberry.field(description="What it allows: at least one.")
     organization_ids: list[strawberry.ID] | None = strawberry.field(
         default=None,
-        description="The organizations that it opens, at least one. Without: the whole account, if you may see that.",
+        description=f"The organizations that it opens, 1 to {MOST_ORGANIZATIONS}. Without: the whole account, if you "
+        "may see that.",
     )
     days: int = strawberry.field(default=365, description=f"How long it is in force, 1 to {MAX_DAYS} days.")
 

@@ -65,14 +65,14 @@ async def test_a_case_is_paused_resumed_and_closed(http: httpx.AsyncClient, toke
 
 async def test_a_payment_is_recorded_and_shown(http: httpx.AsyncClient, token: str, case: CollectionCase) -> None:
     shown = """case { state amountDue { amount currency } overpaid { amount }
-                      payments { amount { amount currency } paidAt reference recordedAt } }"""
+                      payments { nodes { amount { amount currency } paidAt reference recordedAt } } }"""
     part = of(case, amount=EUR_50, paidAt="2026-01-15T12:00:00+01:00", reference="BANK-1")
 
     partly = await mutate(http, token, "recordPayment", shown, part)
     paid = await mutate(http, token, "recordPayment", shown, of(case, amount=EUR_50))
 
     assert [problems(payload) for payload in (partly, paid)] == [[], []]
-    first, second = paid["case"].pop("payments")
+    first, second = paid["case"].pop("payments")["nodes"]
     assert {**first, "recordedAt": None} == {
         "amount": EUR_50,
         "paidAt": "2026-01-15T11:00:00+00:00",

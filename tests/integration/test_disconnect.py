@@ -4,7 +4,7 @@ import pytest
 
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.deliver import mark_sending
-from dunlin.domain.actions.disconnect_integration import disconnect_integration, impact_of
+from dunlin.domain.actions.disconnect_integration import disconnect_integration, impacts_of
 from dunlin.domain.actions.record_reports import find_attempt, record_report
 from dunlin.domain.carrier import Accepted, StatusReport, Throttled, Unreached
 from dunlin.domain.choices import (
@@ -110,7 +110,7 @@ async def test_other_organizations_are_untouched(services: Services) -> None:
 async def test_the_preview_counts_what_disconnecting_then_changes(services: Services) -> None:
     organization = await an_organization()
     await a_busy_organization(services, organization)
-    preview = await impact_of(await Integration.get())
+    (preview,) = (await impacts_of([1])).values()
 
     _, impact = await disconnect(services, organization, token=preview.token)
 
@@ -120,7 +120,7 @@ async def test_the_preview_counts_what_disconnecting_then_changes(services: Serv
 async def test_an_outdated_preview_is_refused_and_changes_nothing(services: Services) -> None:
     organization = await an_organization()
     await a_busy_organization(services, organization)
-    preview = await impact_of(await Integration.get())
+    (preview,) = (await impacts_of([1])).values()
     await open_one(services, await a_cycle(organization), a_new_case("INV-NEW", customer="C-NEW"))
 
     with pytest.raises(Refusal) as refusal:

@@ -16,6 +16,8 @@ from dunlin.api.types.reminder import event_cursor
 from dunlin.domain import tables
 from dunlin.runtime.wiring import Services
 from tests.build import (
+    NOW,
+    PHONE,
     a_collecting_organization,
     a_new_case,
     a_received_text,
@@ -237,6 +239,9 @@ async def with_everything(services: Services, account: tables.Account, name: str
     opened = await open_one(services, cycle, replace(case, customer=replace(case.customer, email="ada@example.com")))
     await pay(services, opened)
     await a_received_text(services, organization)
+    await tables.SmsOptOut.create(
+        organization_id=organization.id, phone=PHONE, opted_out_at=NOW, source="SMS", lifted_at=NOW
+    )
     return organization
 
 

@@ -43,7 +43,9 @@ from tests.inbound import a_text, path_of, post, receive
 Status = ReminderStatus
 WEEK = timedelta(days=7)
 OPTED_OUT = "The customer has opted out of SMS."
-SAID = "customer { smsOptedOutAt smsOptOut { source text recordedBy } smsOptOuts { source liftedSource liftedText } }"
+SAID = """customer {
+  smsOptedOutAt smsOptOut { source text recordedBy } smsOptOuts { nodes { source liftedSource liftedText } }
+}"""
 
 
 @pytest_asyncio.fixture
@@ -316,7 +318,7 @@ async def test_a_person_puts_down_a_refusal_and_its_end(
     assert back["customer"] == {
         "smsOptedOutAt": None,
         "smsOptOut": None,
-        "smsOptOuts": [{"source": "PHONE_CALL", "liftedSource": "EMAIL", "liftedText": "Wrote on Friday"}],
+        "smsOptOuts": {"nodes": [{"source": "PHONE_CALL", "liftedSource": "EMAIL", "liftedText": "Wrote on Friday"}]},
     }
     assert (await CollectionCase.get()).attention_reason is None
 

@@ -4,12 +4,13 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
-from tortoise.queryset import QuerySet
 
+from dunlin.api.connection import count, read_connection, read_edges
 from dunlin.api.context import Info
 from dunlin.api.errors import bad_input
 from dunlin.api.ids import decode_id, encode_id
-from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, edges_of, read_page
+from dunlin.api.listing import Choice, Condition, Listing, OneOf
+from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
 from dunlin.api.scalars import CurrencyCode
 from dunlin.api.types import cycle, inbound, organization, reminder
 from dunlin.api.types.customer import Customer
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from dunlin.api.types.reminder import Reminder, ReminderConnection
 
 
-_ORDER = Order("cases", newest_first=True)
+_CASES = Listing(tables.CollectionCase, "t.organization_id = parent.id", Order("cases", newest_first=True))
+_PAYMENTS = Choice(Listing(tables.Payment, "t.case_id = parent.id", Order("payments")))
 
 
 @strawberry.type(description="What one check found when it was decided about a reminder.")
@@ -190,23 +192,23 @@ class CollectionCase(Node):
         return [CaseStep.of(row) for row in await info.context.loaders.case_steps.load(self.row.id)]
 
     @strawberry.field(description="What has been paid, in the order in which it was recorded.")
-    async def payments(self, info: Info) -> list[Payment]:
-        return [Payment.of(row) for row in await info.context.loaders.payments.load(self.row.id)]
+    async def payments(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Payment]:
+        return await read_connection(info, _PAYMENTS, self.row.id, Window(first, after, last, before), Payment.of)
 
     @strawberry.field(description="Its reminders, newest first.")
     async def reminders(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Annotated["ReminderConnection", strawberry.lazy("dunlin.api.types.reminder")]:
-        query = tables.Reminder.filter(case_id=self.row.id)
-        may_see = info.context.viewer.may(Permission.COLLECT)
-        return await reminder.ReminderConnection.read(query, Window(first, after, last, before), may_see=may_see)
+        window = Window(first, after, last, before)
+        return await reminder.ReminderConnection.read(info, reminder.OF_CASE, self.row.id, window)
 
     @strawberry.field(description="What its customer has answered by SMS, newest first.")
     async def inbound_texts(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Annotated["InboundText", strawberry.lazy("dunlin.api.types.inbound")]]:
-        query = tables.InboundText.filter(case_id=self.row.id)
-        return await inbound.read_texts(info, query, Window(first, after, last, before))
+        return await inbound.read_texts(info, inbound.OF_CASE, self.row.id, Window(first, after, last, before))
 
 
 @strawberry.input(description="Which cases to list; all conditions hold together.")
@@ -220,29 +222,37 @@ class CollectionCaseFilter:
         default=None, description="True: only cases that a person must look at. False: only the others."
     )
 
-    def apply(self, query: QuerySet[tables.CollectionCase]) -> QuerySet[tables.CollectionCase]:
-        if self.states is not None:
-            query = query.filter(state__in=self.states)
+    def choice(self) -> Choice[tables.CollectionCase]:
+        conditions = []
         if self.cycle_id is not None:
-            query = query.filter(cycle_id=decode_id("CollectionCycle", self.cycle_id))
+            conditions.append(Condition("t.cycle_id = {}", decode_id("CollectionCycle", self.cycle_id)))
         if self.customer_reference is not None:
             if "\0" in self.customer_reference:  # PostgreSQL would refuse the whole statement
                 raise bad_input("A customer reference has no NUL character.")
-            query = query.filter(customer__external_reference=self.customer_reference)
+            conditions.append(Condition(_OF_CUSTOMER, self.customer_reference))
         if self.needs_attention is not None:
-            query = query.filter(attention_reason__isnull=not self.needs_attention)
-        return query
+            conditions.append(Condition(f"t.attention_reason IS {'NOT ' * self.needs_attention}NULL"))
+        one_of = None if self.states is None else OneOf("state", tuple(self.states))
+        return Choice(_CASES, tuple(conditions), one_of)
+
+
+_OF_CUSTOMER = (
+    "t.customer_id = (SELECT c.id FROM customer c WHERE c.organization_id = parent.id AND c.external_reference = {})"
+)
 
 
 @strawberry.type(description="One page of collection cases.")
 class CollectionCaseConnection(Connection[CollectionCase]):
-    query: strawberry.Private[QuerySet[tables.CollectionCase]]
+    organization_id: strawberry.Private[int]
+    choice: strawberry.Private[Choice[tables.CollectionCase]]
 
     @classmethod
-    async def read(cls, query: QuerySet[tables.CollectionCase], window: Window) -> Self:
-        edges, info = edges_of(await read_page(query, _ORDER, window), _ORDER, CollectionCase.of)
-        return cls(edges=edges, nodes=[edge.node for edge in edges], page_info=info, query=query)
+    async def read(cls, info: Info, organization_id: int, chosen: CollectionCaseFilter | None, window: Window) -> Self:
+        choice = Choice(_CASES) if chosen is None else chosen.choice()
+        edges, page_info = await read_edges(info, choice, organization_id, window, CollectionCase.of)
+        nodes = [edge.node for edge in edges]
+        return cls(edges=edges, nodes=nodes, page_info=page_info, organization_id=organization_id, choice=choice)
 
     @strawberry.field(description="How many there are on all pages. Counted only when asked for.")
-    async def total_count(self) -> int:
-        return await self.query.count()
+    async def total_count(self, info: Info) -> int:
+        return await count(info, self.choice, self.organization_id)

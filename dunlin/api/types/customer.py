@@ -5,14 +5,25 @@ from typing import Self
 
 import strawberry
 
+from dunlin.api.connection import read_connection
 from dunlin.api.context import Info
 from dunlin.api.ids import encode_id
+from dunlin.api.listing import Choice, Listing
+from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
 from dunlin.api.scalars import LanguageCode, TimeZone
 from dunlin.api.types.node import Node
 from dunlin.domain import tables
 from dunlin.domain.choices import OptOutSource, Permission, PhoneProblemKind
 from dunlin.domain.rules import mail, phone
 from dunlin.domain.rules.zones import possible_zones
+
+_OPT_OUTS = Choice(
+    Listing(
+        tables.SmsOptOut,
+        "(t.organization_id, t.phone) = (SELECT c.organization_id, c.phone FROM customer c WHERE c.id = parent.id)",
+        Order("sms-opt-outs", newest_first=True),
+    )
+)
 
 
 @strawberry.type(description="Why a phone number cannot be texted.")
@@ -106,16 +117,20 @@ class Customer(Node):
 
     @strawberry.field(description="The refusal that is in force for the customer's number; null if there is none.")
     async def sms_opt_out(self, info: Info) -> SmsOptOut | None:
-        rows = await self._opt_outs(info)
-        may_see = info.context.viewer.may(Permission.COLLECT)
-        return next((SmsOptOut.of(row, may_see=may_see) for row in rows if row.lifted_at is None), None)
+        if self.row.phone is None:
+            return None
+        row = await info.context.loaders.opt_out.load((self.row.organization_id, self.row.phone))
+        return None if row is None else SmsOptOut.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
 
     @strawberry.field(description="Every refusal of SMS by whoever has the customer's number, newest first.")
-    async def sms_opt_outs(self, info: Info) -> list[SmsOptOut]:
+    async def sms_opt_outs(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[SmsOptOut]:
         may_see = info.context.viewer.may(Permission.COLLECT)
-        return [SmsOptOut.of(row, may_see=may_see) for row in await self._opt_outs(info)]
-
-    async def _opt_outs(self, info: Info) -> list[tables.SmsOptOut]:
-        if self.row.phone is None:
-            return []
-        return await info.context.loaders.opt_outs.load((self.row.organization_id, self.row.phone))
+        return await read_connection(
+            info,
+            _OPT_OUTS,
+            self.row.id,
+            Window(first, after, last, before),
+            lambda row: SmsOptOut.of(row, may_see=may_see),
+        )

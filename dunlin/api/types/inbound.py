@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
-from tortoise.queryset import QuerySet
 
+from dunlin.api.connection import read_connection
 from dunlin.api.context import Info
 from dunlin.api.ids import encode_id
-from dunlin.api.pages import Connection, Order, Window, connection_of, read_page
+from dunlin.api.listing import Choice, Condition, Listing, OneOf
+from dunlin.api.pages import Connection, Order, Window
 from dunlin.api.types import case
 from dunlin.api.types.node import Node
 from dunlin.domain import tables
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from dunlin.api.types.case import CollectionCase
 
 _ORDER = Order("inbound-texts", newest_first=True)
+OF_CASE = Choice(Listing(tables.InboundText, "t.case_id = parent.id", _ORDER))
+OF_ORGANIZATION = Choice(Listing(tables.InboundText, "t.organization_id = parent.id", _ORDER))
 
 
 @strawberry.type(description="A text that somebody sent to one of the organization's senders. It is never answered.")
@@ -69,17 +72,18 @@ class InboundTextFilter:
         default=None, description="True: only those that a person has dealt with. False: only the others."
     )
 
-    def apply(self, query: QuerySet[tables.InboundText]) -> QuerySet[tables.InboundText]:
-        if self.kinds is not None:
-            query = query.filter(kind__in=self.kinds)
+    def choice(self) -> Choice[tables.InboundText]:
+        conditions = []
         if self.is_attached is not None:
-            query = query.filter(case_id__isnull=not self.is_attached)
+            conditions.append(Condition(f"t.case_id IS {'NOT ' * self.is_attached}NULL"))
         if self.is_read is not None:
-            query = query.filter(read_at__isnull=not self.is_read)
-        return query
+            conditions.append(Condition(f"t.read_at IS {'NOT ' * self.is_read}NULL"))
+        one_of = None if self.kinds is None else OneOf("kind", tuple(self.kinds))
+        return Choice(OF_ORGANIZATION.listing, tuple(conditions), one_of)
 
 
-async def read_texts(info: Info, query: QuerySet[tables.InboundText], window: Window) -> Connection[InboundText]:
+async def read_texts(
+    info: Info, choice: Choice[tables.InboundText], parent: int, window: Window
+) -> Connection[InboundText]:
     may_see = info.context.viewer.may(Permission.COLLECT)
-    page = await read_page(query, _ORDER, window)
-    return connection_of(page, _ORDER, lambda row: InboundText.of(row, may_see=may_see))
+    return await read_connection(info, choice, parent, window, lambda row: InboundText.of(row, may_see=may_see))

@@ -12,7 +12,6 @@ from dunlin.api.types.enums import IntegrationCategory
 from dunlin.api.types.node import Node
 from dunlin.api.types.price import SmsPricing, load_pricing
 from dunlin.domain import tables
-from dunlin.domain.actions.disconnect_integration import impact_of
 from dunlin.domain.carrier import SenderKind
 from dunlin.domain.choices import IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
 from dunlin.domain.rules.impact import Impact
@@ -135,8 +134,8 @@ class Integration(Node):
         return await load_pricing(info, self.row.organization_id) if self.row.kind is IntegrationKind.SMS else None
 
     @strawberry.field(description="What disconnecting now would do. Read it before asking a person to confirm.")
-    async def disconnect_impact(self) -> DisconnectImpact:
-        return DisconnectImpact.of(await impact_of(self.row))
+    async def disconnect_impact(self, info: Info) -> DisconnectImpact:
+        return DisconnectImpact.of(await info.context.loaders.impact.load(self.row.id))
 
     async def _connection(self, info: Info) -> tables.Connection | None:
         if self.row.connection_id is None:

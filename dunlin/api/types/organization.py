@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
+from dunlin.api.connection import read_connection
 from dunlin.api.context import Info
 from dunlin.api.errors import bad_input
 from dunlin.api.ids import encode_id
-from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, connection_of, read_page
+from dunlin.api.listing import Choice, Listing
+from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
 from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
 from dunlin.api.types import case, cycle, inbound, reminder
 from dunlin.api.types.enums import IntegrationCategory
@@ -22,7 +24,6 @@ from dunlin.domain.actions.forecast import MOST_STEPS, forecast
 from dunlin.domain.choices import (
     CommunicationMethod,
     IntegrationKind,
-    Permission,
     Weekday,
 )
 from dunlin.domain.rules.forecast import MAX_DAYS
@@ -54,7 +55,7 @@ class SendingPolicy:
     )
 
 
-_CYCLES = Order("cycles")
+_CYCLES = Choice(Listing(tables.CollectionCycle, "t.organization_id = parent.id", Order("cycles")))
 
 
 @strawberry.type(description="One that collects money: with integrations, cycles and cases of its own.")
@@ -115,8 +116,8 @@ class Organization(Node):
         return [CommunicationMethod.NONE, *connected]
 
     @strawberry.field(description="Why direct debits come back, by code, and what its cases do then.")
-    async def return_reasons(self) -> list[ReturnReason]:
-        return await load_return_reasons(self.row.id)
+    async def return_reasons(self, info: Info) -> list[ReturnReason]:
+        return await load_return_reasons(info, self.row.id)
 
     @strawberry.field(description="What it spends on texts this month, and the limit, if it has one.")
     async def spending(self, info: Info) -> Spending:
@@ -124,11 +125,10 @@ class Organization(Node):
 
     @strawberry.field(description="Its collection cycles, oldest first.")
     async def collection_cycles(
-        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Annotated["CollectionCycle", strawberry.lazy("dunlin.api.types.cycle")]]:
-        query = tables.CollectionCycle.filter(organization_id=self.row.id)
-        page = await read_page(query, _CYCLES, Window(first, after, last, before))
-        return connection_of(page, _CYCLES, cycle.CollectionCycle.of)
+        window = Window(first, after, last, before)
+        return await read_connection(info, _CYCLES, self.row.id, window, cycle.CollectionCycle.of)
 
     @strawberry.field(description="Its collection cases, newest first.")
     async def collection_cases(
@@ -143,10 +143,8 @@ class Organization(Node):
         last: Last = None,
         before: Before = None,
     ) -> Annotated["CollectionCaseConnection", strawberry.lazy("dunlin.api.types.case")]:
-        query = tables.CollectionCase.filter(organization_id=self.row.id)
-        if filter is not None:
-            query = filter.apply(query)
-        return await case.CollectionCaseConnection.read(query, Window(first, after, last, before))
+        window = Window(first, after, last, before)
+        return await case.CollectionCaseConnection.read(info, self.row.id, filter, window)
 
     @strawberry.field(description="Its reminders, newest first.")
     async def reminders(
@@ -161,11 +159,7 @@ class Organization(Node):
         last: Last = None,
         before: Before = None,
     ) -> Annotated["ReminderConnection", strawberry.lazy("dunlin.api.types.reminder")]:
-        query = tables.Reminder.filter(organization_id=self.row.id)
-        if filter is not None:
-            query = filter.apply(query)
-        may_see = info.context.viewer.may(Permission.COLLECT)
-        return await reminder.ReminderConnection.read(query, Window(first, after, last, before), may_see=may_see)
+        return await reminder.read_reminders(info, self.row.id, filter, Window(first, after, last, before))
 
     @strawberry.field(
         description="What will go out in the next days and what it will cost, and what will not go out and why, by the "
@@ -199,16 +193,17 @@ class Organization(Node):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Annotated["InboundText", strawberry.lazy("dunlin.api.types.inbound")]]:
-        query = tables.InboundText.filter(organization_id=self.row.id)
-        if filter is not None:
-            query = filter.apply(query)
-        return await inbound.read_texts(info, query, Window(first, after, last, before))
+        choice = inbound.OF_ORGANIZATION if filter is None else filter.choice()
+        return await inbound.read_texts(info, choice, self.row.id, Window(first, after, last, before))
 
-    @strawberry.field(description="The same events, and the same cursors, as Subscription.deliveryStatus.")
+    @strawberry.field(
+        description="The same events, and the same cursors, as Subscription.deliveryStatus, oldest first. The end "
+        "cursor of `last: 1` is where a subscription may begin that shall miss nothing from then on."
+    )
     async def delivery_events(
-        self, first: First = None, after: After = None
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Annotated["DeliveryStatusEvent", strawberry.lazy("dunlin.api.types.reminder")]]:
-        return await reminder.read_event_page(self.row.id, Window(first, after, None, None))
+        return await reminder.read_event_page(info, self.row.id, Window(first, after, last, before))
 
     @strawberry.field(
         description="The cursor of its newest delivery event, or of the place before the first. Read it before what "

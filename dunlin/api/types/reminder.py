@@ -3,17 +3,18 @@
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
-from tortoise.queryset import QuerySet
 
+from dunlin.api.connection import count, read_connection, read_edges
 from dunlin.api.context import Info
 from dunlin.api.errors import bad_input
 from dunlin.api.ids import decode_id, encode_id
-from dunlin.api.live import read_events
-from dunlin.api.pages import Connection, Edge, Order, PageInfo, Window, edges_of, read_page
+from dunlin.api.listing import Choice, Condition, Listing, OneOf
+from dunlin.api.pages import Connection, Order, Window
 from dunlin.api.scalars import CurrencyCode, LanguageCode
 from dunlin.api.types import case, organization
 from dunlin.api.types.node import Money, Node
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 
 _ORDER = Order("reminders", newest_first=True)
+_OF_ORGANIZATION = Listing(tables.Reminder, "t.organization_id = parent.id", _ORDER)
+OF_CASE = Choice(Listing(tables.Reminder, "t.case_id = parent.id", _ORDER))
+_EVENTS = Choice(Listing(tables.DeliveryEvent, "t.organization_id = parent.id", Order("event", "sequence")))
 _EVENT_CURSOR = re.compile(r"event:([0-9]{1,19}):([0-9]{1,18})")
 
 
@@ -44,6 +48,19 @@ def sequence_of(cursor: str, organization_id: int) -> int:
     if match is None or int(match[1]) != organization_id:
         raise bad_input("This is no cursor of this organization's delivery events.")
     return int(match[2])
+
+
+@dataclass(frozen=True, slots=True)
+class _EventOrder(Order):
+    """The order of an organization's events, with the cursors of the subscription."""
+
+    organization_id: int = 0
+
+    def cursor(self, key: int) -> str:
+        return event_cursor(self.organization_id, key)
+
+    def key(self, cursor: str) -> int:
+        return sequence_of(cursor, self.organization_id)
 
 
 @strawberry.type(description="One change of a reminder's status, as it happened.")
@@ -159,42 +176,38 @@ class ReminderFilter:
     statuses: list[ReminderStatus] | None = strawberry.field(default=None, description="Only these statuses.")
     case_id: strawberry.ID | None = strawberry.field(default=None, description="Only reminders of this case.")
 
-    def apply(self, query: QuerySet[tables.Reminder]) -> QuerySet[tables.Reminder]:
-        if self.statuses is not None:
-            query = query.filter(status__in=self.statuses)
-        if self.case_id is not None:
-            query = query.filter(case_id=decode_id("CollectionCase", self.case_id))
-        return query
+    def choice(self) -> Choice[tables.Reminder]:
+        case = None if self.case_id is None else decode_id("CollectionCase", self.case_id)
+        conditions = () if case is None else (Condition("t.case_id = {}", case),)
+        one_of = None if self.statuses is None else OneOf("status", tuple(self.statuses))
+        return Choice(_OF_ORGANIZATION, conditions, one_of)
 
 
 @strawberry.type(description="One page of reminders.")
 class ReminderConnection(Connection[Reminder]):
-    query: strawberry.Private[QuerySet[tables.Reminder]]
+    choice: strawberry.Private[Choice[tables.Reminder]]
+    parent: strawberry.Private[int]
 
     @classmethod
-    async def read(cls, query: QuerySet[tables.Reminder], window: Window, *, may_see: bool) -> Self:
-        page = await read_page(query, _ORDER, window)
-        edges, info = edges_of(page, _ORDER, lambda row: Reminder.of(row, may_see=may_see))
-        return cls(edges=edges, nodes=[edge.node for edge in edges], page_info=info, query=query)
+    async def read(cls, info: Info, choice: Choice[tables.Reminder], parent: int, window: Window) -> Self:
+        may_see = info.context.viewer.may(Permission.COLLECT)
+        edges, page_info = await read_edges(info, choice, parent, window, lambda row: Reminder.of(row, may_see=may_see))
+        nodes = [edge.node for edge in edges]
+        return cls(edges=edges, nodes=nodes, page_info=page_info, choice=choice, parent=parent)
 
     @strawberry.field(description="How many there are on all pages. Counted only when asked for.")
-    async def total_count(self) -> int:
-        return await self.query.count()
+    async def total_count(self, info: Info) -> int:
+        return await count(info, self.choice, self.parent)
 
 
-async def read_event_page(organization_id: int, window: Window) -> Connection[DeliveryStatusEvent]:
+async def read_reminders(
+    info: Info, organization_id: int, chosen: ReminderFilter | None, window: Window
+) -> ReminderConnection:
+    choice = Choice(_OF_ORGANIZATION) if chosen is None else chosen.choice()
+    return await ReminderConnection.read(info, choice, organization_id, window)
+
+
+async def read_event_page(info: Info, organization_id: int, window: Window) -> Connection[DeliveryStatusEvent]:
     """Return delivery events in the order and with the cursors of the subscription."""
-    size = window.size
-    position = 0 if window.after is None else sequence_of(window.after, organization_id)
-    rows = await read_events(organization_id, position, size + 1)
-    events = [DeliveryStatusEvent.of(row) for row in rows[:size]]
-    return Connection(
-        edges=[Edge(cursor=event.cursor, node=event) for event in events],
-        nodes=events,
-        page_info=PageInfo(
-            has_next_page=len(rows) > size,
-            has_previous_page=position > 0,
-            start_cursor=events[0].cursor if events else None,
-            end_cursor=events[-1].cursor if events else None,
-        ),
-    )
+    order = _EventOrder("event", "sequence", organization_id=organization_id)
+    return await read_connection(info, _EVENTS, organization_id, window, DeliveryStatusEvent.of, order)

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from dunlin.domain import tables
+from dunlin.api.context import Info
 from dunlin.domain.choices import ReturnReaction
 from dunlin.domain.rules.return_reason import BY_CODE, RETURN_REASONS
 
@@ -18,9 +18,10 @@ class ReturnReason:
     )
 
 
-async def load_return_reasons(organization_id: int) -> list[ReturnReason]:
+async def load_return_reasons(info: Info, organization_id: int) -> list[ReturnReason]:
     """Return every reason that is known or that the organization has chosen a reaction for, by code."""
-    chosen = {row.code: row.reaction for row in await tables.ReturnReasonChoice.filter(organization_id=organization_id)}
+    choices = await info.context.loaders.return_reasons.load(organization_id)
+    chosen = {row.code: row.reaction for row in choices}
     codes = sorted({reason.code for reason in RETURN_REASONS} | chosen.keys())
     return [_reason(code, chosen.get(code)) for code in codes]
 

@@ -4,11 +4,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from dunlin.domain.choices import AuditAction, Permission
-from dunlin.domain.errors import ProblemCode, Refusal, refuse
+from dunlin.domain.errors import ProblemCode, Refusal, not_found, refuse
 from dunlin.domain.rules.token_input import check_granted, check_token
 from dunlin.domain.store import Store, Transaction
 from dunlin.domain.tables import Token
 from dunlin.domain.viewer import Viewer, store_token
+
+MOST_ORGANIZATIONS = 100  # of one token
 
 
 async def create_token(
@@ -70,5 +72,15 @@ async def _require_theirs(viewer: Viewer, organization_ids: Collection[int] | No
     if not organization_ids:
         message = "Name at least one organization, or leave the field out for the whole account."
         raise refuse(ProblemCode.REQUIRED, message, "organizationIds")
-    for place, organization_id in enumerate(organization_ids):
-        await viewer.organization(organization_id, "organizationIds", str(place))
+    if len(organization_ids) > MOST_ORGANIZATIONS:
+        message = f"Name at most {MOST_ORGANIZATIONS} organizations, or leave the field out for the whole account."
+        raise refuse(ProblemCode.INVALID, message, "organizationIds")
+    theirs = {row.id for row in await viewer.organizations().filter(id__in=organization_ids)}
+    problems = [
+        problem
+        for place, organization_id in enumerate(organization_ids)
+        if organization_id not in theirs
+        for problem in not_found("organization", "organizationIds", str(place)).problems
+    ]
+    if problems:
+        raise Refusal(problems)

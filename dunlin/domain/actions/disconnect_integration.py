@@ -1,7 +1,7 @@
 """Disconnect an integration: at once, whole, and reported done only when nothing more goes out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -21,22 +21,12 @@ from dunlin.domain.tables import Connection, Integration
 from dunlin.domain.viewer import Viewer
 
 
-async def impact_of(integration: Integration) -> Impact:
-    """Return what disconnecting `integration` now would do."""
-    figures = await rows(
-        """
-        SELECT (SELECT count(*) FROM collection_step
-                WHERE organization_id = $1 AND communication_method = $2) AS steps,
-               (SELECT count(DISTINCT case_id) FROM case_step
-                WHERE organization_id = $1 AND communication_method = $2 AND state = 'PENDING') AS cases,
-               (SELECT count(*) FROM reminder WHERE integration_id = $3 AND status = 'SCHEDULED') AS reminders,
-               (SELECT count(*) FROM reminder WHERE integration_id = $3 AND status = 'SENDING') AS under_way
-        """,
-        integration.organization_id,
-        integration.kind.value,
-        integration.id,
-    )
-    return Impact(connection_id=integration.connection_id, **figures[0])
+async def impacts_of(integration_ids: Collection[int]) -> dict[int, Impact]:
+    """Return what disconnecting each of these integrations now would do."""
+    return {
+        row["id"]: Impact(row["connection_id"], row["steps"], row["cases"], row["reminders"], row["under_way"])
+        for row in await rows(_FIGURES, list(integration_ids))
+    }
 
 
 async def disconnect_integration(
@@ -123,7 +113,7 @@ async def disconnect_held(transaction: Transaction, viewer: Viewer, integration:
 
 
 async def _require_current(integration: Integration, impact_token: str) -> None:
-    fresh = await impact_of(integration)
+    fresh = (await impacts_of([integration.id]))[integration.id]
     if fresh.token != impact_token:
         raise refuse(
             ProblemCode.IMPACT_CHANGED,
@@ -172,3 +162,15 @@ async def _reset(transaction: Transaction, integration: Integration, now: dateti
         "SELECT count(*) AS n FROM reminder WHERE integration_id = $1 AND status = 'SENDING'", integration.id
     )
     return Impact(integration.connection_id, len(steps), cases[0]["n"], len(canceled), sending["n"])
+
+
+_FIGURES = """
+SELECT i.id, i.connection_id,
+  (SELECT count(*) FROM collection_step s
+   WHERE s.organization_id = i.organization_id AND s.communication_method = i.kind) AS steps,
+  (SELECT count(DISTINCT s.case_id) FROM case_step s
+   WHERE s.organization_id = i.organization_id AND s.communication_method = i.kind AND s.state = 'PENDING') AS cases,
+  (SELECT count(*) FROM reminder r WHERE r.integration_id = i.id AND r.status = 'SCHEDULED') AS reminders,
+  (SELECT count(*) FROM reminder r WHERE r.integration_id = i.id AND r.status = 'SENDING') AS under_way
+FROM integration i WHERE i.id = ANY($1)
+"""
