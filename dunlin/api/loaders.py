@@ -14,9 +14,12 @@ from dunlin.api.listing import CountKey, PageKey, load_counts, load_pages
 from dunlin.api.pages import Page
 from dunlin.domain import tables
 from dunlin.domain.actions.disconnect_integration import impacts_of
+from dunlin.domain.actions.forecast import forecasts
 from dunlin.domain.actions.spending import Spending, spending_of
 from dunlin.domain.price_list import ListedPrice, prices_of
+from dunlin.domain.rules.forecast import Forecast
 from dunlin.domain.rules.impact import Impact
+from dunlin.domain.viewer import Viewer
 
 M = TypeVar("M", bound=Model)
 
@@ -66,6 +69,16 @@ async def _load_opt_out(keys: list[tuple[int, str]]) -> list[tables.SmsOptOut | 
     return [in_force.get(key) for key in keys]
 
 
+async def _load_forecasts(keys: list[tuple[Viewer, int, int]]) -> list[Forecast]:
+    """By who asks, the number of days, and the organization."""
+    found: dict[tuple[Viewer, int, int], Forecast] = {}
+    for viewer, days in {key[:2] for key in keys}:
+        organizations = await tables.Organization.filter(id__in=[key[2] for key in keys if key[:2] == (viewer, days)])
+        ahead = await forecasts(viewer, organizations, days, datetime.now(UTC))
+        found |= {(viewer, days, one.id): forecast for one, forecast in zip(organizations, ahead, strict=True)}
+    return [found[key] for key in keys]
+
+
 async def _load_impacts(integration_ids: list[int]) -> list[Impact]:
     found = await impacts_of(integration_ids)
     return [found[integration_id] for integration_id in integration_ids]
@@ -88,6 +101,7 @@ class Loaders:
         self.newest_sequence: DataLoader[int, int] = DataLoader(load_fn=_load_newest_sequences)
         self.return_reasons = _by_parent(tables.ReturnReasonChoice, "organization_id", "code")
         self.opt_out: DataLoader[tuple[int, str], tables.SmsOptOut | None] = DataLoader(load_fn=_load_opt_out)
+        self.forecast: DataLoader[tuple[Viewer, int, int], Forecast] = DataLoader(load_fn=_load_forecasts)
         self.impact: DataLoader[int, Impact] = DataLoader(load_fn=_load_impacts)
         self.pages: DataLoader[PageKey, Page[Any]] = DataLoader(load_fn=load_pages)
         self.counts: DataLoader[CountKey, int] = DataLoader(load_fn=load_counts)

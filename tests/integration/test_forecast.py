@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from dunlin.api.ids import encode_id
-from dunlin.domain.actions.forecast import forecast
+from dunlin.domain.actions.forecast import forecasts
 from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.choices import CaseState, IntegrationStatus, Permission, Weekday
 from dunlin.domain.errors import Forbidden
@@ -28,6 +28,7 @@ from dunlin.domain.tables import (
 )
 from dunlin.runtime.wiring import Services
 from tests.build import (
+    LONG_AGO,
     NONE,
     NOW,
     SMS,
@@ -66,7 +67,7 @@ async def collecting(services: Services) -> tuple[Organization, CollectionCycle]
 
 async def look(organization: Organization, days: int = 14, now: datetime = NOW, **given: int) -> Forecast:
     before = await everything_stored()
-    found = await forecast(a_viewer(organization), organization, days, now, **given)
+    (found,) = await forecasts(a_viewer(organization), [organization], days, now, **given)
     assert await everything_stored() == before
     return found
 
@@ -215,6 +216,33 @@ async def test_beyond_its_bound_a_forecast_only_counts(services: Services) -> No
     assert (await look(organization, days=5, most_steps=100)).is_complete
 
 
+async def test_organizations_asked_about_together_come_out_as_each_alone(services: Services) -> None:
+    (first, cycle), (second, other) = await collecting(services), await collecting(services)
+    for place in range(3):
+        await open_one(services, cycle, a_new_case(f"{place}", customer=f"{place}", due_on=TODAY - place * DAY))
+    await open_one(services, other, a_new_case("A", due_on=LONG_AGO))
+    await plan(services, NOW)
+
+    together = await forecasts(a_viewer(first), [second, first], 30, NOW)
+
+    assert [one.days for one in together] == [(await look(second, days=30)).days, (await look(first, days=30)).days]
+    assert [sum(sent(one.days).values()) for one in together] == [2, 6]
+
+
+async def test_organizations_asked_about_together_share_the_bound_alike(services: Services) -> None:
+    (first, cycle), (second, other) = await collecting(services), await collecting(services)
+    for place in range(3):
+        due_on = TODAY - timedelta(days=6 - place)
+        await open_one(services, cycle, a_new_case(f"{place}", customer=f"{place}", due_on=due_on))
+    await open_one(services, other, a_new_case("A", due_on=TODAY - 6 * DAY))
+
+    found = await forecasts(a_viewer(first), [first, second], 4, NOW, most_steps=4)
+
+    assert [sent(one.days) for one in found] == [{1: 1, 2: 1}, {1: 1}]
+    assert [day.uncounted for day in found[0].days] == [0, 0, 0, 1]
+    assert found[1].is_complete
+
+
 async def test_another_organization_s_steps_are_not_in_it(services: Services) -> None:
     organization, _ = await collecting(services)
     _, other = await collecting(services)
@@ -280,7 +308,7 @@ async def test_a_forecast_needs_the_permission_to_read(services: Services) -> No
     organization = await an_organization()
 
     with pytest.raises(Forbidden):
-        await forecast(a_viewer(organization, frozenset({Permission.CONFIGURE})), organization, 14, NOW)
+        await forecasts(a_viewer(organization, frozenset({Permission.CONFIGURE})), [organization], 14, NOW)
 
 
 async def test_what_is_ahead_is_found_by_an_index(services: Services) -> None:

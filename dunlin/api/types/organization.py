@@ -1,6 +1,6 @@
 """Organizations, from which the way leads to everything else."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
@@ -20,7 +20,7 @@ from dunlin.api.types.node import Node
 from dunlin.api.types.return_reason import ReturnReason, load_return_reasons
 from dunlin.api.types.spending import Spending, load_spending
 from dunlin.domain import tables
-from dunlin.domain.actions.forecast import MOST_STEPS, forecast
+from dunlin.domain.actions.forecast import MOST_STEPS
 from dunlin.domain.choices import (
     CommunicationMethod,
     IntegrationKind,
@@ -166,7 +166,8 @@ class Organization(Node):
         "rules that will decide about it. What is not known yet is not in it: payments, new cases, changes of texts, "
         "prices or policies, nor what a spending limit may come to hold back. "
         f"At most {MOST_STEPS:,} steps are looked at, those due first; on days after these, and "
-        "partly on the last, steps are only counted, as uncounted."
+        "partly on the last, steps are only counted, as uncounted. Organizations that are asked about together share "
+        "that number alike."
     )
     async def forecast(
         self,
@@ -175,7 +176,8 @@ class Organization(Node):
     ) -> Forecast:
         if not 1 <= days <= MAX_DAYS:
             raise bad_input(f"days is 1 to {MAX_DAYS}, not {days}.")
-        return Forecast.of(await forecast(info.context.viewer, self.row, days, datetime.now(UTC)))
+        ahead = await info.context.loaders.forecast.load((info.context.viewer, days, self.row.id))
+        return Forecast.of(ahead)
 
     @strawberry.field(
         description="What people have sent to its senders by SMS, newest first. Whom nobody here has the number of is "
