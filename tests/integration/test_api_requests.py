@@ -207,4 +207,5 @@ async def test_a_failure_outside_of_graphql_shows_nothing_either(
 
     assert answer.status_code == 500
     assert error_codes(answer.json()) == ["INTERNAL"]
+    assert answer.json()["errors"][0]["extensions"]["requestId"] == answer.headers["x-request-id"]
     assert "hunter2" not in answer.text

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dunlin.api.errors import ErrorCode
-from dunlin.api.request_id import request_id_of
+from dunlin.api.request_id import HEADER, request_id_of
 from dunlin.api.transport.media_type import MediaType
 
 # Clients that know application/json only take another status for a failure of the network, and never show its reason.
@@ -48,13 +48,21 @@ def malformed(message: str) -> Refused:
 
 def refusal(request: Request, refused: Refused, media_type: MediaType = MediaType.JSON) -> Response:
     """Return the answer to a request that is turned away, in GraphQL's shape and without `data`."""
-    extensions = {"code": refused.code.value, "requestId": request_id_of(request.scope)}
+    request_id = request_id_of(request.scope)
+    extensions = {"code": refused.code.value, "requestId": request_id}
     body = {"errors": [{"message": refused.message, "extensions": extensions}]}
     is_ok = refused.is_well_formed and media_type is MediaType.JSON
-    return written(body, 200 if is_ok else refused.status, media_type, refused.headers)
+    # The id also here, for an answer that is made when everything else has failed passes the middleware by.
+    headers = {**(refused.headers or {}), HEADER: request_id}
+    return written(body, 200 if is_ok else refused.status, media_type, headers)
 
 
 def written(body: object, status: int, media_type: MediaType, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer that nobody on the way may keep."""
-    fixed = {"Content-Type": f"{media_type.value}; charset=utf-8", "Cache-Control": "no-store", "Vary": "Accept"}
+    fixed = {
+        "Content-Type": f"{media_type.value}; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Vary": "Accept",
+        "X-Content-Type-Options": "nosniff",
+    }
     return Response(orjson.dumps(body), status, {**fixed, **(headers or {})})
