@@ -105,6 +105,11 @@ async def opened(settings: Settings, listener: socket.socket, sandbox: SandboxCa
 @pytest_asyncio.fixture
 async def services(opened: Services, sandbox: SandboxCarrier) -> Services:
     """Everything a process stands on, over an empty database."""
+    return await emptied(opened, sandbox)
+
+
+async def emptied(opened: Services, sandbox: SandboxCarrier) -> Services:
+    """The same for fixtures that serve a whole file."""
     tables = await rows(
         "SELECT string_agg(quote_ident(tablename), ', ') AS names FROM pg_tables"
         " WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"

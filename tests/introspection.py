@@ -88,9 +88,9 @@ def is_page(kind: GraphQLObjectType) -> bool:
     return kind.name.endswith(("Connection", "Edge"))
 
 
-def own_arguments(field: GraphQLField) -> str:
-    """Return what a field must be given, and first: 5 where it can be."""
-    given = ["first: 5"] if "first" in field.args else []
+def own_arguments(field: GraphQLField, page: int = 5) -> str:
+    """Return what a field must be given, and the size of its page where it has pages."""
+    given = [f"first: {page}"] if "first" in field.args else []
     for name, argument in field.args.items():
         kind = get_named_type(argument.type)
         if is_required_argument(argument):

@@ -1,8 +1,12 @@
 """What is asked of the database meanwhile."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+from asyncpg.connection import LoggedQuery
+from asyncpg.pool import Pool
+from tortoise.connection import get_connection
 
 
 def is_noting(statement: str) -> bool:
@@ -29,3 +33,37 @@ def statements(keep: Callable[[str], bool]) -> Iterator[list[str]]:
     finally:
         logger.setLevel(level)
         logger.removeHandler(collector)
+
+
+# What asyncpg asks for itself: it resets a connection for the next one, and learns what the types are.
+_OF_THE_DRIVER = (
+    "SELECT pg_advisory_unlock_all()",
+    "SELECT current_setting('jit')",
+    "SELECT set_config('jit'",
+    "WITH RECURSIVE typeinfo_tree",
+)
+
+
+@asynccontextmanager
+async def sent_by_the_driver() -> AsyncIterator[list[str]]:
+    """Collect what is sent meanwhile over any connection of this process, BEGIN and COMMIT too."""
+    collected: list[str] = []
+
+    def collect(sent: LoggedQuery) -> None:
+        statement = " ".join(sent.query.split())
+        if not statement.startswith(_OF_THE_DRIVER):
+            collected.append(statement)
+
+    await _on_every_connection(lambda connection: connection.add_query_logger(collect))
+    try:
+        yield collected
+    finally:
+        await _on_every_connection(lambda connection: connection.remove_query_logger(collect))
+
+
+async def _on_every_connection(work: Callable[..., None]) -> None:
+    pool: Pool = get_connection("default")._pool
+    async with AsyncExitStack() as stack:
+        # All at once: so each of them, also one that was not open yet, is there.
+        for connection in [await stack.enter_async_context(pool.acquire()) for _ in range(pool.get_max_size())]:
+            work(connection)

@@ -27,7 +27,7 @@ from dunlin.domain.tables import Organization
 from dunlin.domain.viewer import Viewer
 
 MOST_STEPS = 5_000  # of all forecasts of one request; about a second and a half
-_PAGE = 500
+_PAGE = 500  # of one organization
 _SLICE = 20  # what is decided before others get their turn
 
 
@@ -47,10 +47,10 @@ async def forecasts(
     contacts: dict[int, Contacts] = {}
     foreseers = {one.id: _Foreseer(one, days, prices[one.id], contacts, now) for one in organizations}
     await _add_scheduled(foreseers)
-    share, page = (max(1, most // len(organizations)) for most in (most_steps, _PAGE))
+    share = max(1, most_steps // len(organizations))
     looked_at, ahead = 0, foreseers
     while ahead and looked_at < share:
-        size = min(page, share - looked_at)
+        size = min(_PAGE, share - looked_at)
         found = await _read_ahead(ahead, size)
         await _add_contacts(contacts, found, now)
         for organization_id, steps in found.items():
