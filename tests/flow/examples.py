@@ -12,6 +12,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / "examples" / "python"
 TYPESCRIPT = REPOSITORY / "examples" / "typescript"
 
+NODE = ["graphql-ws", "apollo", "urql", "relay"]
+
 _LOCK = TYPESCRIPT / "package-lock.json"
 _INSTALLED = TYPESCRIPT / "node_modules" / ".installed-from"  # `make` writes it
 

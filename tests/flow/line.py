@@ -18,7 +18,7 @@ class Line:
         self._is_frozen = asyncio.Event()
         self.bytes_until_cut: tuple[int, int] | None = None  # how many may come from the server, by lot
         self.port = 0
-        self.taken = 0
+        self.broken_off = 0  # connections that have ended in the middle of what the server said
 
     @property
     def url(self) -> str:
@@ -35,7 +35,6 @@ class Line:
         self._is_frozen = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.taken += 1
         with suppress(OSError):
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target)
             ends = {writer, server_writer}
@@ -62,6 +61,7 @@ class Line:
             writer.write(part)
             await writer.drain()
             if most is not None and most <= 0:
+                self.broken_off += 1
                 raise ConnectionResetError
         raise ConnectionResetError
 

@@ -1,129 +1,38 @@
 """The examples see every delivery event once and in order, whatever is done to their connections and to the API."""
 
 import asyncio
-import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from dunlin.domain.store import rows
 from dunlin.runtime.wiring import Services
 from dunlin.sandbox.switchboard import Switchboard
+from tests.client import JSON
 from tests.conftest import QUICK, SandboxCarrier
-from tests.flow.examples import EndedTooSoon, node, npm, python, why_not_node
-from tests.flow.line import Line, a_line
-from tests.flow.test_two_of_each import a_worker, until_ready
-from tests.flow.trial import Api, Trial, a_trial
+from tests.delivery import send
+from tests.flow.examples import NODE, Running, node, npm, python, why_not_node
+from tests.flow.meddler import Meddler, a_meddler
+from tests.flow.ring import DISTURBANCES, KILLED, SOON_S, Ring, a_ring
+from tests.flow.trial import OPENED_BY_THE_EXAMPLE, a_trial
 
-NODE = ["graphql-ws", "apollo", "urql", "relay"]
-KILLED = "python, killed again and again"
 EXAMPLES = ["python", KILLED, *NODE]
-OPENED_BY_THE_EXAMPLE = 2
-SOON_S = 45
-FEW_BYTES = (300, 2_000)  # an answer to the handshake takes some 150, an event some 300
+CLIENTS = ["python", *NODE]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What an example has seen, what there was to see, and how it ended."""
+    """What an example has seen and done, what there was to see, and how it ended."""
 
     printed: list[str]
     listed: list[str]
     exit_code: int
     problem: str
-
-
-class Ring:
-    """The API that the examples talk to, the line to it, and the examples."""
-
-    def __init__(self, services: Services, api: Api, line: Line, trials: dict[str, Trial]) -> None:
-        self.services = services
-        self.api = api
-        self.line = line
-        self.trials = trials
-        self.left_behind: set[str] = set()
-
-    async def open_cases(self) -> None:
-        for trial in self.trials.values():
-            await trial.open_case(self.services)
-
-    async def all_sent(self) -> None:
-        """Return when every reminder there is has arrived."""
-        ids = [trial.organization.id for trial in self.trials.values()]
-        wanted = sum(trial.opened + OPENED_BY_THE_EXAMPLE for trial in self.trials.values())
-        while True:
-            arrived = "SELECT count(*) AS n FROM reminder WHERE status = 'DELIVERED' AND organization_id = ANY($1)"
-            if (await rows(arrived, ids))[0]["n"] == wanted:
-                return
-
-    async def all_seen(self) -> None:
-        """Return when every example has seen that every reminder has arrived, or has been waited for in vain."""
-        for name in self.trials.keys() - self.left_behind:
-            trial = self.trials[name]
-            try:
-                async with asyncio.timeout(SOON_S):
-                    await trial.has_seen_the_end_of(trial.opened + OPENED_BY_THE_EXAMPLE)
-            except (TimeoutError, EndedTooSoon):
-                self.left_behind.add(name)
-
-
-async def cut_the_line(ring: Ring) -> None:
-    ring.line.cut()
-    await ring.open_cases()
-
-
-async def cut_in_the_middle_of_messages(ring: Ring) -> None:
-    ring.line.bytes_until_cut = FEW_BYTES
-    ring.line.cut()
-    await ring.open_cases()
-    await ring.all_seen()
-    ring.line.bytes_until_cut = None
-
-
-async def restart_the_api(ring: Ring) -> None:
-    await ring.api.stop()
-    await ring.open_cases()
-    await ring.all_sent()
-    await ring.api.start()
-
-
-async def kill_the_api(ring: Ring) -> None:
-    await ring.open_cases()
-    await ring.api.kill()
-    await ring.all_sent()
-    await ring.api.start()
-
-
-async def change_the_tokens(ring: Ring) -> None:
-    for trial in ring.trials.values():
-        await trial.change_token(ring.services)
-    await ring.open_cases()
-
-
-async def freeze_the_line(ring: Ring) -> None:
-    ring.line.freeze()
-    await ring.open_cases()
-
-
-async def leave_everything_in_peace(ring: Ring) -> None:
-    await ring.open_cases()
-
-
-DISTURBANCES: list[Callable[[Ring], Awaitable[None]]] = [
-    cut_the_line,
-    cut_in_the_middle_of_messages,
-    restart_the_api,
-    cut_the_line,
-    kill_the_api,
-    change_the_tokens,
-    freeze_the_line,
-    leave_everything_in_peace,
-]
+    paid: list[Decimal]  # of each case that it has opened
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -141,6 +50,8 @@ async def seen(
     sandbox.world.switchboard = Switchboard(None)
     async with a_ring(opened, sandbox, api_address, tmp_path_factory.mktemp("examples")) as ring:
         await ring.all_seen()
+        assert ring.line.broken_off >= len(ring.trials)
+        ring.line.bytes_until_cut = None
         for disturb in DISTURBANCES:
             async with asyncio.timeout(SOON_S):
                 await disturb(ring)
@@ -157,40 +68,8 @@ async def outcome(ring: Ring, http: httpx.AsyncClient, name: str) -> Seen:
     if name in ring.left_behind:
         await trial.stop()
     exit_code = await trial.running.end()
-    printed = trial.seen()
-    return Seen(printed, await trial.listed(ring.services, http), exit_code, await trial.running.problem())
-
-
-@asynccontextmanager
-async def a_ring(services: Services, sandbox: SandboxCarrier, public_url: str, folder: Path) -> AsyncIterator[Ring]:
-    settings = {
-        "DATABASE_URL": services.settings.database_url or "",
-        "REDIS_URL": services.settings.redis_url or "",
-        "SECRET_KEYS": base64.b64encode(services.settings.secret_keys[0]).decode(),
-        "TWILIO_URL": sandbox.address,
-        "PUBLIC_URL": public_url,  # of the API in this process, which nobody disturbs: callbacks come only once
-    }
-    commands = {"python": python("watch"), KILLED: python("watch")}
-    if why_not_node() is None:
-        commands |= {name: node(name) for name in NODE}
-    until = OPENED_BY_THE_EXAMPLE + len(DISTURBANCES)
-    async with AsyncExitStack() as stack:
-        api = Api(settings)
-        await api.start()
-        stack.push_async_callback(api.stop)
-        worker = await a_worker(settings)
-        stack.push_async_callback(worker.communicate)
-        stack.callback(worker.terminate)
-        await until_ready(worker)
-        line = await stack.enter_async_context(a_line(api.port, seed=1))
-        trials: dict[str, Trial] = {}
-        for name, command in commands.items():
-            place = folder / f"{len(trials)}"
-            given = [*command, "--journal", place / "journal"] if command[0] != "node" else command
-            trials[name] = await a_trial(services, place, given, line.url, until)
-            await trials[name].start()
-            stack.push_async_callback(trials[name].stop)
-        yield Ring(services, api, line, trials)
+    problem = await trial.running.problem()
+    return Seen(trial.seen(), await trial.listed(ring.services, http), exit_code, problem, await trial.paid())
 
 
 @pytest.fixture
@@ -210,6 +89,79 @@ def test_an_example_sees_every_event_once_and_in_order_whatever_happens_to_its_c
     assert len(ended) == OPENED_BY_THE_EXAMPLE + len(DISTURBANCES)
     assert seen[example].printed == seen[example].listed
     assert (seen[example].exit_code, seen[example].problem) == (0, "")
+
+
+@pytest.mark.parametrize("example", EXAMPLES, indirect=True)
+def test_an_example_opens_each_case_and_pays_each_payment_once_although_answers_break_off(
+    seen: dict[str, Seen], example: str
+) -> None:
+    each = Decimal(0) if example in NODE else Decimal("0.01")
+
+    assert seen[example].paid == [each] * OPENED_BY_THE_EXAMPLE
+
+
+@dataclass(frozen=True, slots=True)
+class Meddled:
+    """An example that talks to the API through somebody who meddles. Nothing is sent by itself."""
+
+    running: Running
+    meddler: Meddler
+    services: Services
+
+
+@pytest_asyncio.fixture
+async def meddled(
+    built: str, services: Services, api_address: str, example: str, tmp_path: Path
+) -> AsyncIterator[Meddled]:
+    command = node(example) if example in NODE else python("watch")
+    async with a_meddler(api_address) as (meddler, url), asyncio.timeout(SOON_S):
+        trial = await a_trial(services, tmp_path, command, f"{url}/graphql", until=100)
+        await trial.start()
+        assert trial.running is not None
+        await meddler.until_subscribed(1)
+        yield Meddled(trial.running, meddler, services)
+        await trial.stop()
+
+
+@pytest.mark.parametrize("example", CLIENTS, indirect=True)
+async def test_an_example_subscribes_anew_after_a_failure_that_passes(meddled: Meddled) -> None:
+    meddler, running = meddled.meddler, meddled.running
+
+    await meddler.say("next", {"data": None, "errors": [an_error("UNAVAILABLE")]})
+    await send(meddled.services)  # its events come behind the one that is missing
+    await running.until(lambda: len(running.said) == 3 * OPENED_BY_THE_EXAMPLE)
+    await meddler.say("error", [an_error("RATE_LIMITED")])
+    await meddler.until_subscribed(3)
+    await meddler.say("complete")
+    await meddler.until_subscribed(4)
+    await meddler.close(1013)
+    await meddler.until_subscribed(5)
+
+    begun = [variables["after"] for variables in meddler.subscriptions]
+    last, _ = running.said[-1].split()
+    assert begun == [begun[0], begun[0], last, last, last]
+
+
+@pytest.mark.parametrize("code", [4400, 4401, 4403])
+@pytest.mark.parametrize("example", CLIENTS, indirect=True)
+async def test_an_example_gives_up_where_connecting_again_would_end_the_same_way(meddled: Meddled, code: int) -> None:
+    await meddled.meddler.close(code)
+
+    assert await meddled.running.end() == 1
+    assert len(meddled.meddler.subscriptions) == 1
+
+
+@pytest.mark.parametrize("example", CLIENTS, indirect=True)
+async def test_an_example_gives_up_after_a_failure_that_does_not_pass(meddled: Meddled) -> None:
+    await meddled.meddler.say("next", {"data": None, "errors": [an_error("FORBIDDEN")]})
+    await meddled.meddler.say("complete")
+
+    assert await meddled.running.end() == 1
+    assert len(meddled.meddler.subscriptions) == 1
+
+
+def an_error(code: str) -> JSON:
+    return {"message": "No.", "extensions": {"code": code}}
 
 
 def test_relay_compiler_takes_the_schema_as_it_is(built: str) -> None:

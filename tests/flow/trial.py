@@ -7,11 +7,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
 
 from dunlin.api.ids import encode_id
+from dunlin.domain.store import rows
 from dunlin.domain.tables import CollectionCycle, Organization, Token
 from dunlin.runtime.wiring import Services
 from tests.build import a_collecting_organization, a_new_case, a_token, an_account, an_organization, open_one
@@ -20,6 +22,7 @@ from tests.flow.examples import Running, start
 from tests.flow.test_api_process import answer_of
 from tests.ports import free_ports
 
+OPENED_BY_THE_EXAMPLE = 2
 EVENTS = """query ($id: ID!, $after: String) { organization(id: $id) { deliveryEvents(first: 5, after: $after) {
   nodes { cursor status } pageInfo { hasNextPage endCursor }
 } } }"""
@@ -99,6 +102,16 @@ class Trial:
         reference = f"meanwhile-{self.opened}"
         await open_one(services, self.cycle, a_new_case(reference, customer=reference), now=datetime.now(UTC))
 
+    async def paid(self) -> list[Decimal]:
+        """Return what has been paid for each case that the example has opened, if anything was."""
+        opened = "organization_id = $1 AND external_reference NOT LIKE 'meanwhile%'"
+        found = await rows(
+            "SELECT coalesce((SELECT sum(p.amount) FROM payment p WHERE p.case_id = c.id), 0) AS paid"
+            f" FROM collection_case c WHERE {opened}",
+            self.organization.id,
+        )
+        return [row["paid"] for row in found]
+
     async def listed(self, services: Services, http: httpx.AsyncClient) -> list[str]:
         """Return all that has happened in the organization, as the API lists it."""
         token = await a_token(services, self.organization)
@@ -119,13 +132,15 @@ async def a_trial(services: Services, folder: Path, command: Sequence[str | Path
     for name in ("Gas", "Power"):
         await an_organization(account, name=name)
     organization, cycle = await a_collecting_organization(services, account)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "token").write_text(await a_token(services, organization))
     options: list[str | Path] = [
         *("--url", url),
         *("--token", folder / "token"),
         *("--organization", organization.name),
-        *("--open", "2"),
+        *("--open", str(OPENED_BY_THE_EXAMPLE)),
         *("--until", str(until)),
     ]
+    if command[0] != "node":
+        options += ["--journal", folder / "journal"]
     return Trial(organization, cycle, folder, [*command, *options])

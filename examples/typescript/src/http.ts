@@ -15,8 +15,9 @@ export function fetchWith(tokens: TokenFile): typeof fetch {
       headers.set("Authorization", `Bearer ${await tokens.current()}`);
       try {
         const response = await fetch(input, { ...init, headers });
+        const body = await response.arrayBuffer(); // an answer that breaks off is none
         if (response.status === 401) tokens.refuse();
-        else if (!PASSING.has(response.status) || tries + 1 === MOST_TRIES) return response;
+        else if (!PASSING.has(response.status) || tries + 1 === MOST_TRIES) return new Response(body, response);
       } catch (error) {
         if (init?.signal?.aborted || tries + 1 === MOST_TRIES) throw error;
       }

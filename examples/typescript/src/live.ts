@@ -42,14 +42,14 @@ export function liveClient(url: string, tokens: TokenFile): Client {
   return resuming(client);
 }
 
-/** Return `client` with a `subscribe` that resumes. */
+/** Return `client` for subscriptions to deliveryStatus, which resume. */
 export function resuming(client: Client): Client {
   return { ...client, subscribe: (payload, sink) => resume(client, payload, sink) };
 }
 
 /**
- * Subscribe to deliveryStatus and lose nothing: whenever graphql-ws subscribes anew, it sends the variables as they are
- * then, and these hold the cursor of the last event. The document selects `cursor` and has a variable `after`.
+ * Subscribe and lose nothing: whenever graphql-ws subscribes anew, it sends the variables as they are then, and these
+ * hold the cursor of the last event. The document selects `cursor` and has a variable `after`.
  */
 function resume<Data, Extensions>(
   client: Client,
@@ -58,46 +58,54 @@ function resume<Data, Extensions>(
 ): () => void {
   const variables: Record<string, unknown> = { ...payload.variables };
   let tries = 0;
-  let hasPassingFailure = false;
-  let pause: NodeJS.Timeout | undefined;
-  let stop = () => {};
+  let stop = begin();
+  return () => stop();
 
-  function begin(): void {
-    hasPassingFailure = false;
-    stop = client.subscribe<Data, Extensions>({ ...payload, variables }, { next, error, complete });
-  }
+  function begin(): () => void {
+    let isLeft = false;
+    const end = client.subscribe<Data, Extensions>(
+      { ...payload, variables },
+      {
+        next(result) {
+          if (isLeft) return;
+          // At once: the event that comes next would hide that one is missing.
+          if (isPassing(result.errors)) return again();
+          const cursor = cursorOf(result.data);
+          if (cursor !== undefined) {
+            variables["after"] = cursor;
+            tries = 0;
+          }
+          sink.next(result);
+          if (!result.data) leave();
+        },
+        error(problem) {
+          if (isLeft) return;
+          if (isPassing(problem)) again();
+          else sink.error(problem);
+        },
+        complete() {
+          if (!isLeft) again();
+        },
+      },
+    );
+    return leave;
 
-  function next(result: FormattedExecutionResult<Data, Extensions>): void {
-    hasPassingFailure = isPassing(result.errors);
-    if (hasPassingFailure) return; // the API ends the operation now, and we begin anew
-    const cursor = cursorOf(result.data);
-    if (cursor !== undefined) {
-      variables["after"] = cursor;
-      tries = 0;
+    function leave(): void {
+      isLeft = true;
+      end();
+      sink.complete();
     }
-    sink.next(result);
-  }
 
-  function error(problem: unknown): void {
-    if (isPassing(problem)) again();
-    else sink.error(problem);
+    function again(): void {
+      isLeft = true;
+      end();
+      const pause = setTimeout(() => (stop = begin()), backoff(tries++));
+      stop = () => {
+        clearTimeout(pause);
+        sink.complete();
+      };
+    }
   }
-
-  function complete(): void {
-    if (hasPassingFailure) again();
-    else sink.complete();
-  }
-
-  function again(): void {
-    pause = setTimeout(begin, backoff(tries++));
-  }
-
-  begin();
-  return () => {
-    hasPassingFailure = false;
-    clearTimeout(pause);
-    stop();
-  };
 }
 
 function cursorOf(data: unknown): string | undefined {
