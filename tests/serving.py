@@ -5,8 +5,11 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from starlette.applications import Starlette
+
 from dunlin.api.app import create_app
 from dunlin.api.server import Server, server_config
+from dunlin.api.transport.live_limits import LiveLimits
 from dunlin.runtime.wiring import Services
 
 
@@ -24,9 +27,15 @@ def address_of(listener: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def served(services: Services, listener: socket.socket) -> AsyncIterator[None]:
-    server = Server(server_config(create_app(services), services.settings))
+async def served(
+    services: Services, listener: socket.socket, limits: LiveLimits | None = None
+) -> AsyncIterator[Starlette]:
+    app = create_app(services, limits)
+    server = Server(server_config(app, services.settings))
     running = asyncio.create_task(server.serve(sockets=[listener]))
-    yield
-    server.should_exit = True
-    await running
+    try:
+        yield app
+    finally:
+        server.should_exit = True
+        app.state.stays.end_all()
+        await running

@@ -21,13 +21,18 @@ from dunlin.api.live import EventHub
 from dunlin.api.metrics import Metrics, metrics_routes
 from dunlin.api.request_id import HEADER, RequestIds
 from dunlin.api.schema import schema
+from dunlin.api.stays import Stays
 from dunlin.api.token_uses import TokenUses
 from dunlin.api.transport.admission import Admission
 from dunlin.api.transport.body_limit import BodyLimit
 from dunlin.api.transport.documents import open_documents
 from dunlin.api.transport.endpoint import Endpoint
+from dunlin.api.transport.ground import Ground
+from dunlin.api.transport.live_limits import LiveLimits
+from dunlin.api.transport.occupancy import Occupancy
 from dunlin.api.transport.refused import Refused, refusal
 from dunlin.api.transport.socket import Sockets
+from dunlin.api.transport.stream import Streams
 from dunlin.api.walkthrough import walkthrough_page
 from dunlin.api.webhooks import webhook_routes
 from dunlin.runtime.settings import Settings
@@ -37,13 +42,19 @@ _MAX_DOCUMENT = 2 * 1024 * 1024  # a thousand cases in one call
 _PREFLIGHT_KEPT = timedelta(hours=2)  # longer is not believed by browsers
 
 
-def create_app(services: Services) -> Starlette:
-    """Return the application on services that are open; its lifespan runs what works beside the requests."""
+def create_app(services: Services, limits: LiveLimits | None = None) -> Starlette:
+    """Return the application on services that are open; its lifespan runs what works beside the requests.
+
+    `limits` are the settings' unless given. Its `state.stays` can end what would otherwise last.
+    """
     hub = EventHub(services.redis)
     uses = TokenUses()
     metrics = Metrics()
     door = Door(services.settings.secret_keys, uses, services.sign_in)
     documents = open_documents(services.settings)
+    stays = Stays(door)
+    limits = limits or LiveLimits.of(services.settings)
+    ground = Ground(services, hub, stays, documents, schema, limits, Occupancy(limits))
     endpoint = Endpoint(services, hub, Admission(door), documents, schema)
 
     async def page(request: Request) -> GraphiqlPage:
@@ -51,7 +62,7 @@ def create_app(services: Services) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        running = [asyncio.create_task(hub.run()), asyncio.create_task(uses.run())]
+        running = [asyncio.create_task(hub.run()), asyncio.create_task(uses.run()), asyncio.create_task(stays.run())]
         if services.sign_in is not None:
             running.append(asyncio.create_task(services.sign_in.keys.run()))
         yield
@@ -60,11 +71,12 @@ def create_app(services: Services) -> Starlette:
             with suppress(asyncio.CancelledError):
                 await task
 
-    cross_origin = _cross_origin(services.settings)
-    return Starlette(
+    cross_origin, limited = _cross_origin(services.settings), Middleware(BodyLimit, largest=_MAX_DOCUMENT)
+    app = Starlette(
         routes=[
-            Route("/graphql", endpoint, middleware=[cross_origin, Middleware(BodyLimit, largest=_MAX_DOCUMENT)]),
-            WebSocketRoute("/graphql", Sockets(services, hub, door, documents, schema)),
+            Route("/graphql", endpoint, middleware=[cross_origin, limited]),
+            Route("/graphql/stream", Streams(ground), middleware=[cross_origin, limited]),
+            WebSocketRoute("/graphql", Sockets(ground)),
             *([Route("/", _home), *graphiql_routes(page)] if services.settings.graphiql else []),
             *webhook_routes(services, metrics),
             *health_routes(),
@@ -74,6 +86,8 @@ def create_app(services: Services) -> Starlette:
         exception_handlers={Exception: _broken, HTTPException: _refused},
         lifespan=lifespan,
     )
+    app.state.stays = stays
+    return app
 
 
 async def _home(request: Request) -> Response:

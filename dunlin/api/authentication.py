@@ -3,7 +3,7 @@
 The token is one of ours (`dunlin_...`), or one that an issuer of OpenID Connect has signed for a user.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from dunlin.api.claims import read_grant
@@ -12,11 +12,14 @@ from dunlin.domain.actions.note_token_use import use_to_note
 from dunlin.domain.audit import Actor
 from dunlin.domain.choices import ActorKind
 from dunlin.domain.grant import GrantRefused, check_grant
-from dunlin.domain.viewer import PREFIX, Viewer, token_of, viewer_by
+from dunlin.domain.tables import Token
+from dunlin.domain.viewer import PREFIX, Viewer, token_of, tokens_of, viewer_by
 from dunlin.runtime.sign_in import SignIn, TokenInvalid
 
 _SCHEME = "bearer "
 _LONGEST = 512
+
+OUT_OF_FORCE = "The token is unknown, has expired or was revoked."
 
 
 class NotLetIn(Exception):
@@ -51,29 +54,44 @@ class Door:
 
     async def viewer_of_header(self, header: str | None, address: str | None) -> Viewer:
         """Return the viewer of an Authorization header, who asks from `address`."""
-        scheme, token = (header or "")[: len(_SCHEME)], (header or "")[len(_SCHEME) :].strip()
-        if scheme.lower() != _SCHEME or not token:
-            raise NotLetIn("Send a token of this service in the header: Authorization: Bearer <token>.", None)
+        return await self.viewer_of_token(bearer_token(header), address)
+
+    async def viewer_of_token(self, token: str, address: str | None) -> Viewer:
         if self._sign_in is not None and not token.startswith(PREFIX):
             return await _viewer_of_user(self._sign_in, token, address)
-        return await self._viewer_of_secret(token, address)
-
-    async def viewer_of_params(self, params: Mapping[str, object] | None, address: str | None) -> Viewer:
-        """Return the viewer of a connection_init payload: {"Authorization": "Bearer ..."} or {"authToken": "..."}."""
-        params = params or {}
-        token = params.get("authToken")
-        header = f"{_SCHEME}{token}" if isinstance(token, str) else params.get("Authorization")
-        return await self.viewer_of_header(header if isinstance(header, str) else None, address)
-
-    async def _viewer_of_secret(self, secret: str, address: str | None) -> Viewer:
-        """Return the bearer of one of our tokens, and note its use."""
         now = datetime.now(UTC)
-        token = await token_of(secret, self._keys, now) if len(secret) <= _LONGEST else None
-        if token is None:
-            raise NotLetIn("The token is unknown, has expired or was revoked.", "invalid_token")
+        found = await token_of(token, self._keys, now) if len(token) <= _LONGEST else None
+        if found is None:
+            raise NotLetIn(OUT_OF_FORCE, "invalid_token")
+        self._note_use(found, token, now)
+        return viewer_by(found, address)
+
+    async def tokens_in_force(self, secrets: Collection[str]) -> Mapping[str, Token]:
+        """Return those of our own tokens that are in force, by their secrets. It counts as a use of each."""
+        now = datetime.now(UTC)
+        found = await tokens_of(secrets, self._keys, now)
+        for secret, token in found.items():
+            self._note_use(token, secret, now)
+        return found
+
+    def _note_use(self, token: Token, secret: str, now: datetime) -> None:
         if use := use_to_note(token, secret, self._keys[0], now):
             self._uses.note(use)
-        return viewer_by(token, address)
+
+
+def bearer_token(header: str | None) -> str:
+    """Return the token that an Authorization header brings, or raise `NotLetIn`."""
+    scheme, token = (header or "")[: len(_SCHEME)], (header or "")[len(_SCHEME) :].strip()
+    if scheme.lower() != _SCHEME or not token:
+        raise NotLetIn("Send a token of this service in the header: Authorization: Bearer <token>.", None)
+    return token
+
+
+def header_of_params(params: Mapping[str, object]) -> str | None:
+    """Return the header that a connection_init stands for: {"Authorization": "Bearer ..."} or {"authToken": "..."}."""
+    token = params.get("authToken")
+    header = f"{_SCHEME}{token}" if isinstance(token, str) else params.get("Authorization")
+    return header if isinstance(header, str) else None
 
 
 async def _viewer_of_user(sign_in: SignIn, token: str, address: str | None) -> Viewer:

@@ -6,57 +6,64 @@ nothing is lost and nothing comes twice, whatever happens to Redis or to a conne
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
 from redis.asyncio import Redis
 
+from dunlin.api.errors import bad_input
+from dunlin.api.feed import Feed
 from dunlin.domain.store import rows
-from dunlin.domain.tables import DeliveryEvent, DeliverySequence
+from dunlin.domain.tables import DeliveryEvent, DeliverySequence, Reminder
 from dunlin.runtime.bell import EVENTS
 
 _LOOK_ANYWAY_S = 1.0  # how late an event may be when its ring is lost
 _QUIET_S = 30.0
-_RING_SIZE = 1_000
-_BATCH = 500
+_BATCH = 500  # the reader's
+_HELD = 100  # what one subscriber holds of events that it has not yet been given
+_MOST_KEPT = 50_000  # events of all feeds together
+_LONGEST_FEED = 1_000
 
 log = structlog.get_logger()
 
 
-@dataclass(eq=False)
-class _Feed:
-    """The newest events of one organization, kept while somebody listens."""
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Which events of an organization are wanted; its case and reminder are known to be the organization's."""
 
-    organization_id: int
-    head: int
-    listeners: int = 0
+    case_id: int | None = None
+    reminder_id: int | None = None
 
-    def __post_init__(self) -> None:
-        self.recent: deque[DeliveryEvent] = deque(maxlen=_RING_SIZE)
-        self.news = asyncio.Event()
+    def takes(self, event: DeliveryEvent) -> bool:
+        return self.case_id in (None, event.case_id) and self.reminder_id in (None, event.reminder_id)
 
-    def add(self, events: list[DeliveryEvent]) -> None:
-        self.recent.extend(events)
-        self.head = events[-1].sequence
-        self.news.set()
-        self.news = asyncio.Event()
+    async def read(self, organization_id: int, after: int, until: int, limit: int) -> list[DeliveryEvent]:
+        """Return the first wanted events behind `after` up to `until`, by an index that leads to no others."""
+        if self == EVERYTHING:
+            events = DeliveryEvent.filter(organization_id=organization_id)
+        else:
+            # Without naming the organization: its index would lead through all of its events.
+            events = DeliveryEvent.filter(reminder_id__in=await self._reminders())
+        return await events.filter(sequence__gt=after, sequence__lte=until).order_by("sequence").limit(limit)
 
-    def after(self, position: int) -> list[DeliveryEvent] | None:
-        """Return what follows `position`; None if that reaches further back than memory does."""
-        first = self.recent[0].sequence if self.recent else self.head + 1
-        if position + 1 < first:
-            return None
-        return [event for event in self.recent if event.sequence > position]
+    async def _reminders(self) -> list[int]:
+        if self.case_id is None:
+            return [self.reminder_id or 0]
+        of_case = Reminder.filter(case_id=self.case_id)
+        found = of_case if self.reminder_id is None else of_case.filter(id=self.reminder_id)
+        return [row["id"] for row in await found.values("id")]
+
+
+EVERYTHING = Narrowing()
 
 
 class EventHub:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._feeds: dict[int, _Feed] = {}
-        self._ring = asyncio.Event()
+        self._feeds: dict[int, Feed] = {}
+        self._bell = asyncio.Event()
 
     async def run(self) -> None:
         """Read new events whenever a ring comes, and now and then anyway."""
@@ -65,10 +72,10 @@ class EventHub:
             while True:
                 try:
                     async with asyncio.timeout(_LOOK_ANYWAY_S):
-                        await self._ring.wait()
+                        await self._bell.wait()
                 except TimeoutError:
                     pass
-                self._ring.clear()
+                self._bell.clear()
                 try:
                     await self._read()
                 except Exception:  # the database is away: subscribers wait, positions stay
@@ -76,52 +83,80 @@ class EventHub:
         finally:
             listening.cancel()
 
-    async def events(self, organization_id: int, after: int | None) -> AsyncGenerator[DeliveryEvent]:
-        """Yield every event behind `after`, or from now on, in order, for ever."""
-        async with self._listening(organization_id) as feed:
-            position = await newest_sequence(organization_id) if after is None else after
+    async def events(
+        self, organization_id: int, after: int | None, wanted: Narrowing = EVERYTHING
+    ) -> AsyncGenerator[DeliveryEvent]:
+        """Yield every wanted event behind `after`, or from now on, in order, for ever.
+
+        Raise BAD_USER_INPUT where `after` lies ahead of all events, now or after the database was set back.
+        """
+        newest = await newest_sequence(organization_id)
+        if after is not None and after > newest:
+            raise _ahead()
+        position = newest if after is None else after
+        with self._listening(organization_id, newest) as feed:
             while True:
                 news = feed.news
-                events = feed.after(position)
+                if feed.is_set_back:
+                    raise _ahead()
+                events = feed.after(position, _HELD)
                 if events is None:
-                    events = await read_events(organization_id, position, _BATCH)
-                for event in events:
-                    position = event.sequence
-                    yield event
-                if not events:
+                    end = feed.head
+                    events = await wanted.read(organization_id, position, end, _HELD)
+                    position = end if len(events) < _HELD else events[-1].sequence
+                elif events:
+                    position = events[-1].sequence
+                else:
                     await news.wait()
+                for event in events:
+                    if wanted.takes(event):
+                        yield event
 
-    @asynccontextmanager
-    async def _listening(self, organization_id: int) -> AsyncIterator[_Feed]:
+    @contextmanager
+    def _listening(self, organization_id: int, newest: int) -> Iterator[Feed]:
         feed = self._feeds.get(organization_id)
         if feed is None:
-            head = await newest_sequence(organization_id)
-            feed = self._feeds.setdefault(organization_id, _Feed(organization_id, head))
+            feed = self._feeds[organization_id] = Feed(organization_id, newest)
         feed.listeners += 1
         try:
             yield feed
         finally:
             feed.listeners -= 1
-            if feed.listeners == 0:
+            if feed.listeners == 0 and self._feeds.get(organization_id) is feed:
                 del self._feeds[organization_id]
 
     async def _read(self) -> None:
-        for organization_id in await self._ahead():
-            feed = self._feeds.get(organization_id)
-            while feed and (events := await read_events(organization_id, feed.head, _BATCH)):
-                feed.add(events)
+        """Read what is new, of each organization one batch, so that none waits for another's thousands."""
+        for feed in await self._behind():
+            events = await read_events(feed.organization_id, feed.head, _BATCH)
+            if events:
+                feed.add(events, min(_LONGEST_FEED, max(1, _MOST_KEPT // max(1, len(self._feeds)))))
+            if len(events) == _BATCH:
+                self._bell.set()
 
-    async def _ahead(self) -> list[int]:
-        """Return the organizations listened to whose newest event we have not read, by one query for all."""
-        if not self._feeds:
+    async def _behind(self) -> list[Feed]:
+        """Return the feeds whose organization has events that we have not read, by one query for all."""
+        feeds = dict(self._feeds)
+        if not feeds:
             return []
-        ahead = await rows(
-            "SELECT s.organization_id FROM delivery_sequence s JOIN unnest($1::bigint[], $2::bigint[]) AS f(id, head)"
-            " ON f.id = s.organization_id WHERE s.last_sequence > f.head",
-            list(self._feeds),
-            [feed.head for feed in self._feeds.values()],
+        found = await rows(
+            "SELECT s.organization_id, s.last_sequence FROM delivery_sequence s"
+            " JOIN unnest($1::bigint[], $2::bigint[]) AS f(id, head)"
+            " ON f.id = s.organization_id WHERE s.last_sequence <> f.head",
+            list(feeds),
+            [feed.head for feed in feeds.values()],
         )
-        return [row["organization_id"] for row in ahead]
+        for row in found:
+            feed = feeds[row["organization_id"]]
+            if row["last_sequence"] < feed.head:
+                self._set_back(feed)
+        return [feeds[row["organization_id"]] for row in found]
+
+    def _set_back(self, feed: Feed) -> None:
+        log.warning("delivery events were set back", organization=feed.organization_id)
+        if self._feeds.get(feed.organization_id) is feed:
+            del self._feeds[feed.organization_id]
+        feed.set_back()
 
     async def _listen(self) -> None:
         while True:
@@ -131,10 +166,17 @@ class EventHub:
                     while True:
                         message = await channel.get_message(timeout=_QUIET_S)
                         if message and not self._feeds.keys().isdisjoint(json.loads(message["data"])):
-                            self._ring.set()
+                            self._bell.set()
             except Exception as error:  # we listen again whatever happened, and look anyway meanwhile
                 log.warning("redis is away", error=type(error).__name__)
                 await asyncio.sleep(_LOOK_ANYWAY_S)
+
+
+def _ahead() -> Exception:
+    return bad_input(
+        "The cursor lies ahead of this organization's events: the database was set back since. Read where things"
+        " stand, and go on without after."
+    )
 
 
 async def read_events(organization_id: int, after: int, limit: int) -> list[DeliveryEvent]:

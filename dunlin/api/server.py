@@ -10,12 +10,13 @@ from starlette.types import ASGIApp
 
 from dunlin.api.app import create_app
 from dunlin.api.bounded_http import BoundedHttp
+from dunlin.api.bounded_socket import BoundedSocket
+from dunlin.api.transport.message import LARGEST
 from dunlin.domain.times import SendingTimes
 from dunlin.runtime.logs import set_up_logs
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import open_services
 
-_LARGEST_FRAME = 256 * 1024
 _MOST_CONNECTIONS = 10_000  # of one process; whoever comes then is answered 503
 _LONGEST_GOODBYE_S = 5
 # Longer than proxies and clients keep an idle connection: who closes first must be they, or a request meets the close.
@@ -36,8 +37,8 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         http=BoundedHttp,
-        ws="websockets-sansio",
-        ws_max_size=_LARGEST_FRAME,
+        ws=BoundedSocket,
+        ws_max_size=LARGEST,
         ws_per_message_deflate=False,
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=_IDLE_S,
@@ -54,7 +55,13 @@ async def serve(settings: Settings, times: SendingTimes = SendingTimes()) -> Non
     """Serve until SIGTERM or SIGINT, then end what is open within a few seconds."""
     set_up_logs("api")
     async with open_services(settings, times) as services:
-        server = Server(server_config(create_app(services), settings))
+        app = create_app(services)
+        server = Server(server_config(app, settings))
+
+        def stop() -> None:
+            server.should_exit = True
+            app.state.stays.end_all()  # streams of events would last until they are cut off
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
         await server.serve()

@@ -9,8 +9,11 @@ import strawberry
 from dunlin.api.context import Info
 from dunlin.api.errors import not_found
 from dunlin.api.ids import decode_id
+from dunlin.api.live import Narrowing
 from dunlin.api.types.reminder import DeliveryStatusEvent, sequence_of
+from dunlin.domain.choices import Permission
 from dunlin.domain.tables import CollectionCase, Reminder
+from dunlin.domain.viewer import Viewer
 
 
 @strawberry.type(description="What can be watched, over a WebSocket with the protocol graphql-transport-ws.")
@@ -35,11 +38,21 @@ class Subscription:
         case = None if case_id is None else decode_id("CollectionCase", case_id)
         reminder = None if reminder_id is None else decode_id("Reminder", reminder_id)
         await _require_visible(info, organization, case, reminder)
-        position = None if after is None else sequence_of(after, organization)
-        async with aclosing(info.context.hub.events(organization, position)) as events:
-            async for event in events:
-                if case in (None, event.case_id) and reminder in (None, event.reminder_id):
-                    yield DeliveryStatusEvent.of(event)
+        position = _position(organization, after, info.context.resume_after)
+        stay = info.context.stay
+        assert stay is not None, "what runs subscriptions has a stay"
+        async with aclosing(info.context.hub.events(organization, position, Narrowing(case, reminder))) as events:
+            async for row in events:
+                info.context.viewer = await stay.current()
+                _require_still_visible(info.context.viewer, organization)
+                event = DeliveryStatusEvent.of(row)
+                info.context.position = event.cursor
+                yield event
+
+
+def _position(organization_id: int, *cursors: str | None) -> int | None:
+    """Return where to go on: where a client that comes back names two places, it has been at the later one."""
+    return max((sequence_of(cursor, organization_id) for cursor in cursors if cursor is not None), default=None)
 
 
 async def _require_visible(info: Info, organization: int, case: int | None, reminder: int | None) -> None:
@@ -49,3 +62,10 @@ async def _require_visible(info: Info, organization: int, case: int | None, remi
         raise not_found("collection case")
     if reminder is not None and not await Reminder.filter(id=reminder, organization_id=organization).exists():
         raise not_found("reminder")
+
+
+def _require_still_visible(viewer: Viewer, organization_id: int) -> None:
+    """Ask anew for each event what a token may have lost meanwhile. An organization never changes its account."""
+    viewer.require(Permission.READ)
+    if viewer.organization_ids is not None and organization_id not in viewer.organization_ids:
+        raise not_found("organization")

@@ -135,6 +135,13 @@ async def token_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Token
     return token if token is not None and _is_in_force(token, now) else None
 
 
+async def tokens_of(secrets: Collection[str], keys: tuple[bytes, ...], now: datetime) -> dict[str, Token]:
+    """Return the tokens of those secrets that are in force, by one statement."""
+    by_digest = {digest(secret, key): secret for secret in secrets for key in keys}
+    found = await Token.filter(digest__in=list(by_digest))
+    return {by_digest[token.digest]: token for token in found if _is_in_force(token, now)}
+
+
 async def viewer_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Viewer | None:
     """Return the viewer that a secret stands for; None if its token is unknown, revoked or has expired."""
     token = await token_of(secret, keys, now)

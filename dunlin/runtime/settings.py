@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = "127.0.0.1"
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
+    live_connections: Annotated[int, Field(ge=1)] = 4_000
+    live_connections_per_address: Annotated[int, Field(ge=1)] = 1_000
+    live_connections_per_token: Annotated[int, Field(ge=1)] = 100
     graphiql: bool = True
     introspection: bool = True
     suggestions: bool = True

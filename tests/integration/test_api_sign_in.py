@@ -465,7 +465,8 @@ def about_to_expire() -> int:
 
 
 async def test_a_socket_is_closed_when_its_token_expires(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dunlin.api.transport.socket._TOKEN_CHECKED_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.stays._LOOKED_AT_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.stays._USERS_LOOKED_AT_EVERY_S", 0.01)
     async with acknowledged(world.address, world.token(exp=about_to_expire())) as socket:
         await watched(socket, world.organizations[0])
 
@@ -475,7 +476,8 @@ async def test_a_socket_is_closed_when_its_token_expires(world: World, monkeypat
 async def test_a_socket_outlives_an_issuer_that_is_away_but_not_its_token(
     services: Services, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dunlin.api.transport.socket._TOKEN_CHECKED_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.stays._LOOKED_AT_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.stays._USERS_LOOKED_AT_EVERY_S", 0.01)
     times = KeyTimes(refresh_every=NEVER, trust_for=timedelta(seconds=0.2), ask_again_after=timedelta(0))
     async with api_of(services, issuer, times) as world, acknowledged(world.address, world.token()) as staying:
         token = world.token(exp=about_to_expire())
@@ -491,7 +493,8 @@ async def test_a_socket_outlives_an_issuer_that_is_away_but_not_its_token(
 async def test_a_socket_is_closed_when_the_key_of_its_token_is_withdrawn(
     services: Services, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dunlin.api.transport.socket._TOKEN_CHECKED_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.stays._LOOKED_AT_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.stays._USERS_LOOKED_AT_EVERY_S", 0.01)
     async with (
         api_of(services, issuer, KeyTimes(refresh_every=timedelta(0))) as world,
         acknowledged(world.address, world.token()) as socket,

@@ -186,7 +186,7 @@ async def test_a_socket_with_a_running_subscription_is_closed_when_its_token_goe
     monkeypatch: pytest.MonkeyPatch,
     end: Callable[[Services, Token], Awaitable[None]],
 ) -> None:
-    monkeypatch.setattr("dunlin.api.transport.socket._TOKEN_CHECKED_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.stays._LOOKED_AT_EVERY_S", 0.01)
     organization = await an_organization(account)
     async with acknowledged(api_address, secret) as socket:
         await watch(socket, organization.id)
@@ -199,7 +199,7 @@ async def test_a_socket_with_a_running_subscription_is_closed_when_its_token_goe
 async def test_a_socket_outlives_a_database_that_does_not_answer(
     api_address: str, services: Services, account: Account, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dunlin.api.transport.socket._TOKEN_CHECKED_EVERY_S", 0.01)
+    monkeypatch.setattr("dunlin.api.stays._LOOKED_AT_EVERY_S", 0.01)
     looked = asyncio.Event()
 
     async def broken(*_: object) -> None:
@@ -210,7 +210,7 @@ async def test_a_socket_outlives_a_database_that_does_not_answer(
     async with acknowledged(api_address, secret) as socket:
         await watch(socket, organization.id)
         with monkeypatch.context() as patched:
-            patched.setattr("dunlin.api.authentication.token_of", broken)
+            patched.setattr("dunlin.api.authentication.tokens_of", broken)
             async with asyncio.timeout(5):
                 await looked.wait()
         await socket.settle()

@@ -1,5 +1,8 @@
 """Who is let in to an HTTP request, and how those are told who are not."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from starlette.requests import HTTPConnection, Request
 
 from dunlin.api.authentication import Door, NotLetIn
@@ -16,16 +19,23 @@ class Admission:
 
     async def of(self, request: Request) -> Viewer:
         """Return who asks, or raise `Refused`."""
-        try:
+        with refusing():
             return await self._door.viewer_of_header(request.headers.get("authorization"), address_of(request))
-        except NotLetIn as refused:
-            raise _not_let_in(refused) from refused
-        except KeysUnavailable as error:
-            raise unavailable("The issuer of the token") from error
-        except Exception as error:
-            if not is_away(error):
-                raise
-            raise unavailable("The database") from error
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Raise `Refused` where `Door` lets nobody in."""
+    try:
+        yield
+    except NotLetIn as refused:
+        raise _not_let_in(refused) from refused
+    except KeysUnavailable as error:
+        raise unavailable("The issuer of the token") from error
+    except Exception as error:
+        if not is_away(error):
+            raise
+        raise unavailable("The database") from error
 
 
 def address_of(connection: HTTPConnection) -> str | None:

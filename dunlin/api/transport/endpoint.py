@@ -21,11 +21,10 @@ from dunlin.api.request_id import request_id_of
 from dunlin.api.transport.admission import Admission, address_of
 from dunlin.api.transport.documents import Documents
 from dunlin.api.transport.media_type import ANSWERS, MediaType, acceptable
+from dunlin.api.transport.operation import LONGEST_OPERATION_S, took_too_long
 from dunlin.api.transport.refused import OK_FOR_OLD_CLIENTS, CannotRun, Refused, malformed, refusal, written
 from dunlin.api.transport.request import Asked, read_request
 from dunlin.runtime.wiring import Services
-
-_LONGEST_OPERATION_S = 30.0
 
 # By the edition of September 2026. What was executed, even in part, is 200.
 _STATUS = {
@@ -91,7 +90,7 @@ class Endpoint:
 
     async def _execute(self, method: str, query: str, asked: Asked, context: Context) -> ExecutionResult:
         try:
-            async with asyncio.timeout(_LONGEST_OPERATION_S):
+            async with asyncio.timeout(LONGEST_OPERATION_S):
                 return await self._schema.execute(
                     query,
                     variable_values=asked.variables,
@@ -100,11 +99,7 @@ class Endpoint:
                     allowed_operation_types=_TAKES[method],
                 )
         except TimeoutError as error:
-            message = (
-                f"It took longer than {_LONGEST_OPERATION_S:.0f} seconds. Ask for less; whether a change was made is"
-                " not known, and with the same idempotency key or reference it is made once."
-            )
-            raise Refused(503, ErrorCode.TIMEOUT, message) from error
+            raise took_too_long() from error
         except InvalidOperationTypeError as error:
             raise _not_here(error.operation_type) from error
         except CannotGetOperationTypeError as error:

@@ -1,0 +1,97 @@
+"""Running an operation: how long it may take, and what is answered over connections that stay."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import lru_cache
+from typing import Any
+
+from graphql import GraphQLError, OperationType, get_operation_ast, parse
+from strawberry.schema import BaseSchema
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+
+from dunlin.api.context import Context
+from dunlin.api.errors import ErrorCode
+from dunlin.api.transport.refused import Refused
+from dunlin.api.transport.request import Asked
+
+LONGEST_OPERATION_S = 30.0
+
+_LONGEST_KEPT = 8_000  # characters
+_LONGEST_READ = 100_000
+
+
+def took_too_long() -> Refused:
+    message = (
+        f"It took longer than {LONGEST_OPERATION_S:.0f} seconds. Ask for less; whether a change was made is"
+        " not known, and with the same idempotency key or reference it is made once."
+    )
+    return Refused(503, ErrorCode.TIMEOUT, message)
+
+
+def kind_of(text: str, name: str | None) -> OperationType | None:
+    """Return whether a document's operation is a query, mutation or subscription; None if that cannot be told.
+
+    Such a document is not run either: it is too long, or bad syntax, or has no operation of that name.
+    """
+    if len(text) > _LONGEST_READ:
+        return None
+    return (_kept if len(text) <= _LONGEST_KEPT else _read)(text, name)
+
+
+def _read(text: str, name: str | None) -> OperationType | None:
+    try:
+        document = parse(text, no_location=True)
+    except (GraphQLError, RecursionError):
+        return None
+    operation = get_operation_ast(document, name)
+    return None if operation is None else operation.operation
+
+
+_kept = lru_cache(maxsize=256)(_read)
+
+
+def is_subscription(text: str, asked: Asked) -> bool:
+    return kind_of(text, asked.operation_name) is OperationType.SUBSCRIPTION
+
+
+async def results(schema: BaseSchema, text: str, asked: Asked, context: Context) -> AsyncGenerator[ExecutionResult]:
+    """Yield the result of a query or mutation, or those of a subscription; raise `Refused` for what takes too long.
+
+    What cannot be executed yields one `PreExecutionError`.
+    """
+    source: Any = await schema.stream(
+        text, variable_values=asked.variables, context_value=context, operation_name=asked.operation_name
+    )
+    async with aclosing(source):
+        if is_subscription(text, asked):
+            async for result in source:
+                yield result
+            return
+        try:
+            async with asyncio.timeout(LONGEST_OPERATION_S):
+                result = await anext(source)
+        except TimeoutError as error:
+            raise took_too_long() from error
+        yield result
+
+
+def payload_of(result: ExecutionResult) -> dict[str, Any]:
+    """Return a result as it is sent. Without `data` where nothing was executed."""
+    payload: dict[str, Any] = {} if isinstance(result, PreExecutionError) else {"data": result.data}
+    if result.errors:
+        payload["errors"] = [error.formatted for error in result.errors]
+    if result.extensions:
+        payload["extensions"] = result.extensions
+    return payload
+
+
+def error_of(refused: Refused, request_id: str) -> dict[str, Any]:
+    """Return a refusal as one of the errors that are sent."""
+    return {"message": refused.message, "extensions": {"code": refused.code.value, "requestId": request_id}}
+
+
+def is_unavailable(result: ExecutionResult) -> bool:
+    """Return whether it lacks something that will be there later."""
+    return any((error.extensions or {}).get("code") == ErrorCode.UNAVAILABLE for error in result.errors or ())

@@ -1,0 +1,131 @@
+"""The operations of one WebSocket. Each has its own context, request id and place among its token's."""
+
+import asyncio
+import time
+from contextlib import aclosing
+
+import orjson
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.types.execution import PreExecutionError
+
+from dunlin.api.authentication import NotLetIn
+from dunlin.api.errors import ErrorCode
+from dunlin.api.request_id import new_request_id
+from dunlin.api.stays import NEW_TOKEN_NEEDED, Stay
+from dunlin.api.transport.admission import refusing, unavailable
+from dunlin.api.transport.ground import Ground
+from dunlin.api.transport.message import Closing, Subscribe
+from dunlin.api.transport.operation import error_of, is_subscription, is_unavailable, payload_of, results
+from dunlin.api.transport.pace import Pace
+from dunlin.api.transport.refused import Refused
+from dunlin.domain.viewer import Viewer
+from dunlin.runtime.issuer_keys import KeysUnavailable
+
+log = structlog.get_logger()
+
+
+class SocketOperations:
+    """Runs them as tasks of the socket's group. `busy_at` is when one last ran, by the monotonic clock."""
+
+    def __init__(self, websocket: WebSocket, ground: Ground, stay: Stay, tasks: asyncio.TaskGroup) -> None:
+        self._websocket = websocket
+        self._ground = ground
+        self._stay = stay
+        self._tasks = tasks
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._pace = Pace(ground.limits.operations_at_once, ground.limits.operations_per_second)
+        self._idle_since = time.monotonic()
+
+    @property
+    def busy_at(self) -> float:
+        return time.monotonic() if self._running else self._idle_since
+
+    async def begin(self, message: Subscribe) -> None:
+        operation_id = message.operation_id
+        if operation_id in self._running:
+            raise Closing(4409, f"Subscriber for {operation_id} already exists")
+        most = self._ground.limits.operations_per_socket
+        if len(self._running) >= most:
+            await self._refuse(operation_id, _too_many(f"The socket has {most} operations running; end one first."))
+        elif not self._pace.takes_one():
+            await self._refuse(operation_id, _too_many("Operations begin too fast on this socket; wait a second."))
+        else:
+            self._running[operation_id] = self._tasks.create_task(self._run(message))
+
+    def end(self, operation_id: str) -> None:
+        """End an operation that its client is done with; its id is free at once."""
+        if task := self._running.pop(operation_id, None):
+            self._idle_since = time.monotonic()
+            task.cancel()
+
+    async def _run(self, message: Subscribe) -> None:
+        operation_id, request_id = message.operation_id, new_request_id()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._answer(message, request_id)
+            except Refused as refused:
+                await self._refuse(operation_id, refused, request_id)
+            except (Closing, WebSocketDisconnect):
+                raise
+            except Exception:
+                log.exception("operation failed")
+                broken = Refused(500, ErrorCode.INTERNAL, "Something went wrong on our side.")
+                await self._refuse(operation_id, broken, request_id)
+            finally:
+                self._forget(operation_id)
+
+    async def _answer(self, message: Subscribe, request_id: str) -> None:
+        asked, account_id = message.asked, self._stay.viewer.account_id
+        text = self._ground.documents.text_of(asked, account_id)
+        comes_back = is_subscription(text, asked)
+        with self._ground.occupancy.operation(self._stay.viewer):
+            try:
+                context = self._ground.context(self._stay, await self._viewer(), request_id)
+                async with aclosing(results(self._ground.schema, text, asked, context)) as found:
+                    async for result in found:
+                        if comes_back and is_unavailable(result):
+                            raise unavailable("The database")
+                        if isinstance(result, PreExecutionError):
+                            await self._end_with(message.operation_id, "error", payload_of(result)["errors"])
+                            return
+                        self._ground.documents.keep(asked, text, account_id)
+                        await self._send(message.operation_id, "next", payload_of(result))
+            except Refused as refused:
+                if comes_back and refused.code is ErrorCode.UNAVAILABLE:
+                    # Clients take an operation that has ended for done with, and an event with errors for seen.
+                    raise Closing(1013, refused.message) from refused
+                raise
+        await self._end_with(message.operation_id, "complete")
+
+    async def _viewer(self) -> Viewer:
+        """Return who asks, looked at anew for each operation, as for each request."""
+        with refusing():
+            try:
+                return await self._stay.renewed()
+            except NotLetIn as refused:
+                raise Closing(NEW_TOKEN_NEEDED, refused.reason) from refused
+            except KeysUnavailable:  # the issuer is away, and the token was good
+                return self._stay.viewer
+
+    async def _end_with(self, operation_id: str, kind: str, payload: object = None) -> None:
+        self._forget(operation_id)
+        await self._send(operation_id, kind, payload)
+
+    async def _refuse(self, operation_id: str, refused: Refused, request_id: str | None = None) -> None:
+        await self._end_with(operation_id, "error", [error_of(refused, request_id or new_request_id())])
+
+    async def _send(self, operation_id: str, kind: str, payload: object = None) -> None:
+        message = {"id": operation_id, "type": kind}
+        given = message if payload is None else {**message, "payload": payload}
+        await self._websocket.send_text(orjson.dumps(given).decode())
+
+    def _forget(self, operation_id: str) -> None:
+        """Give an id free; unless it is another operation's by now, or of one that never began."""
+        if self._running.get(operation_id) is asyncio.current_task():
+            del self._running[operation_id]
+            self._idle_since = time.monotonic()
+
+
+def _too_many(message: str) -> Refused:
+    return Refused(429, ErrorCode.RATE_LIMITED, message)
