@@ -50,9 +50,9 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             self._stalled = None
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Return whether it is a client's mistake that uvicorn reports as an exception of its own: bad UTF-8, closed 1007."""
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Return whether uvicorn tells of more than a client that has sent bad UTF-8, and is closed with 1007."""
     return not str(record.msg).startswith("Invalid UTF-8 sequence")
 
 
-logging.getLogger("uvicorn.error").addFilter(_is_ours)
+logging.getLogger("uvicorn.error").addFilter(_is_worth_telling)

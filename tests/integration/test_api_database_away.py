@@ -45,7 +45,7 @@ async def test_a_request_whose_connection_breaks_off_may_be_made_again(
 async def test_an_operation_that_does_not_end_is_given_up_and_may_be_done_all_the_same(
     services: Services, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dunlin.api.transport.endpoint._LONGEST_OPERATION_S", 0.2)
+    monkeypatch.setattr("dunlin.api.transport.operation.LONGEST_OPERATION_S", 0.2)
     organization = await an_organization()
     token = await a_token(services, organization)
     the_id = encode_id("Organization", organization.id)

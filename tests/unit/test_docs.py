@@ -11,8 +11,9 @@ from dunlin.api.app import _MAX_DOCUMENT
 from dunlin.api.bounded_http import LARGEST_HEAD
 from dunlin.api.errors import ErrorCode
 from dunlin.api.pages import DEFAULT_PAGE, MAX_PAGE
-from dunlin.api.server import _LARGEST_FRAME
-from dunlin.api.transport.endpoint import _LONGEST_OPERATION_S, _STATUS
+from dunlin.api.transport.endpoint import _STATUS
+from dunlin.api.transport.message import LARGEST
+from dunlin.api.transport.operation import LONGEST_OPERATION_S
 from dunlin.api.transport.request import _LONGEST_URL
 from dunlin.domain import idempotency
 from dunlin.domain.choices import ReturnReaction
@@ -58,8 +59,8 @@ def test_the_documented_limits_are_those_in_force() -> None:
         ["a request", f"{_MAX_DOCUMENT:,} bytes"],
         ["the parameters of a `GET`", f"{_LONGEST_URL:,} bytes"],
         ["the headers of a request", f"{LARGEST_HEAD:,} bytes"],
-        ["a message over a WebSocket", f"{_LARGEST_FRAME:,} bytes"],
-        ["an operation over HTTP", f"{_LONGEST_OPERATION_S:.0f} seconds"],
+        ["a message over a WebSocket", f"{LARGEST:,} bytes"],
+        ["an operation over HTTP", f"{LONGEST_OPERATION_S:.0f} seconds"],
         ["a page", f"{MAX_PAGE} entries, {DEFAULT_PAGE} unless asked otherwise"],
         ["ids in `nodes`", f"{MAX_PAGE}"],
         ["cases in `openCollectionCases`", f"{MAX_CASES:,}"],

@@ -1,6 +1,5 @@
 """GraphQL over HTTP: one operation in, one answer out, for bearers of a token only."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +20,7 @@ from dunlin.api.request_id import request_id_of
 from dunlin.api.transport.admission import Admission, address_of
 from dunlin.api.transport.documents import Documents
 from dunlin.api.transport.media_type import ANSWERS, MediaType, acceptable
-from dunlin.api.transport.operation import LONGEST_OPERATION_S, took_too_long
+from dunlin.api.transport.operation import in_time
 from dunlin.api.transport.refused import OK_FOR_OLD_CLIENTS, CannotRun, Refused, malformed, refusal, written
 from dunlin.api.transport.request import Asked, read_request
 from dunlin.runtime.wiring import Services
@@ -90,7 +89,7 @@ class Endpoint:
 
     async def _execute(self, method: str, query: str, asked: Asked, context: Context) -> ExecutionResult:
         try:
-            async with asyncio.timeout(LONGEST_OPERATION_S):
+            async with in_time():
                 return await self._schema.execute(
                     query,
                     variable_values=asked.variables,
@@ -98,8 +97,6 @@ class Endpoint:
                     operation_name=asked.operation_name,
                     allowed_operation_types=_TAKES[method],
                 )
-        except TimeoutError as error:
-            raise took_too_long() from error
         except InvalidOperationTypeError as error:
             raise _not_here(error.operation_type) from error
         except CannotGetOperationTypeError as error:

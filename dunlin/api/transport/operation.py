@@ -1,8 +1,8 @@
 """Running an operation: how long it may take, and what is answered over connections that stay."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -22,12 +22,18 @@ _LONGEST_KEPT = 8_000  # characters
 _LONGEST_READ = 100_000
 
 
-def took_too_long() -> Refused:
-    message = (
-        f"It took longer than {LONGEST_OPERATION_S:.0f} seconds. Ask for less; whether a change was made is"
-        " not known, and with the same idempotency key or reference it is made once."
-    )
-    return Refused(503, ErrorCode.TIMEOUT, message)
+@asynccontextmanager
+async def in_time() -> AsyncIterator[None]:
+    """Give up what takes longer than an operation may, by raising `Refused`."""
+    try:
+        async with asyncio.timeout(LONGEST_OPERATION_S):
+            yield
+    except TimeoutError as error:
+        message = (
+            f"It took longer than {LONGEST_OPERATION_S:.0f} seconds. Ask for less; whether a change was made is"
+            " not known, and with the same idempotency key or reference it is made once."
+        )
+        raise Refused(503, ErrorCode.TIMEOUT, message) from error
 
 
 def kind_of(text: str, name: str | None) -> OperationType | None:
@@ -69,11 +75,8 @@ async def results(schema: BaseSchema, text: str, asked: Asked, context: Context)
             async for result in source:
                 yield result
             return
-        try:
-            async with asyncio.timeout(LONGEST_OPERATION_S):
-                result = await anext(source)
-        except TimeoutError as error:
-            raise took_too_long() from error
+        async with in_time():
+            result = await anext(source)
         yield result
 
 
