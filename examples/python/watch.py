@@ -1,6 +1,6 @@
 """Open some cases and follow their reminders to the end, whatever happens to the connection or to this program.
 
-    python examples/python/watch.py --journal events.jsonl
+    python examples/python/watch.py --journal var/events.jsonl
 
 What was seen stands in the journal, a line of JSON for each event. The last line's cursor is where the next start goes
 on: it was written together with the event, so that nothing is missed and nothing is written twice.
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--organization", help="its name; the first one if not given")
     parser.add_argument("--open", type=int, default=3, help="how many cases to open")
     parser.add_argument("--until", type=int, default=3, help="stop when so many reminders have ended")
-    parser.add_argument("--journal", type=Path, default=Path("events.jsonl"))
+    parser.add_argument("--journal", type=Path, default=Path("var/events.jsonl"))
     try:
         asyncio.run(run(parser.parse_args()))
     except DunlinError as error:

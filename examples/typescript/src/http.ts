@@ -5,8 +5,8 @@ const MOST_TRIES = 6;
 const PASSING = new Set([429, 502, 503, 504]);
 
 /**
- * Return a `fetch` that brings the token, another one after 401, and asks again when there is no answer. Asking again is
- * safe for queries, for cases (each is opened once by its reference), and for mutations with an idempotencyKey.
+ * Return a `fetch` that brings the token, another one after 401, and asks again when there is no answer. Asking again
+ * is safe for queries, for cases (each is opened once by its reference), and for mutations with an idempotencyKey.
  */
 export function fetchWith(tokens: TokenFile): typeof fetch {
   return async (input, init) => {

@@ -115,5 +115,6 @@ function cursorOf(data: unknown): string | undefined {
 }
 
 function isPassing(errors: unknown): boolean {
-  return Array.isArray(errors) && errors.some((error: GraphQLFormattedError) => PASSING.has(error.extensions?.["code"]));
+  if (!Array.isArray(errors)) return false;
+  return errors.some((error: GraphQLFormattedError) => PASSING.has(error.extensions?.["code"]));
 }
