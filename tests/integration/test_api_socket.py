@@ -196,3 +196,11 @@ async def test_a_bad_document_ends_its_operation_and_not_the_socket(socket: Sock
     assert (message["type"], message["id"]) == ("error", "1")
     assert {error["extensions"]["code"] for error in message["payload"]} == {code}
     assert await name_of_viewer(socket) == "Tester"
+
+
+async def test_variables_that_do_not_fit_end_their_operation_with_an_error(socket: Socket) -> None:
+    await socket.subscribe("query ($id: ID!) { node(id: $id) { id } }")
+
+    message = await socket.receive()
+
+    assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "BAD_USER_INPUT")

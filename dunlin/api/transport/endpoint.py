@@ -1,7 +1,6 @@
 """GraphQL over HTTP: one operation in, one answer out, for bearers of a token only."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -20,7 +19,7 @@ from dunlin.api.request_id import request_id_of
 from dunlin.api.transport.admission import Admission, address_of
 from dunlin.api.transport.documents import Documents
 from dunlin.api.transport.media_type import ANSWERS, MediaType, acceptable
-from dunlin.api.transport.operation import in_time
+from dunlin.api.transport.operation import in_time, marked, payload_of
 from dunlin.api.transport.refused import OK_FOR_OLD_CLIENTS, CannotRun, Refused, malformed, refusal, written
 from dunlin.api.transport.request import Asked, read_request
 from dunlin.runtime.wiring import Services
@@ -83,14 +82,14 @@ class Endpoint:
             result = await self._execute(request.method, query, asked, context)
         except Refused as refused:
             return refusal(request, refused, media_type)
-        if not _is_request_error(result):
+        if not isinstance(result, PreExecutionError):
             self._documents.keep(asked, query, viewer.account_id)
         return _answer(result, media_type)
 
     async def _execute(self, method: str, query: str, asked: Asked, context: Context) -> ExecutionResult:
         try:
             async with in_time():
-                return await self._schema.execute(
+                result = await self._schema.execute(
                     query,
                     variable_values=asked.variables,
                     context_value=context,
@@ -103,6 +102,7 @@ class Endpoint:
             raise CannotRun(422, ErrorCode.BAD_USER_INPUT, error.as_http_error_reason()) from error
         except MissingQueryError as error:
             raise malformed("A request has a query.") from error
+        return marked(result)
 
 
 def require_method(request: Request, allowed: str) -> None:
@@ -127,19 +127,8 @@ def _not_here(operation: OperationType) -> Refused:
     return Refused(405, ErrorCode.BAD_USER_INPUT, "GET only reads. Send a mutation by POST.", {"Allow": "POST"})
 
 
-def _is_request_error(result: ExecutionResult) -> bool:
-    """Return whether nothing was executed; variables that do not fit are told as a plain result."""
-    if isinstance(result, PreExecutionError):
-        return True
-    return result.data is None and bool(result.errors) and all(error.path is None for error in result.errors or ())
-
-
 def _answer(result: ExecutionResult, media_type: MediaType) -> Response:
-    body: dict[str, Any] = {} if _is_request_error(result) else {"data": result.data}
-    if result.errors:
-        body["errors"] = [error.formatted for error in result.errors]
-    if result.extensions:
-        body["extensions"] = result.extensions
+    body = payload_of(result)
     if "data" in body:
         return written(body, 200, media_type)
     extensions = body["errors"][0]["extensions"]

@@ -77,7 +77,17 @@ async def results(schema: BaseSchema, text: str, asked: Asked, context: Context)
             return
         async with in_time():
             result = await anext(source)
-        yield result
+        yield marked(result)
+
+
+def marked(result: ExecutionResult) -> ExecutionResult:
+    """Return the result of a query or mutation, as a `PreExecutionError` where nothing was executed.
+
+    Strawberry alone tells by a plain result of variables that do not fit.
+    """
+    if result.data is None and result.errors and all(error.path is None for error in result.errors):
+        return PreExecutionError(data=None, errors=result.errors, extensions=result.extensions)
+    return result
 
 
 def payload_of(result: ExecutionResult) -> dict[str, Any]:
