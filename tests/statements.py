@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 from asyncpg.connection import LoggedQuery
 from asyncpg.pool import Pool
@@ -44,15 +45,21 @@ _OF_THE_DRIVER = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    sql: str
+    values: tuple[object, ...]
+
+
 @asynccontextmanager
-async def sent_by_the_driver() -> AsyncIterator[list[str]]:
+async def sent_by_the_driver() -> AsyncIterator[list[Sent]]:
     """Collect what is sent meanwhile over any connection of this process, BEGIN and COMMIT too."""
-    collected: list[str] = []
+    collected: list[Sent] = []
 
     def collect(sent: LoggedQuery) -> None:
         statement = " ".join(sent.query.split())
         if not statement.startswith(_OF_THE_DRIVER):
-            collected.append(statement)
+            collected.append(Sent(statement, tuple(sent.args)))
 
     await _on_every_connection(lambda connection: connection.add_query_logger(collect))
     try:

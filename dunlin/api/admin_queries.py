@@ -4,21 +4,40 @@ from typing import Annotated
 
 import strawberry
 
+from dunlin.api.connection import read_connection
 from dunlin.api.context import Info
 from dunlin.api.ids import decode_id
+from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window, connection_of, read_page
 from dunlin.api.types.audit import AuditEntry
 from dunlin.api.types.token import ApiToken
+from dunlin.domain import tables
 from dunlin.domain.choices import AuditAction, Permission
+from dunlin.domain.viewer import Viewer
 
 _TOKENS = Order("tokens")
-_AUDIT = Order("audit", newest_first=True)
+_AUDIT = Listing(tables.AuditEntry, Walk(("t.account_id",)), Order("audit", newest_first=True))
 
 
 @strawberry.input(description="Which entries of the audit trail; those that fit everything given.")
 class AuditFilter:
     organization_id: strawberry.ID | None = strawberry.field(default=None, description="Of this organization.")
     actions: list[AuditAction] | None = strawberry.field(default=None, description="One of these.")
+
+    def choice(self, viewer: Viewer) -> Choice[tables.AuditEntry]:
+        """Return the entries, of those that the viewer may see, as `Viewer.audit_trail` tells."""
+        actions = () if self.actions is None else (Condition("t.action = ANY({})", tuple(self.actions)),)
+        organizations = viewer.organization_ids
+        if self.organization_id is not None:
+            wanted = decode_id("Organization", self.organization_id)
+            organizations = frozenset({wanted}) if organizations is None else organizations & {wanted}
+        if organizations is None:
+            return Choice(_AUDIT, actions)
+        walk = Walk(("t.organization_id",), _THEIRS, tuple(str(one) for one in organizations))
+        return Choice(_AUDIT, actions, walk)
+
+
+_THEIRS = "SELECT o.id FROM organization o WHERE o.account_id = parent.id AND o.id = ANY({}::bigint[])"
 
 
 @strawberry.type
@@ -50,10 +69,6 @@ class AdminQuery:
     ) -> Connection[AuditEntry]:
         viewer = info.context.reader
         viewer.require(Permission.ADMIN)
-        query = viewer.audit_trail()
-        if filter is not None and filter.organization_id is not None:
-            query = query.filter(organization_id=decode_id("Organization", filter.organization_id))
-        if filter is not None and filter.actions is not None:
-            query = query.filter(action__in=filter.actions)
-        page = await read_page(query, _AUDIT, Window(first, after, last, before))
-        return connection_of(page, _AUDIT, AuditEntry.of)
+        choice = (filter or AuditFilter()).choice(viewer)
+        window = Window(first, after, last, before)
+        return await read_connection(info, choice, viewer.account_id, window, AuditEntry.of)

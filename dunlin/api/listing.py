@@ -13,39 +13,50 @@ from dunlin.domain.store import rows
 M = TypeVar("M", bound=Model)
 K = TypeVar("K")
 
+Given: TypeAlias = str | int | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The index by which a list is read: its columns before the one of the order, and SQL that tells their values.
+
+    `values` is a SELECT about `parent`, of one row or, for a list of several such walks, of some; `{}` stands for
+    `given`. No two of its rows are alike.
+    """
+
+    columns: tuple[str, ...]
+    values: str = "SELECT parent.id"
+    given: Given | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the rows of a list must meet, in SQL about `t`, a row, and `parent`; `{}` stands for `value`."""
+    """What the rows of a list must meet besides, in SQL about `t`, a row. Those that do not are read all the same."""
 
     sql: str
-    value: str | int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """A column that must have one of some values. An index on parent, column and order is needed."""
-
-    column: str
-    values: tuple[str, ...]
+    given: Given | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[M]):
-    """A list that rows of one table have of another's. `belongs` says in SQL which rows `t` are those of `parent`."""
+    """A list that rows of one table have of another's."""
 
     table: type[M]
-    belongs: str
+    walk: Walk
     order: Order
 
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[M]):
-    """What of a list is asked for: entries that meet all conditions, and one of the values."""
+    """What of a list is asked for: what lies on `walk`, which is the list's own if none is given."""
 
     listing: Listing[M]
     conditions: tuple[Condition, ...] = ()
-    one_of: OneOf | None = None
+    walk: Walk | None = None
+
+    @property
+    def way(self) -> Walk:
+        return self.walk or self.listing.walk
 
 
 Parent: TypeAlias = int
@@ -66,11 +77,8 @@ async def load_counts(keys: list[CountKey]) -> list[int]:
     """Return how many entries there are, by one statement for all parents of the same choice."""
     found: dict[CountKey, int] = {}
     for choice, parents in _by_question(keys).items():
-        sql = _Sql()
-        counted = f"SELECT count(*) FROM {_name(choice.listing.table)} t WHERE {' AND '.join(_conditions(choice, sql))}"
-        given = sql.give(sorted(parents), "bigint[]")
-        for row in await rows(f"SELECT parent.id, ({counted}) AS n FROM unnest({given}) AS parent(id)", *sql.values):
-            found[choice, row["id"]] = row["n"]
+        for row in await _count(choice, parents):
+            found[choice, row["parent_id"]] = row["n"]
     return [found[key] for key in keys]
 
 
@@ -79,17 +87,6 @@ def _by_question(keys: Sequence[tuple[K, Parent]]) -> dict[K, set[Parent]]:
     for question, parent in keys:
         parents[question].add(parent)
     return parents
-
-
-class _Sql:
-    """The parameters of a statement that is being written."""
-
-    def __init__(self) -> None:
-        self.values: list[object] = []
-
-    def give(self, value: object, kind: str) -> str:
-        self.values.append(value)
-        return f"${len(self.values)}::{kind}"
 
 
 async def _read(choice: Choice[M], span: Span, parents: Collection[Parent]) -> dict[Parent, list[M]]:
@@ -105,41 +102,85 @@ async def _read(choice: Choice[M], span: Span, parents: Collection[Parent]) -> d
 
 
 async def _select(choice: Choice[Any], span: Span, parents: Collection[Parent]) -> list[dict[str, Any]]:
-    sql, order = _Sql(), choice.listing.order
-    conditions = _conditions(choice, sql, is_split=True)
-    behind, before = ("<", ">") if order.newest_first else (">", "<")
-    if span.after is not None:
-        conditions.append(f"t.{order.column} {behind} {sql.give(span.after, 'bigint')}")
-    if span.before is not None:
-        conditions.append(f"t.{order.column} {before} {sql.give(span.before, 'bigint')}")
+    """Return the rows, with their `parent_id`: of each walk a page in the order of its index, and of these the page.
+
+    The values of the columns are given as bounds, not as equal: else the planner may take an index of the order alone,
+    and read past the rows of everybody else.
+    """
+    sql, order, columns = _Sql(), choice.listing.order, choice.way.columns
+    place = f"t.{order.column}"
+    low, high = (span.before, span.after) if order.newest_first else (span.after, span.before)
     direction = "DESC" if order.newest_first != span.is_backward else "ASC"
     # Written out, not given as a parameter: the planner must know that it is a small number.
-    end = f"ORDER BY t.{order.column} {direction} LIMIT {int(span.size) + 1}"
-    page = f"SELECT t.* FROM {_name(choice.listing.table)} t WHERE {' AND '.join(conditions)} {end}"
-    if choice.one_of is not None:
-        # A page of each value, and of these the page: no index has rows of several values in the order of the list.
-        values = sql.give(sorted(set(choice.one_of.values)), "text[]")
-        page = f"SELECT t.* FROM unnest({values}) AS chosen(value) CROSS JOIN LATERAL ({page}) t {end}"
-    given = sql.give(sorted(parents), "bigint[]")
+    limit = f"LIMIT {int(span.size) + 1}"
+    walk = ", ".join(f"{column} {direction}" for column in (*columns, place))
+    conditions = [_bound(">", columns, place, low, sql), _bound("<", columns, place, high, sql), *_others(choice, sql)]
+    page = f"SELECT t.* FROM {_name(choice)} t WHERE {' AND '.join(conditions)} ORDER BY {walk} {limit}"
+    pages = (
+        f"SELECT t.* FROM {_chosen(choice.way, sql)} CROSS JOIN LATERAL ({page}) t ORDER BY {place} {direction} {limit}"
+    )
+    of_parents = f"unnest({sql.give(sorted(parents), 'bigint[]')}) AS parent(id) CROSS JOIN LATERAL ({pages}) found"
+    return await rows(f"SELECT parent.id AS parent_id, found.* FROM {of_parents}", *sql.given)
+
+
+async def _count(choice: Choice[Any], parents: Collection[Parent]) -> list[dict[str, Any]]:
+    sql, columns = _Sql(), choice.way.columns
+    conditions = [f"{column} = {value}" for column, value in zip(columns, _values(columns), strict=True)]
+    conditions += _others(choice, sql)
+    counted = f"SELECT count(*) FROM {_chosen(choice.way, sql)} JOIN {_name(choice)} t ON {' AND '.join(conditions)}"
+    parent = sql.give(sorted(parents), "bigint[]")
     return await rows(
-        f"SELECT parent.id AS parent_id, found.* FROM unnest({given}) AS parent(id) CROSS JOIN LATERAL ({page}) found",
-        *sql.values,
+        f"SELECT parent.id AS parent_id, ({counted}) AS n FROM unnest({parent}) AS parent(id)", *sql.given
     )
 
 
-def _conditions(choice: Choice[Any], sql: _Sql, *, is_split: bool = False) -> list[str]:
-    conditions = [choice.listing.belongs]
-    for condition in choice.conditions:
-        kind = "bigint" if isinstance(condition.value, int) else "text"
-        given = "" if condition.value is None else sql.give(condition.value, kind)
-        conditions.append(condition.sql.format(given))
-    if choice.one_of is not None and is_split:
-        conditions.append(f"t.{choice.one_of.column} = chosen.value")
-    elif choice.one_of is not None:
-        conditions.append(f"t.{choice.one_of.column} = ANY({sql.give(list(choice.one_of.values), 'text[]')})")
-    return conditions
+class _Sql:
+    """The parameters of a statement that is being written."""
+
+    def __init__(self) -> None:
+        self.given: list[object] = []
+
+    def give(self, value: object, kind: str) -> str:
+        self.given.append(value)
+        return f"${len(self.given)}::{kind}"
 
 
-def _name(table: type[Model]) -> str:
-    name: str = table._meta.db_table  # noqa: SLF001  Tortoise tells it nowhere else but in a slow description
+def _bound(side: str, columns: tuple[str, ...], place: str, key: int | None, sql: _Sql) -> str:
+    """Return what lies on one side of a key of the walk; of all of the walk where there is no key."""
+    values = ", ".join(_values(columns))
+    if key is None:
+        return f"({', '.join(columns)}) {side}= ({values})"
+    return f"({', '.join((*columns, place))}) {side} ({values}, {sql.give(key, 'bigint')})"
+
+
+def _values(columns: tuple[str, ...]) -> list[str]:
+    return [f"chosen.value_{number}" for number, _ in enumerate(columns)]
+
+
+def _chosen(walk: Walk, sql: _Sql) -> str:
+    """Return the values of a walk's columns, as a table `chosen`."""
+    names = ", ".join(f"value_{number}" for number, _ in enumerate(walk.columns))
+    given = "" if walk.given is None else sql.give(*_typed(walk.given))
+    return f"({walk.values.format(given)}) AS chosen({names})"
+
+
+def _others(choice: Choice[Any], sql: _Sql) -> list[str]:
+    return [
+        condition.sql.format("" if condition.given is None else sql.give(*_typed(condition.given)))
+        for condition in choice.conditions
+    ]
+
+
+def _typed(given: Given) -> tuple[object, str]:
+    match given:
+        case tuple():
+            return sorted(set(given)), "text[]"
+        case int():
+            return given, "bigint"
+        case str():
+            return given, "text"
+
+
+def _name(choice: Choice[Any]) -> str:
+    name: str = choice.listing.table._meta.db_table  # noqa: SLF001  Tortoise tells it nowhere else but in a slow way
     return name

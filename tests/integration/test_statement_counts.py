@@ -348,7 +348,7 @@ async def test_loaders_live_as_long_as_one_event_of_a_subscription(
 
     assert events >= MANY
     for table in ("reminder", "collection_case", "customer"):
-        assert len([statement for statement in statements if f' FROM "{table}" ' in statement]) == events
+        assert len([statement for statement in statements if f' FROM "{table}" ' in statement.sql]) == events
 
 
 FIRST_EVENT = "query ($id: ID!) { organization(id: $id) { deliveryEvents(first: 1) { pageInfo { endCursor } } } }"

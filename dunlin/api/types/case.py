@@ -1,5 +1,6 @@
 """Collection cases, with their steps and payments."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -9,7 +10,7 @@ from dunlin.api.connection import count, read_connection, read_edges
 from dunlin.api.context import Info
 from dunlin.api.errors import bad_input
 from dunlin.api.ids import decode_id, encode_id
-from dunlin.api.listing import Choice, Condition, Listing, OneOf
+from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
 from dunlin.api.scalars import CurrencyCode
 from dunlin.api.types import cycle, inbound, organization, reminder
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from dunlin.api.types.reminder import Reminder, ReminderConnection
 
 
-_CASES = Listing(tables.CollectionCase, "t.organization_id = parent.id", Order("cases", newest_first=True))
-_PAYMENTS = Choice(Listing(tables.Payment, "t.case_id = parent.id", Order("payments")))
+_CASES = Listing(tables.CollectionCase, Walk(("t.organization_id",)), Order("cases", newest_first=True))
+_PAYMENTS = Choice(Listing(tables.Payment, Walk(("t.case_id",)), Order("payments")))
 
 
 @strawberry.type(description="What one check found when it was decided about a reminder.")
@@ -223,22 +224,38 @@ class CollectionCaseFilter:
     )
 
     def choice(self) -> Choice[tables.CollectionCase]:
-        conditions = []
-        if self.cycle_id is not None:
-            conditions.append(Condition("t.cycle_id = {}", decode_id("CollectionCycle", self.cycle_id)))
+        walks = list(self._walks())
+        # What is found by a walk need not be looked for along it.
+        conditions = [condition for walk, condition in walks[1:]]
+        return Choice(_CASES, tuple(conditions), walks[0][0] if walks else None)
+
+    def _walks(self) -> Iterator[tuple[Walk, Condition]]:
+        """Yield each condition, as a walk and as what rows of another walk must meet; the rarest first."""
         if self.customer_reference is not None:
             if "\0" in self.customer_reference:  # PostgreSQL would refuse the whole statement
                 raise bad_input("A customer reference has no NUL character.")
-            conditions.append(Condition(_OF_CUSTOMER, self.customer_reference))
+            yield (
+                Walk(("t.customer_id",), _CUSTOMER.format("parent.id", "{}"), self.customer_reference),
+                Condition(f"t.customer_id = ({_CUSTOMER.format('t.organization_id', '{}')})", self.customer_reference),
+            )
+        if self.cycle_id is not None:
+            cycle_id = decode_id("CollectionCycle", self.cycle_id)
+            yield Walk(("t.cycle_id",), _CYCLE, cycle_id), Condition("t.cycle_id = {}", cycle_id)
         if self.needs_attention is not None:
-            conditions.append(Condition(f"t.attention_reason IS {'NOT ' * self.needs_attention}NULL"))
-        one_of = None if self.states is None else OneOf("state", tuple(self.states))
-        return Choice(_CASES, tuple(conditions), one_of)
+            needs = "true" if self.needs_attention else "false"
+            yield (
+                Walk(("t.organization_id", "(t.attention_reason IS NOT NULL)"), f"SELECT parent.id, {needs}"),
+                Condition(f"(t.attention_reason IS NOT NULL) = {needs}"),
+            )
+        if self.states is not None:
+            yield (
+                Walk(("t.organization_id", "t.state"), "SELECT parent.id, unnest({})", tuple(self.states)),
+                Condition("t.state = ANY({})", tuple(self.states)),
+            )
 
 
-_OF_CUSTOMER = (
-    "t.customer_id = (SELECT c.id FROM customer c WHERE c.organization_id = parent.id AND c.external_reference = {})"
-)
+_CUSTOMER = "SELECT c.id FROM customer c WHERE c.organization_id = {} AND c.external_reference = {}"
+_CYCLE = "SELECT c.id FROM collection_cycle c WHERE c.organization_id = parent.id AND c.id = {}"
 
 
 @strawberry.type(description="One page of collection cases.")

@@ -8,7 +8,7 @@ import strawberry
 from dunlin.api.connection import read_connection
 from dunlin.api.context import Info
 from dunlin.api.ids import encode_id
-from dunlin.api.listing import Choice, Listing
+from dunlin.api.listing import Choice, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
 from dunlin.api.scalars import LanguageCode, TimeZone
 from dunlin.api.types.node import Node
@@ -20,7 +20,10 @@ from dunlin.domain.rules.zones import possible_zones
 _OPT_OUTS = Choice(
     Listing(
         tables.SmsOptOut,
-        "(t.organization_id, t.phone) = (SELECT c.organization_id, c.phone FROM customer c WHERE c.id = parent.id)",
+        Walk(
+            ("t.organization_id", "t.phone"),
+            "SELECT c.organization_id, c.phone FROM customer c WHERE c.id = parent.id",
+        ),
         Order("sms-opt-outs", newest_first=True),
     )
 )

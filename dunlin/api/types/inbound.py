@@ -8,7 +8,7 @@ import strawberry
 from dunlin.api.connection import read_connection
 from dunlin.api.context import Info
 from dunlin.api.ids import encode_id
-from dunlin.api.listing import Choice, Condition, Listing, OneOf
+from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import Connection, Order, Window
 from dunlin.api.types import case
 from dunlin.api.types.node import Node
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dunlin.api.types.case import CollectionCase
 
 _ORDER = Order("inbound-texts", newest_first=True)
-OF_CASE = Choice(Listing(tables.InboundText, "t.case_id = parent.id", _ORDER))
-OF_ORGANIZATION = Choice(Listing(tables.InboundText, "t.organization_id = parent.id", _ORDER))
+OF_CASE = Choice(Listing(tables.InboundText, Walk(("t.case_id",)), _ORDER))
+OF_ORGANIZATION = Choice(Listing(tables.InboundText, Walk(("t.organization_id",)), _ORDER))
 
 
 @strawberry.type(description="A text that somebody sent to one of the organization's senders. It is never answered.")
@@ -76,10 +76,15 @@ class InboundTextFilter:
         conditions = []
         if self.is_attached is not None:
             conditions.append(Condition(f"t.case_id IS {'NOT ' * self.is_attached}NULL"))
-        if self.is_read is not None:
-            conditions.append(Condition(f"t.read_at IS {'NOT ' * self.is_read}NULL"))
-        one_of = None if self.kinds is None else OneOf("kind", tuple(self.kinds))
-        return Choice(OF_ORGANIZATION.listing, tuple(conditions), one_of)
+        walk = None
+        if self.kinds is not None:
+            walk = Walk(("t.organization_id", "t.kind"), "SELECT parent.id, unnest({})", tuple(self.kinds))
+            if self.is_read is not None:
+                conditions.append(Condition(f"t.read_at IS {'NOT ' * self.is_read}NULL"))
+        elif self.is_read is not None:
+            unread = "false" if self.is_read else "true"
+            walk = Walk(("t.organization_id", "(t.read_at IS NULL)"), f"SELECT parent.id, {unread}")
+        return Choice(OF_ORGANIZATION.listing, tuple(conditions), walk)
 
 
 async def read_texts(

@@ -9,7 +9,7 @@ from dunlin.api.connection import read_connection
 from dunlin.api.context import Info
 from dunlin.api.errors import bad_input
 from dunlin.api.ids import encode_id
-from dunlin.api.listing import Choice, Listing
+from dunlin.api.listing import Choice, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
 from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
 from dunlin.api.types import case, cycle, inbound, reminder
@@ -55,7 +55,7 @@ class SendingPolicy:
     )
 
 
-_CYCLES = Choice(Listing(tables.CollectionCycle, "t.organization_id = parent.id", Order("cycles")))
+_CYCLES = Choice(Listing(tables.CollectionCycle, Walk(("t.organization_id",)), Order("cycles")))
 
 
 @strawberry.type(description="One that collects money: with integrations, cycles and cases of its own.")

@@ -13,7 +13,7 @@ from dunlin.api.connection import count, read_connection, read_edges
 from dunlin.api.context import Info
 from dunlin.api.errors import bad_input
 from dunlin.api.ids import decode_id, encode_id
-from dunlin.api.listing import Choice, Condition, Listing, OneOf
+from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import Connection, Order, Window
 from dunlin.api.scalars import CurrencyCode, LanguageCode
 from dunlin.api.types import case, organization
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 _ORDER = Order("reminders", newest_first=True)
-_OF_ORGANIZATION = Listing(tables.Reminder, "t.organization_id = parent.id", _ORDER)
-OF_CASE = Choice(Listing(tables.Reminder, "t.case_id = parent.id", _ORDER))
-_EVENTS = Choice(Listing(tables.DeliveryEvent, "t.organization_id = parent.id", Order("event", "sequence")))
+_OF_ORGANIZATION = Listing(tables.Reminder, Walk(("t.organization_id",)), _ORDER)
+OF_CASE = Choice(Listing(tables.Reminder, Walk(("t.case_id",)), _ORDER))
+_EVENTS = Choice(Listing(tables.DeliveryEvent, Walk(("t.organization_id",)), Order("event", "sequence")))
 _EVENT_CURSOR = re.compile(r"event:([0-9]{1,19}):([0-9]{1,18})")
 
 
@@ -51,7 +51,7 @@ def sequence_of(cursor: str, organization_id: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _EventOrder(Order):
+class EventOrder(Order):
     """The order of an organization's events, with the cursors of the subscription."""
 
     organization_id: int = 0
@@ -177,10 +177,18 @@ class ReminderFilter:
     case_id: strawberry.ID | None = strawberry.field(default=None, description="Only reminders of this case.")
 
     def choice(self) -> Choice[tables.Reminder]:
-        case = None if self.case_id is None else decode_id("CollectionCase", self.case_id)
-        conditions = () if case is None else (Condition("t.case_id = {}", case),)
-        one_of = None if self.statuses is None else OneOf("status", tuple(self.statuses))
-        return Choice(_OF_ORGANIZATION, conditions, one_of)
+        statuses = None if self.statuses is None else tuple(self.statuses)
+        if self.case_id is not None:
+            walk = Walk(("t.case_id",), _CASE, decode_id("CollectionCase", self.case_id))
+            conditions = () if statuses is None else (Condition("t.status = ANY({})", statuses),)
+            return Choice(_OF_ORGANIZATION, conditions, walk)
+        if statuses is None:
+            return Choice(_OF_ORGANIZATION)
+        walk = Walk(("t.organization_id", "t.status"), "SELECT parent.id, unnest({})", statuses)
+        return Choice(_OF_ORGANIZATION, walk=walk)
+
+
+_CASE = "SELECT c.id FROM collection_case c WHERE c.organization_id = parent.id AND c.id = {}"
 
 
 @strawberry.type(description="One page of reminders.")
@@ -209,5 +217,5 @@ async def read_reminders(
 
 async def read_event_page(info: Info, organization_id: int, window: Window) -> Connection[DeliveryStatusEvent]:
     """Return delivery events in the order and with the cursors of the subscription."""
-    order = _EventOrder("event", "sequence", organization_id=organization_id)
+    order = EventOrder("event", "sequence", organization_id=organization_id)
     return await read_connection(info, _EVENTS, organization_id, window, DeliveryStatusEvent.of, order)

@@ -66,6 +66,7 @@ class Organization(Model):
 
     class Meta:
         table = "organization"
+        indexes = (Index(fields=("account_id", "id")),)
 
 
 class AuditEntry(Model):

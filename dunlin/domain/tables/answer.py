@@ -28,7 +28,7 @@ class SmsOptOut(OfOrganization):
 
     class Meta:
         table = "sms_opt_out"
-        indexes = (Index(fields=("organization_id", "phone")),)
+        indexes = (Index(fields=("organization_id", "phone", "id")),)
 
 
 class InboundText(OfOrganization):
@@ -50,7 +50,11 @@ class InboundText(OfOrganization):
     class Meta:
         table = "inbound_text"
         unique_together = (("organization_id", "provider_message_id"),)
-        indexes = (Index(fields=("organization_id", "id")), Index(fields=("case_id",)))
+        indexes = (
+            Index(fields=("organization_id", "id")),
+            Index(fields=("organization_id", "kind", "id")),
+            Index(fields=("case_id", "id")),
+        )
 
 
 class ReceivedReport(OfOrganization):

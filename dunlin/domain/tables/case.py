@@ -95,7 +95,9 @@ class CollectionCase(OfOrganization):
         unique_together = (("organization_id", "external_reference"), ("organization_id", "number"))
         indexes = (
             Index(fields=("organization_id", "id")),
-            Index(fields=("customer_id",)),
+            Index(fields=("organization_id", "state", "id")),
+            Index(fields=("cycle_id", "id")),
+            Index(fields=("customer_id", "id")),
             PartialIndex(fields=("next_action_at",), condition={"state": "ACTIVE"}, name="case_due"),
             PartialIndex(fields=("paused_until",), condition={"state": "PAUSED"}, name="case_paused"),
         )

@@ -61,7 +61,8 @@ class Reminder(OfOrganization):
         unique_together = (("case_step_id", "resend_number"),)
         indexes = (
             Index(fields=("organization_id", "id")),
-            Index(fields=("case_id",)),
+            Index(fields=("organization_id", "status", "id")),
+            Index(fields=("case_id", "id")),
             PartialIndex(
                 fields=("integration_id", "scheduled_for", "id"),
                 condition={"status": "SCHEDULED"},
