@@ -15,10 +15,11 @@ _PATIENCE_S = 5
 
 
 async def graphql(http: httpx.AsyncClient, token: str | None, query: str, **variables: object) -> JSON:
-    """Return the body of the answer, whatever its status."""
+    """Return the body of the answer, whatever its status, without what it cost."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = await http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
     body: JSON = answer.json()
+    body.pop("extensions", None)
     return body
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from dunlin.api.limits import bounds, cost, reading, validation
 from dunlin.domain.store import rows
 from dunlin.runtime.database import migrate
 from dunlin.runtime.embedded import with_embedded
@@ -96,6 +97,7 @@ async def opened(settings: Settings, listener: socket.socket, sandbox: SandboxCa
             "sandbox_account_sid": SANDBOX_ACCOUNT.sid,
             "sandbox_auth_token": SANDBOX_ACCOUNT.auth_token,
             "sandbox_sender": SANDBOX_ACCOUNT.phone_numbers[0],
+            "rate_limit": 100_000_000,  # tests ask faster than anybody may
         }
     )
     async with open_services(wired) as services:
@@ -133,3 +135,13 @@ async def http(services: Services, api_address: str) -> AsyncIterator[httpx.Asyn
     """A client of the API without a token, over an empty database."""
     async with httpx.AsyncClient(base_url=api_address, timeout=10) as client:
         yield client
+
+
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let documents be as large and as dear as they like: some tests ask for all that there is, as no client does."""
+    monkeypatch.setattr(bounds, "LARGEST", bounds.Size(*[10**9] * 5))
+    monkeypatch.setattr(reading, "LONGEST_DOCUMENT", 10**9)
+    monkeypatch.setattr(reading, "MOST_TOKENS", 10**9)
+    monkeypatch.setattr(cost, "MOST", 10**9)
+    monkeypatch.setattr(validation, "_MOST_COMPARISONS", 10**9)

@@ -49,7 +49,7 @@ def create_app(services: Services, limits: LiveLimits | None = None) -> Starlett
     """
     hub = EventHub(services.redis)
     uses = TokenUses()
-    metrics = Metrics()
+    metrics = Metrics(schema.reader)
     door = Door(services.settings.secret_keys, uses, services.sign_in)
     documents = open_documents(services.settings)
     stays = Stays(door)

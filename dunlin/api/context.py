@@ -13,6 +13,7 @@ from dunlin.api.request_id import new_request_id
 from dunlin.api.stays import Stay
 from dunlin.domain.choices import Permission
 from dunlin.domain.viewer import Viewer
+from dunlin.runtime.allowance import Taken
 from dunlin.runtime.wiring import Services
 
 
@@ -21,7 +22,8 @@ class Context:
     """Made anew for each operation, by the transport that lets it in.
 
     `stay` is whose connection a subscription runs over. `resume_after` is a cursor that came beside the operation, and
-    `position` the cursor of the event that a subscription shows.
+    `position` the cursor of the event that a subscription shows. `taken` is what the
+    operation cost its caller, None until that is known.
     """
 
     services: Services
@@ -33,6 +35,7 @@ class Context:
     stay: Stay | None = None
     resume_after: str | None = None
     position: str | None = None
+    taken: Taken | None = None
 
     @property
     def reader(self) -> Viewer:

@@ -1,20 +1,24 @@
 """What a monitoring system reads: `GET /metrics` in Prometheus' text form. It tells nothing of any organization."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from dunlin.api.limits.reading import Reader
 from dunlin.domain.actions.backlog import backlog
 
 
 class Metrics:
     """The figures of one process, and of the backlog that all processes share."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(_Documents(reader))
         self._callbacks = Counter(
             "dunlin_callbacks",
             "Callbacks of carriers: taken, or why not (forged, malformed, unreadable, unavailable).",
@@ -52,6 +56,21 @@ class Metrics:
             for name, gauge in self._backlog.items():
                 gauge.set(float(figures[name]))
         return generate_latest(self._registry)
+
+
+class _Documents(Collector):
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        told = CounterMetricFamily(
+            "dunlin_documents",
+            "Documents of GraphQL that were asked to be run: known already (hit), or parsed and checked anew (miss).",
+            labels=["outcome"],
+        )
+        told.add_metric(["hit"], self._reader.hits)
+        told.add_metric(["miss"], self._reader.misses)
+        yield told
 
 
 def metrics_routes(metrics: Metrics) -> list[BaseRoute]:

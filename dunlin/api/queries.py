@@ -21,6 +21,7 @@ from dunlin.api.types.inbound import InboundText
 from dunlin.api.types.integration import Integration
 from dunlin.api.types.node import Node
 from dunlin.api.types.organization import Organization
+from dunlin.api.types.rate_limit import RateLimit
 from dunlin.api.types.reminder import DeliveryStatusEvent, Reminder
 from dunlin.api.types.token import ApiToken
 from dunlin.domain import tables
@@ -137,3 +138,11 @@ class Query(AdminQuery):
         input: Annotated[PreviewSmsInput, strawberry.argument(description="The text.")],  # noqa: A002
     ) -> SmsPreview:
         return await read_preview(info, input)
+
+    @strawberry.field(
+        description="What the viewer may still ask for. It is also told with every answer, as extensions.cost."
+    )
+    def rate_limit(self, info: Info) -> RateLimit:
+        taken = info.context.taken
+        assert taken is not None, "an operation that runs has been counted"
+        return RateLimit.of(taken)

@@ -130,6 +130,7 @@ class Settings(BaseSettings):
     suggestions: bool = True
     documents: Path | None = None
     documents_only: bool = False
+    rate_limit: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100_000  # points a minute of each caller; 0: no limit
     var: Path = Path("var")
     twilio_account_sid: str | None = None
     twilio_auth_token: str | None = Field(default=None, repr=False)

@@ -16,6 +16,7 @@ from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.store import Store
 from dunlin.domain.times import SendingTimes
 from dunlin.domain.vault import Vault
+from dunlin.runtime.allowance import Allowance
 from dunlin.runtime.bell import RedisBell, open_redis
 from dunlin.runtime.database import open_database
 from dunlin.runtime.issuer_keys import KeyTimes
@@ -38,6 +39,7 @@ class Services:
     channels: Mapping[IntegrationProvider, Channel]
     redis: ArqRedis
     pacer: Pacer
+    allowance: Allowance
     default_account: CarrierAccount | None
     sign_in: SignIn | None
 
@@ -61,6 +63,7 @@ async def open_services(settings: Settings, times: SendingTimes = SendingTimes()
             channels={IntegrationProvider.TWILIO: twilio, IntegrationProvider.SANDBOX: twilio},
             redis=redis,
             pacer=Pacer(redis),
+            allowance=Allowance(redis, settings.rate_limit),
             default_account=_default_account(settings),
             sign_in=sign_in,
         )

@@ -76,10 +76,13 @@ NODES: dict[str, type[Model]] = {
 }
 
 # Every field of a root that takes no id, with other arguments that it is called with.
+pytestmark = pytest.mark.usefixtures("unlimited")
+
 WITHOUT_IDS: dict[str, JSON] = {
     "Query.viewer": {},
     "Query.organizations": {"first": 100},
     "Query.tokens": {"first": 100},
+    "Query.rateLimit": {},
     "Mutation.createOrganization": {"input": GOOD["createOrganization"]},
 }
 

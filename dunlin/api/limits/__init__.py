@@ -1,0 +1,1 @@
+"""What one document, one operation and one token may cost."""

@@ -1,0 +1,89 @@
+"""Whether an operation is run: its document is sound, its cost is within bounds, and its caller has so much left."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from datetime import timedelta
+
+from graphql import GraphQLError
+from strawberry.types import ExecutionContext
+
+from dunlin.api.context import Context
+from dunlin.api.errors import ErrorCode, bad_input
+from dunlin.api.limits import cost
+from dunlin.api.limits.reading import ReadDocument, Reader
+from dunlin.domain.viewer import Viewer
+
+
+class CostTooHigh(GraphQLError):
+    def __init__(self, requested: int) -> None:
+        message = (
+            f"The operation costs {requested:,} points, and at most {cost.MOST:,} are taken. Ask for smaller pages, or"
+            " for less of each entry."
+        )
+        extensions = {"code": ErrorCode.COST_LIMIT_EXCEEDED.value, "cost": requested, "limit": cost.MOST}
+        super().__init__(message, extensions=extensions)
+
+
+class RateLimited(GraphQLError):
+    def __init__(self, wait: timedelta, limit: int) -> None:
+        seconds = max(1, math.ceil(wait / timedelta(seconds=1)))
+        message = f"More than {limit:,} points a minute were asked for. Ask again in {seconds} s."
+        super().__init__(message, extensions={"code": ErrorCode.RATE_LIMITED.value, "retryAfter": seconds})
+
+
+async def refusals(execution: ExecutionContext, text: str, reader: Reader) -> Sequence[GraphQLError]:
+    """Return why an operation is not run; empty: it may be, and its cost is taken.
+
+    Where the document was read it is given to the execution, which then does not validate it.
+    """
+    context: Context = execution.context
+    allowance = context.services.allowance
+    caller = caller_of(context.viewer)
+    if not reader.keeps(text) and (wait := allowance.is_used_up(caller)):
+        return [RateLimited(wait, allowance.limit)]  # reading may take longer than all the rest
+    document, is_new = reader.read(text)
+    execution.graphql_document, execution.validation_rules = document.tree, ()
+    errors = _flaws(execution, document)
+    points = _cost(execution, document)
+    if not errors and points > cost.MOST:
+        errors = [CostTooHigh(points)]
+    if errors:
+        context.taken = await allowance.take(caller, _cost_of_refusing(text), in_any_case=True)
+        return errors
+    context.taken = await allowance.take(caller, points)
+    if not context.taken.wait:
+        return []
+    if is_new:
+        # Else whoever cannot pay for what they ask could have us read ever new documents.
+        await allowance.take(caller, _cost_of_refusing(text), in_any_case=True)
+    return [RateLimited(context.taken.wait, allowance.limit)]
+
+
+def caller_of(viewer: Viewer) -> str:
+    """Return the name that the viewer's allowance has: one per token, or per person who has signed in."""
+    return f"{viewer.actor.kind.value}:{hashlib.sha256(viewer.actor.id.encode()).hexdigest()[:32]}"
+
+
+def _flaws(execution: ExecutionContext, document: ReadDocument) -> Sequence[GraphQLError]:
+    if document.errors:
+        return document.errors
+    if document.is_introspection and not execution.context.services.settings.introspection:
+        message = "The schema does not describe itself here: introspection is switched off."
+        return [GraphQLError(message, extensions={"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.value})]
+    named = execution._provided_operation_name  # noqa: SLF001, the public one falls back to the first operation
+    if named is None and document.operations > 1:
+        return [bad_input("The document has several operations: name the one to run as operationName.")]
+    return []
+
+
+def _cost(execution: ExecutionContext, document: ReadDocument) -> int:
+    if document.plan is None:
+        return 0
+    name = execution._provided_operation_name  # noqa: SLF001
+    return cost.cost_of_operation(document.plan, name, execution.variables or {})
+
+
+def _cost_of_refusing(text: str) -> int:
+    """Return the points of a document that was read for nothing, by its length."""
+    return 10 + len(text) // 20

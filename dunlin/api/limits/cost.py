@@ -1,0 +1,87 @@
+"""What an operation costs with its variables, in points. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dunlin.api.limits.plan import Absent, Cost, Known, Named, Plan, Selected, Value
+from dunlin.api.limits.weights import POINT
+
+MOST = 5_000  # points, of one operation
+
+# Sums over fragments that spread each other grow without end: above this, no more is added.
+_ENOUGH = 1_000_000_000
+
+
+def cost_of_operation(plan: Plan, name: str | None, variables: Mapping[str, object]) -> int:
+    """Return the points of the operation of that name; 0 if there is none, for then none is run."""
+    operation = plan.operations.get(name)
+    if operation is None and name is None and len(plan.operations) == 1:
+        operation = next(iter(plan.operations.values()))
+    if operation is None:
+        return 0
+    once, _ = _Evaluation(plan.fragments, variables).of(operation)
+    return -(-once // POINT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    fragments: Mapping[str, Selected]
+    variables: Mapping[str, object]
+    known: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def of(self, selected: Selected) -> tuple[int, int]:
+        """Return what a selection costs once, and for each entry of the page that it belongs to."""
+        once = each = 0
+        for cost in selected.costs:
+            total = self._total(cost)
+            if cost.repeated.is_entry:
+                each += total
+            else:
+                once += total
+        for name in selected.spreads:
+            of_fragment = self._of_fragment(name)
+            once, each = once + of_fragment[0], each + of_fragment[1]
+        return min(once, _ENOUGH), min(each, _ENOUGH)
+
+    def _of_fragment(self, name: str) -> tuple[int, int]:
+        if name not in self.known:
+            self.known[name] = self.of(self.fragments[name])
+        return self.known[name]
+
+    def _total(self, cost: Cost) -> int:
+        once, each = (0, 0) if cost.inner is None else self.of(cost.inner)
+        shape = cost.repeated
+        times = self._times(cost)
+        per_entry = shape.each + each + (once if shape.is_list else 0)
+        return shape.once + times * per_entry + (0 if shape.is_list else once)
+
+    def _times(self, cost: Cost) -> int:
+        given = [self._number(value, cost.repeated.most) for value in cost.times]
+        told = [number for number in given if number is not None]
+        return max(told) if told else cost.repeated.usual
+
+    def _number(self, value: Value, most: int) -> int | None:
+        """Return how many entries an argument asks for, None if it says nothing. What is no number means the most."""
+        match value:
+            case Absent():
+                return None
+            case Known(number):
+                return _within(number, most)
+            case Named(variable, path, default):
+                if variable not in self.variables:
+                    return self._number(default, most)
+                return _length(self.variables[variable], path, most)
+
+
+def _length(value: object, path: tuple[str, ...], most: int) -> int | None:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return _within(len(value), most)
+    return _within(value if isinstance(value, int) and not isinstance(value, bool) else None, most)
+
+
+def _within(number: int | None, most: int) -> int:
+    return most if number is None else max(0, min(number, most))

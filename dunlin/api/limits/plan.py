@@ -1,0 +1,165 @@
+"""What a valid document costs, as far as that can be said before its variables are known.
+
+Every field becomes a `Cost`, every selection a sum of them. Fragments are planned once each. What is selected twice
+is counted twice, though it is shown once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLNamedType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    is_composite_type,
+)
+
+from dunlin.api.limits.fields import FieldCosts, Repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A value that was not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The value of a variable, or a part of it; `default` counts if it is not given."""
+
+    variable: str
+    path: tuple[str, ...]
+    default: "Value"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A value that stands in the document: a number, the length of a list, or something else (None)."""
+
+    number: int | None
+
+
+Value = Absent | Named | Known
+ABSENT = Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One field. `times` are the arguments that say how often it repeats; `inner` is what is selected of each."""
+
+    repeated: Repeated
+    times: tuple[Value, ...]
+    inner: "Selected | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    costs: tuple[Cost, ...]
+    spreads: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Of each operation by its name (None: it has none), and of each fragment."""
+
+    operations: Mapping[str | None, Selected]
+    fragments: Mapping[str, Selected]
+
+
+def plan_of(document: DocumentNode, schema: GraphQLSchema, costs: FieldCosts) -> Plan:
+    """Return the plan of a document that is valid and within the bounds."""
+    operations: dict[str | None, Selected] = {}
+    fragments: dict[str, Selected] = {}
+    for one in document.definitions:
+        if isinstance(one, OperationDefinitionNode):
+            planner = _Planner(schema, costs, _defaults(one))
+            root = schema.get_root_type(one.operation)
+            operations[one.name.value if one.name else None] = planner.selected(one.selection_set, root)
+        elif isinstance(one, FragmentDefinitionNode):
+            on_type = schema.get_type(one.type_condition.name.value)
+            # A fragment's variables are those of whichever operation spreads it, and so are their defaults.
+            fragments[one.name.value] = _Planner(schema, costs, {}).selected(one.selection_set, on_type)
+    return Plan(operations, fragments)
+
+
+def _defaults(operation: OperationDefinitionNode) -> Mapping[str, Value]:
+    return {
+        one.variable.name.value: _written(one.default_value)
+        for one in operation.variable_definitions or ()
+        if one.default_value is not None
+    }
+
+
+def _written(value: ValueNode) -> Value:
+    match value:
+        case NullValueNode():
+            return ABSENT
+        case IntValueNode():
+            # A literal may have thousands of digits, which take their time to be read.
+            return Known(int(value.value) if len(value.value) < 10 else None)
+        case ListValueNode():
+            return Known(len(value.values))
+        case _:
+            return Known(None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    schema: GraphQLSchema
+    costs: FieldCosts
+    defaults: Mapping[str, Value]
+
+    def selected(self, selection_set: SelectionSetNode, on_type: GraphQLNamedType | None) -> Selected:
+        costs: list[Cost] = []
+        spreads: set[str] = set()
+        for node in selection_set.selections:
+            match node:
+                case FieldNode():
+                    costs.append(self._cost(node, on_type))
+                case FragmentSpreadNode():
+                    spreads.add(node.name.value)
+                case InlineFragmentNode():
+                    condition = node.type_condition
+                    inner_type = on_type if condition is None else self.schema.get_type(condition.name.value)
+                    inner = self.selected(node.selection_set, inner_type)
+                    costs += inner.costs
+                    spreads |= inner.spreads
+        return Selected(tuple(costs), frozenset(spreads))
+
+    def _cost(self, node: FieldNode, on_type: GraphQLNamedType | None) -> Cost:
+        assert is_composite_type(on_type), "the document is valid"
+        shape = self.schema.get_field(on_type, node.name.value)
+        assert shape is not None, "the document is valid"
+        repeated = self.costs.of(on_type.name, node.name.value, shape)
+        times = tuple(self._argument(node, path) for path in repeated.given)
+        inner = self.selected(node.selection_set, get_named_type(shape.type)) if node.selection_set else None
+        return Cost(repeated, times, inner)
+
+    def _argument(self, node: FieldNode, path: tuple[str, ...]) -> Value:
+        value = next((one.value for one in node.arguments or () if one.name.value == path[0]), None)
+        for place, name in enumerate(path[1:], 1):
+            if isinstance(value, VariableNode):
+                return self._variable(value, path[place:])
+            fields = value.fields if isinstance(value, ObjectValueNode) else ()
+            value = next((one.value for one in fields if one.name.value == name), None)
+        if isinstance(value, VariableNode):
+            return self._variable(value, ())
+        return ABSENT if value is None else _written(value)
+
+    def _variable(self, node: VariableNode, path: tuple[str, ...]) -> Value:
+        name = node.name.value
+        default = self.defaults.get(name, ABSENT)
+        # A default that is an object is not looked into.
+        return Named(name, path, Known(None) if path and default is not ABSENT else default)

@@ -1,0 +1,122 @@
+"""How much each caller may ask for in a minute, over all processes together: a leaking bucket per caller in Redis."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+_WINDOW_MS = 60_000
+_MOMENT_S = 0.05  # a request waits no longer for Redis
+_ALONE_S = 5.0  # then it is not asked for so long
+_MOST_CALLERS = 10_000
+_FORGET_MS = 1_000
+
+# A bucket is the moment at which it is empty again; what is asked moves it on. Who has an empty one may ask for
+# anything, so that nothing is too dear for ever. Returned: how long to wait (0: it is taken), and how full it is then.
+_TAKE = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + clock[2] / 1000
+local level = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') - now, 0)
+local cost, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local wait = level + cost - window
+if wait <= 0 or level == 0 or cost == 0 or ARGV[3] == '1' then
+  if cost > 0 then
+    level = math.min(level + cost, math.max(2 * window, cost))
+    redis.call('SET', KEYS[1], now + level, 'PX', math.ceil(level) + tonumber(ARGV[4]))
+  end
+  wait = 0
+end
+return {math.ceil(wait), math.ceil(level)}
+"""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a request for points. It has to `wait`, or they are taken; `full_again_at` nobody asking."""
+
+    cost: int
+    limit: int
+    remaining: int
+    wait: timedelta
+    full_again_at: datetime
+
+
+class Allowance:
+    """One per process; `limit` is in points a minute, 0 for none. While Redis is away each process counts alone."""
+
+    def __init__(self, redis: Redis, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._take = redis.register_script(_TAKE)
+        self.limit = limit
+        self._clock = clock
+        # When each bucket is empty, by this process' clock: as it was last seen in Redis, or as it is alone.
+        self._empty_at: dict[str, float] = {}
+        self._alone_until = -math.inf
+
+    def is_used_up(self, caller: str) -> timedelta | None:
+        """Return how long it takes until the caller has a point again, as far as this process knows; None: one is left.
+
+        Asked before a request is looked at: nobody is given less by it, for others can only have taken more.
+        """
+        if not self.limit:
+            return None
+        wait = self._level(caller) + self._milliseconds(1) - _WINDOW_MS
+        return timedelta(milliseconds=wait) if wait > 0 else None
+
+    async def take(self, caller: str, cost: int, *, in_any_case: bool = False) -> Taken:
+        """Take points, if so many are left. `in_any_case` for what was done already: it may go into debt."""
+        if not self.limit:
+            return Taken(cost, 0, 0, timedelta(0), datetime.now(UTC))
+        wait, level = await self._shared(caller, self._milliseconds(cost), in_any_case=in_any_case)
+        return Taken(
+            cost,
+            self.limit,
+            max(0, math.floor((_WINDOW_MS - level) * self.limit / _WINDOW_MS)),
+            timedelta(milliseconds=wait),
+            datetime.now(UTC) + timedelta(milliseconds=level),
+        )
+
+    def _milliseconds(self, cost: int) -> float:
+        return cost * _WINDOW_MS / self.limit
+
+    async def _shared(self, caller: str, cost: float, *, in_any_case: bool) -> tuple[float, float]:
+        if self._clock() < self._alone_until:
+            return self._by_itself(caller, cost, in_any_case=in_any_case)
+        try:
+            async with asyncio.timeout(_MOMENT_S):
+                wait, level = await self._take(
+                    keys=[f"dunlin:rate:{caller}"], args=[cost, _WINDOW_MS, int(in_any_case), _FORGET_MS]
+                )
+        except (RedisError, OSError, TimeoutError) as error:
+            self._alone_until = self._clock() + _ALONE_S
+            log.warning("counting what callers ask for alone", error=type(error).__name__)
+            return self._by_itself(caller, cost, in_any_case=in_any_case)
+        self._note(caller, level)
+        return wait, level
+
+    def _by_itself(self, caller: str, cost: float, *, in_any_case: bool) -> tuple[float, float]:
+        level = self._level(caller)
+        wait = level + cost - _WINDOW_MS
+        if wait > 0 and level > 0 and cost > 0 and not in_any_case:
+            return wait, level
+        level = min(level + cost, max(2 * _WINDOW_MS, cost)) if cost else level
+        self._note(caller, level)
+        return 0, level
+
+    def _level(self, caller: str) -> float:
+        return max(0.0, (self._empty_at.get(caller, 0.0) - self._clock()) * 1000)
+
+    def _note(self, caller: str, level: float) -> None:
+        now = self._clock()
+        self._empty_at[caller] = now + level / 1000
+        if len(self._empty_at) > _MOST_CALLERS:
+            self._empty_at = {one: empty_at for one, empty_at in self._empty_at.items() if empty_at > now}
+        if len(self._empty_at) > _MOST_CALLERS:  # all of them are asking: they start anew
+            self._empty_at.clear()
