@@ -22,8 +22,8 @@ class Context:
     """Made anew for each operation, by the transport that lets it in.
 
     `stay` is whose connection a subscription runs over. `resume_after` is a cursor that came beside the operation, and
-    `position` the cursor of the event that a subscription shows. `taken` is what the
-    operation cost its caller, None until that is known.
+    `position` the cursor of the event that a subscription shows. `taken` is what the operation
+    cost its caller, None until that is known.
     """
 
     services: Services

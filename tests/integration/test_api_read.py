@@ -45,9 +45,11 @@ ORGANIZATION = "query ($id: ID!) { organization(id: $id) { name } }"
 NUMBERS = """query ($customer: ID!, $reminder: ID!) {
   customer: node(id: $customer) { ... on Customer { phone email } }
   reminder: node(id: $reminder) { ... on Reminder { to events { reminder { to } } case { customer { phone email } } } }
-  organizations { nodes {
+  organizations(first: 5) { nodes {
     reminders { nodes { to } }
-    collectionCases { nodes { customer { phone email } reminders { nodes { to } } steps { reminder { to } } } }
+    collectionCases(first: 5) { nodes {
+      customer { phone email } reminders(first: 5) { nodes { to } } steps { reminder { to } }
+    } }
     deliveryEvents { nodes { reminder { to } } }
   } }
 }"""

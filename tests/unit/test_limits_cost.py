@@ -40,7 +40,7 @@ def test_every_list_has_a_length_that_it_is_taken_to_have() -> None:
     by_itself = {
         coordinate
         for coordinate in LISTS
-        if coordinate in weights.GIVEN | dict.fromkeys(weights.ENTRIES)
+        if coordinate in {*weights.GIVEN, *weights.ENTRIES}
         or coordinate.split(".")[1] in weights.LISTS_BY_NAME
         or is_connection(TYPES[coordinate.split(".")[0]])
     }
@@ -132,8 +132,9 @@ def test_variables_are_looked_at_as_they_came(text: str, variables: Mapping[str,
 
 def test_ids_in_variables_are_counted() -> None:
     text = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    given: list[object] = [["x"] * 10, ["x"] * 5_000, "x", {}]
 
-    assert [cost(text, {"ids": ids}) for ids in (["x"] * 10, ["x"] * 5_000, "x", {})] == [12, 111, 111, 111]
+    assert [cost(text, {"ids": ids}) for ids in given] == [12, 111, 111, 111]
 
 
 OPEN = (
@@ -145,7 +146,7 @@ UNSHOWN = " { userErrors { code } } }"
 
 
 def test_cases_that_are_opened_cost_a_point_each_and_what_is_shown_of_them() -> None:
-    cases = [{}] * 100
+    cases: list[object] = [{}] * 100
 
     assert cost(OPEN + UNSHOWN, {"cases": cases}) == 10 + 100 + 1
     assert cost(OPEN + SHOWN, {"cases": cases}) == 10 + 100 + 110 + 1
