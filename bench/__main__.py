@@ -7,6 +7,7 @@ from statistics import median
 
 from bench.disconnect import bare_seconds, dunlin_seconds
 from bench.dispatch import bare_rate, dunlin_rate
+from bench.hostile import hostile_ratios
 from bench.latency import door_latencies
 from bench.neighbours import neighbour_latencies
 from bench.planning import bare_planning_seconds, planning_peak, planning_seconds
@@ -59,6 +60,14 @@ async def _neighbours() -> None:
         )
 
 
+async def _hostile() -> None:
+    async with running_services("http://127.0.0.1:9") as services:
+        ratios = await hostile_ratios(services, ROUNDS)
+    print(f"hostile documents of at most 10 kB, beside the plain page query ({ROUNDS} rounds each; the worst of them):")
+    for one in ratios[:10]:
+        print(f"  {one.name}: ratio {one.ratio:.1f}, {one.took_ms:.0f} ms beside {one.page_ms:.0f} ms, {one.code}")
+
+
 async def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     dunlin, bare = [], []
@@ -74,6 +83,7 @@ async def main() -> None:
     await _planning()
     await _disconnect()
     await _neighbours()
+    await _hostile()
     latencies = sorted(await door_latencies(SINGLE))
     print(
         f"latency: commit of a due case to the carrier's door, idle system: median {median(latencies) * 1000:.0f} ms,"

@@ -85,6 +85,8 @@ def test_what_tools_ask_of_the_schema_is_within_the_bounds() -> None:
         pytest.param(
             "{ a" + " @b" * LARGEST.directives + "}", "{ a" + " @b" * (LARGEST.directives + 1) + "}", id="directives"
         ),
+        pytest.param("{ a(b: -" + "9" * 399 + ") }", "{ a(b: -" + "9" * 400 + ") }", id="digits"),
+        pytest.param("{ a(b: 0." + "9" * 398 + ") }", "{ a(b: 0." + "9" * 399 + ") }", id="decimals"),
         pytest.param("{ a }" * MOST_OPERATIONS, "{ a }" * (MOST_OPERATIONS + 1), id="operations"),
     ],
 )

@@ -17,6 +17,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    TokenKind,
     VariableDefinitionNode,
 )
 
@@ -24,6 +25,7 @@ LONGEST_DOCUMENT = 32_000  # characters
 MOST_TOKENS = 2_000
 MOST_COMMENTS = 200
 MOST_OPERATIONS = 10
+MOST_DIGITS = 400  # Python reads numbers of some thousand digits in quadratic time, then not at all
 
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
@@ -79,7 +81,18 @@ def violations(document: DocumentNode) -> list[GraphQLError]:
     ]
     if len(operations) > MOST_OPERATIONS:
         messages.append(f"A document has at most {MOST_OPERATIONS} operations; this one has {len(operations)}.")
+    if _has_a_long_number(document):
+        messages.append(f"A number has at most {MOST_DIGITS} characters.")
     return [GraphQLError(message) for message in messages]
+
+
+def _has_a_long_number(document: DocumentNode) -> bool:
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        if token.kind in (TokenKind.INT, TokenKind.FLOAT) and len(token.value or "") > MOST_DIGITS:
+            return True
+        token = token.next
+    return False
 
 
 def largest_size(document: DocumentNode) -> Size:

@@ -76,7 +76,7 @@ WEIGHTS: Mapping[str, int] = {
     "Organization.forecast": 500,
     "Organization.returnReasons": 5,
     "Organization.spending": 5,
-    "Query.previewSms": 10,
+    "Query.previewSms": 30,
     "Subscription.deliveryStatus": 10,
 }
 
