@@ -90,6 +90,20 @@ class Socket:
             await self._connection.wait_closed()
         return self._connection.close_code
 
+    async def refusal(self, operation: str = "1") -> JSON:
+        """Return the only error that `operation` ends with."""
+        message = await self.receive()
+        assert (message["type"], message["id"]) == ("error", operation), message
+        [error] = message["payload"]
+        assert set(error["extensions"]) == {"code", "requestId"}
+        refused: JSON = error
+        return refused
+
+    async def vanish(self) -> None:
+        """Be gone without a word."""
+        self._connection.transport.abort()
+        await self._connection.wait_closed()
+
     @property
     def close_reason(self) -> str | None:
         return self._connection.close_reason

@@ -8,6 +8,8 @@ from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.carrier import Accepted, Answer
+from dunlin.domain.reminder_status import ReminderStatus
+from dunlin.domain.store import Change, Transaction
 from dunlin.domain.tables import DeliveryEvent, Reminder
 from dunlin.runtime.wiring import Services
 
@@ -46,3 +48,15 @@ async def statuses(reminder: Reminder | None = None) -> list[str]:
     """The way of the only reminder, or of the one given, as subscribers saw it."""
     events = DeliveryEvent.all() if reminder is None else DeliveryEvent.filter(reminder_id=reminder.id)
     return [event.status.value for event in await events.order_by("sequence")]
+
+
+async def append_events(services: Services, reminder: Reminder, count: int = 1, reason: str | None = None) -> None:
+    """Append so many events to the log of the reminder's organization, as late receipts do."""
+    change = Change(
+        reminder.organization_id, reminder.case_id, reminder.id, ReminderStatus.SENT, datetime.now(UTC), reason
+    )
+
+    async def record(transaction: Transaction) -> None:
+        transaction.record([change] * count)
+
+    await services.store.transact(record)

@@ -4,11 +4,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any
 
 from starlette.applications import Starlette
 
 from dunlin.api.app import create_app
 from dunlin.api.server import Server, server_config
+from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.live_limits import LiveLimits
 from dunlin.runtime.wiring import Services
 
@@ -37,5 +40,21 @@ async def served(
         yield app
     finally:
         server.should_exit = True
-        app.state.stays.end_all()
+        app.state.ground.stays.end_all()
         await running
+
+
+@asynccontextmanager
+async def limited(services: Services, **limits: Any) -> AsyncIterator[tuple[str, Ground]]:
+    """The API with these limits for live connections; its address, and what they stand on."""
+    with a_listener() as listener:
+        changed = replace(LiveLimits.of(services.settings), **limits)
+        async with served(services, listener, changed) as app:
+            yield address_of(listener), app.state.ground
+
+
+async def until_nobody_is_left(ground: Ground) -> None:
+    """Wait until nothing is left behind of all connections that there were."""
+    async with asyncio.timeout(10):
+        while not ground.occupancy.is_empty or ground.stays._here or ground.hub._feeds:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)

@@ -45,7 +45,7 @@ _PREFLIGHT_KEPT = timedelta(hours=2)  # longer is not believed by browsers
 def create_app(services: Services, limits: LiveLimits | None = None) -> Starlette:
     """Return the application on services that are open; its lifespan runs what works beside the requests.
 
-    `limits` are the settings' unless given. Its `state.stays` can end what would otherwise last.
+    `limits` are the settings' unless given. Its `state.ground.stays` can end what would otherwise last.
     """
     hub = EventHub(services.redis)
     uses = TokenUses()
@@ -86,7 +86,7 @@ def create_app(services: Services, limits: LiveLimits | None = None) -> Starlett
         exception_handlers={Exception: _broken, HTTPException: _refused},
         lifespan=lifespan,
     )
-    app.state.stays = stays
+    app.state.ground = ground
     return app
 
 

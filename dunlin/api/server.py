@@ -60,7 +60,7 @@ async def serve(settings: Settings, times: SendingTimes = SendingTimes()) -> Non
 
         def stop() -> None:
             server.should_exit = True
-            app.state.stays.end_all()  # streams of events would last until they are cut off
+            app.state.ground.stays.end_all()  # streams of events would last until they are cut off
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop)

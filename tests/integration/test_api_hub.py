@@ -3,19 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
 
 from dunlin.api.errors import ClientError
 from dunlin.api.live import EventHub, Narrowing
-from dunlin.domain.reminder_status import ReminderStatus
-from dunlin.domain.store import Change, Transaction, rows
+from dunlin.domain.store import rows
 from dunlin.domain.tables import CollectionCycle, DeliveryEvent, Reminder
 from dunlin.runtime.wiring import Services
 from tests.build import a_collecting_organization, a_new_case, an_account, open_one
-from tests.delivery import plan
+from tests.delivery import append_events, plan
 from tests.statements import statements
 
 
@@ -67,18 +65,6 @@ async def until(is_so: Callable[[], bool]) -> None:
             await rows("SELECT 1")
 
 
-async def append(services: Services, reminder: Reminder, count: int, reason: str | None = None) -> None:
-    """Append events to the log of the reminder's organization, as an action does."""
-    change = Change(
-        reminder.organization_id, reminder.case_id, reminder.id, ReminderStatus.SENT, datetime.now(UTC), reason
-    )
-
-    async def record(transaction: Transaction) -> None:
-        transaction.record([change] * count)
-
-    await services.store.transact(record)
-
-
 @pytest_asyncio.fixture
 async def reminder(services: Services, cycle: CollectionCycle) -> Reminder:
     """A reminder with one event."""
@@ -97,13 +83,13 @@ async def test_a_subscriber_that_lags_behind_the_memory_of_the_process_reads_on_
         slow, quick = hub.events(organization_id, 0), hub.events(organization_id, 0)
         assert await events_of(slow, 1) == await events_of(quick, 1) == [1]
         for _ in range(10):
-            await append(services, reminder, 9)
+            await append_events(services, reminder, 9)
         assert await events_of(quick, 90) == list(range(2, 92))
         feed = hub._feeds[organization_id]
         assert (feed.floor, len(feed._recent)) == (81, 10)
 
         assert await events_of(slow, 90) == list(range(2, 92))
-        await append(services, reminder, 1)
+        await append_events(services, reminder, 1)
         assert await events_of(slow, 1) == await events_of(quick, 1) == [92]
         await slow.aclose()
         await quick.aclose()
@@ -117,7 +103,7 @@ async def test_long_reasons_do_not_fill_the_memory_of_the_process(
         follower = hub.events(reminder.organization_id, 1)
         reading = asyncio.create_task(events_of(follower, 6))
         await until(lambda: bool(hub._feeds))
-        await append(services, reminder, 6, "x" * 1_000)
+        await append_events(services, reminder, 6, "x" * 1_000)
 
         assert await reading == [2, 3, 4, 5, 6, 7]
         feed = hub._feeds[reminder.organization_id]
@@ -136,7 +122,7 @@ async def test_where_many_organizations_are_watched_each_is_remembered_less(
         assert await events_of(follower, 1) == [1]
         await until(lambda: len(hub._feeds) == 2)
 
-        await append(services, reminder, 20)
+        await append_events(services, reminder, 20)
 
         assert await events_of(follower, 20) == list(range(2, 22))
         assert len(hub._feeds[reminder.organization_id]._recent) == 4
@@ -152,8 +138,8 @@ async def test_who_wants_one_reminder_reads_only_its_events_and_each_stretch_onc
     await plan(services)
     other = await Reminder.exclude(id=reminder.id).get()
     for _ in range(5):
-        await append(services, other, 200)
-        await append(services, reminder, 1)
+        await append_events(services, other, 200)
+        await append_events(services, reminder, 1)
     wanted = [row.sequence for row in await DeliveryEvent.filter(reminder_id=reminder.id).order_by("sequence")]
     for narrowing in (Narrowing(case_id=reminder.case_id), Narrowing(reminder_id=reminder.id)):
         behind = len(wanted)
@@ -163,8 +149,8 @@ async def test_who_wants_one_reminder_reads_only_its_events_and_each_stretch_onc
                 assert await events_of(follower, behind) == wanted
                 waiting = asyncio.create_task(anext(follower))
                 await until(lambda: hub._feeds[reminder.organization_id].listeners == 1)
-                await append(services, other, 50)
-                await append(services, reminder, 1)
+                await append_events(services, other, 50)
+                await append_events(services, reminder, 1)
                 async with asyncio.timeout(5):
                     wanted.append((await waiting).sequence)
             of_subscriber = [one for one in read if '"reminder_id"' in one.split("WHERE")[1]]
@@ -199,11 +185,11 @@ async def test_the_first_event_after_subscribing_is_not_lost_while_the_hub_is_be
     hub = EventHub(services.redis)  # nothing reads yet
     first = hub.events(reminder.organization_id, 0)
     assert await events_of(first, 1) == [1]
-    await append(services, reminder, 5)
+    await append_events(services, reminder, 5)
     late = hub.events(reminder.organization_id, None)
     waiting = asyncio.create_task(anext(late))
     await until(lambda: hub._feeds[reminder.organization_id].listeners == 2)
-    await append(services, reminder, 1)
+    await append_events(services, reminder, 1)
 
     running = asyncio.create_task(hub.run())
     async with asyncio.timeout(5):
@@ -225,7 +211,7 @@ async def test_an_organization_with_thousands_of_events_does_not_hold_up_the_oth
     assert await events_of(busy, 1) == [1]
     waiting = asyncio.create_task(anext(calm))
     await until(lambda: len(hub._feeds) == 2)
-    await append(services, reminder, 500)
+    await append_events(services, reminder, 500)
     await plan(services)
 
     await hub._read()

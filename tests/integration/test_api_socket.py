@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,7 @@ from dunlin.domain.tables import Account
 from dunlin.runtime.wiring import Services
 from tests.build import a_token, an_account, an_organization
 from tests.client import JSON, Socket, acknowledged, connected
+from tests.serving import a_listener, address_of, served
 
 VIEWER = "{ viewer { name } }"
 
@@ -60,15 +62,46 @@ async def test_a_websocket_without_a_subprotocol_is_refused(api_address: str, se
         assert await Socket(connection).close_code() == 4406
 
 
-async def test_a_page_of_another_origin_is_refused(api_address: str, services: Services) -> None:
-    with pytest.raises(websockets.InvalidStatus) as refused:
-        await websockets.connect(
-            api_address.replace("http", "ws") + "/graphql",
-            subprotocols=[websockets.Subprotocol("graphql-transport-ws")],
-            origin=websockets.Origin("https://elsewhere.example"),
-        )
+async def status_of_handshake(address: str, headers: dict[str, str]) -> int:
+    url = address.replace("http", "ws") + "/graphql"
+    protocols = [websockets.Subprotocol("graphql-transport-ws")]
+    try:
+        async with websockets.connect(url, subprotocols=protocols, additional_headers=headers):
+            return 101
+    except websockets.InvalidStatus as refused:
+        return refused.response.status_code
 
-    assert refused.value.response.status_code == 403
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({}, 101, id="no-browser"),
+        pytest.param({"Origin": "http://$host"}, 101, id="same-origin"),
+        pytest.param({"Origin": "https://elsewhere.example"}, 403, id="foreign"),
+        pytest.param({"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "same-origin"}, 101, id="says-browser"),
+        pytest.param({"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}, 403, id="says-cross"),
+        pytest.param({"Origin": "null"}, 403, id="sandboxed-page"),
+        pytest.param({"Origin": "https://app.example.com"}, 101, id="allowed"),
+        pytest.param({"Origin": "https://APP.example.com:443"}, 101, id="allowed-written-otherwise"),
+        pytest.param({"Origin": "http://app.example.com"}, 403, id="allowed-without-tls"),
+        pytest.param({"Origin": "https://app.example.com.evil.example"}, 403, id="longer-name"),
+        pytest.param({"Origin": "https://app.example.com:8443"}, 403, id="other-port"),
+        pytest.param({"Origin": "https://dunlin.example.com"}, 101, id="public-address-behind-a-proxy"),
+        pytest.param({"Origin": "https://["}, 403, id="no-origin-at-all"),
+        pytest.param({"Origin": "\u00ff\ufffd".encode().decode("latin-1")}, 403, id="garbage"),
+    ],
+)
+async def test_only_pages_of_known_origins_open_a_websocket(
+    services: Services, headers: dict[str, str], status: int
+) -> None:
+    changed = {"allowed_origins": ("https://app.example.com",), "public_url": "https://dunlin.example.com/api"}
+    known = replace(services, settings=services.settings.model_copy(update=changed))
+    with a_listener() as listener:
+        async with served(known, listener):
+            address = address_of(listener)
+            given = {name: value.replace("$host", address.removeprefix("http://")) for name, value in headers.items()}
+
+            assert await status_of_handshake(address, given) == status
 
 
 @pytest.mark.parametrize(
