@@ -3,9 +3,10 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 from redis.asyncio import Redis
@@ -34,6 +35,8 @@ if wait <= 0 or level == 0 or cost == 0 or ARGV[3] == '1' then
 end
 return {math.ceil(wait), math.ceil(level)}
 """
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -90,10 +93,8 @@ class Allowance:
         if self._clock() < self._alone_until:
             return self._by_itself(caller, cost, in_any_case=in_any_case)
         try:
-            async with asyncio.timeout(_MOMENT_S):
-                wait, level = await self._take(
-                    keys=[f"dunlin:rate:{caller}"], args=[cost, _WINDOW_MS, int(in_any_case), _FORGET_MS]
-                )
+            asked = self._take(keys=[f"dunlin:rate:{caller}"], args=[cost, _WINDOW_MS, int(in_any_case), _FORGET_MS])
+            wait, level = await _in_time(asked)
         except (RedisError, OSError, TimeoutError) as error:
             self._alone_until = self._clock() + _ALONE_S
             log.warning("counting what callers ask for alone", error=type(error).__name__)
@@ -120,3 +121,18 @@ class Allowance:
             self._empty_at = {one: empty_at for one, empty_at in self._empty_at.items() if empty_at > now}
         if len(self._empty_at) > _MOST_CALLERS:  # all of them are asking: they start anew
             self._empty_at.clear()
+
+
+async def _in_time(asked: Awaitable[T]) -> T:
+    """Return what Redis answers, or raise TimeoutError.
+
+    In a task of its own: redis-py takes a cancellation that comes at the wrong moment for the end of a wait of its own,
+    and goes on. What was cancelled with it (an operation, a socket) would then never end.
+    """
+    asking = asyncio.ensure_future(asked)
+    asking.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody may be there to hear it
+    try:
+        async with asyncio.timeout(_MOMENT_S):
+            return await asyncio.shield(asking)
+    finally:
+        asking.cancel()

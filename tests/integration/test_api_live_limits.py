@@ -249,13 +249,18 @@ async def test_a_subscription_may_take_longer_than_other_operations(
         assert (await socket.event())["data"] == {"deliveryStatus": {"status": "SCHEDULED"}}
 
 
-async def test_each_operation_of_a_socket_sees_what_is_true_by_then(services: Services, token: str) -> None:
-    name = "{ organizations { nodes { name collectionCycles { nodes { steps { name } } } } } }"
+async def test_each_operation_of_a_socket_sees_what_is_true_by_then(
+    services: Services, cycle: CollectionCycle, token: str
+) -> None:
+    await open_one(services, cycle)
+    await plan(services)
+    loaded = "{ organizations(first: 1) { nodes { reminders(first: 1) { nodes { organization { name } } } } } }"
     async with limited(services) as (address, _), acknowledged(address, token) as socket:
         for given in ("Gasworks", "Heatworks"):
             await Organization.all().update(name=given)
-            await socket.subscribe(name)
-            assert (await socket.event())["data"]["organizations"]["nodes"][0]["name"] == given
+            await socket.subscribe(loaded)
+            [organization] = (await socket.event())["data"]["organizations"]["nodes"]
+            assert organization["reminders"]["nodes"] == [{"organization": {"name": given}}]
             assert (await socket.receive())["type"] == "complete"
 
 

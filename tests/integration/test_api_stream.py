@@ -184,7 +184,8 @@ async def test_a_query_is_one_result_and_complete(
     http: httpx.AsyncClient, token: str, reminder: Reminder, method: str
 ) -> None:
     async with opened(http, token, "{ viewer { name } }", method=method) as stream:
-        assert await stream.event() == {"event": "next", "data": '{"data":{"viewer":{"name":"Tester"}}}'}
+        [result] = await stream.results(1)
+        assert result["data"] == {"viewer": {"name": "Tester"}}
         assert await stream.event() == {"event": "complete", "data": ""}
         assert await stream.ends()
 
@@ -202,7 +203,7 @@ async def test_a_change_is_made_by_post_and_not_by_get(http: httpx.AsyncClient, 
 
     async with opened(http, token, RENAME, id=organization_id(reminder)) as stream:
         [result] = await stream.results(1)
-    assert result == {"data": {"renameOrganization": {"organization": {"name": "Gasworks"}}}}
+    assert result["data"] == {"renameOrganization": {"organization": {"name": "Gasworks"}}}
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from strawberry.types.execution import PreExecutionError
 
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
+from dunlin.api.limits.bounds import LONGEST_DOCUMENT, MOST_TOKENS
 from dunlin.api.transport.refused import Refused
 from dunlin.api.transport.request import Asked
 
 LONGEST_OPERATION_S = 30.0
 
 _LONGEST_KEPT = 8_000  # characters
-_LONGEST_READ = 100_000
 
 
 @asynccontextmanager
@@ -41,14 +41,14 @@ def kind_of(text: str, name: str | None) -> OperationType | None:
 
     Such a document is not run either: it is too long, or bad syntax, or has no operation of that name.
     """
-    if len(text) > _LONGEST_READ:
+    if len(text) > LONGEST_DOCUMENT:
         return None
     return (_kept if len(text) <= _LONGEST_KEPT else _read)(text, name)
 
 
 def _read(text: str, name: str | None) -> OperationType | None:
     try:
-        document = parse(text, no_location=True)
+        document = parse(text, no_location=True, max_lexical_tokens=MOST_TOKENS)
     except (GraphQLError, RecursionError):
         return None
     operation = get_operation_ast(document, name)
