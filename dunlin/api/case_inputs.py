@@ -38,6 +38,7 @@ class PauseCaseInput:
 @strawberry.input(description="A paused case to be resumed.")
 class ResumeCaseInput:
     case_id: strawberry.ID = strawberry.field(description="The case; it must be PAUSED.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A case to be closed.")

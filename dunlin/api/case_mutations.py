@@ -8,7 +8,7 @@ import strawberry
 
 from dunlin.api.case_inputs import CloseCaseInput, PauseCaseInput, RecordPaymentInput, ResumeCaseInput
 from dunlin.api.context import Info
-from dunlin.api.settle import ERRORS, row_id, settled
+from dunlin.api.settle import ERRORS, once, row_id, settled
 from dunlin.api.types.case import CollectionCase
 from dunlin.api.types.node import UserError, user_errors
 from dunlin.domain import tables
@@ -107,6 +107,7 @@ async def _resume(info: Info, given: ResumeCaseInput) -> tables.CollectionCase:
         info.context.viewer,
         case_id=row_id("CollectionCase", given.case_id, "caseId"),
         now=datetime.now(UTC),
+        once=once(given.idempotency_key),
     )
 
 

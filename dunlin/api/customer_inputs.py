@@ -2,6 +2,7 @@
 
 import strawberry
 
+from dunlin.api.inputs import IDEMPOTENCY_KEY
 from dunlin.domain.actions.opt_out_customer import Said
 from dunlin.domain.choices import OptOutSource
 
@@ -13,6 +14,7 @@ class ChangeCustomerPhoneInput:
         description="In E.164, or as it is dialed within the organization's country. The same number again says that "
         "it is right."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A text that has been dealt with.")
@@ -35,6 +37,7 @@ class OptInCustomerInput:
     customer_id: strawberry.ID = strawberry.field(description="The customer.")
     source: OptOutSource = strawberry.field(description="Which way it was said; anything but CARRIER.")
     proof: str = strawberry.field(description="What was said, or where it is filed: 1 to 1,000 characters.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
     def said(self) -> Said:
         return Said(self.source, self.proof)

@@ -12,7 +12,7 @@ from dunlin.api.customer_inputs import (
     OptInCustomerInput,
     OptOutCustomerInput,
 )
-from dunlin.api.settle import ERRORS, row_id, settled
+from dunlin.api.settle import ERRORS, once, row_id, settled
 from dunlin.api.types.customer import Customer
 from dunlin.api.types.inbound import InboundText
 from dunlin.api.types.node import UserError, user_errors
@@ -99,6 +99,7 @@ async def _change_phone(info: Info, given: ChangeCustomerPhoneInput) -> tables.C
         customer_id=row_id("Customer", given.customer_id, "customerId"),
         number=given.phone,
         now=datetime.now(UTC),
+        once=once(given.idempotency_key),
     )
 
 
@@ -128,4 +129,5 @@ async def _opt_in(info: Info, given: OptInCustomerInput) -> tables.Customer:
         customer_id=row_id("Customer", given.customer_id, "customerId"),
         said=given.said(),
         now=datetime.now(UTC),
+        once=once(given.idempotency_key),
     )

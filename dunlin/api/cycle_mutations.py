@@ -6,7 +6,7 @@ import strawberry
 
 from dunlin.api.context import Info
 from dunlin.api.inputs import AddStepInput, CreateCollectionCycleInput, EditCaseStepInput, RemoveStepInput
-from dunlin.api.settle import ERRORS, row_id, settled
+from dunlin.api.settle import ERRORS, once, row_id, settled
 from dunlin.api.types.case import CaseStep
 from dunlin.api.types.cycle import CollectionCycle, CollectionStep
 from dunlin.api.types.node import UserError, user_errors
@@ -94,6 +94,7 @@ async def _create(info: Info, given: CreateCollectionCycleInput) -> tables.Colle
         organization_id=row_id("Organization", given.organization_id, "organizationId"),
         name=given.name,
         steps=[step.step() for step in given.steps],
+        once=once(given.idempotency_key),
     )
 
 
@@ -104,6 +105,7 @@ async def _add(info: Info, given: AddStepInput) -> tables.CollectionStep:
         cycle_id=row_id("CollectionCycle", given.cycle_id, "cycleId"),
         position=given.position,
         step=given.step.step(),
+        once=once(given.idempotency_key),
     )
 
 
@@ -121,4 +123,5 @@ async def _edit_case_step(info: Info, given: EditCaseStepInput) -> tables.CaseSt
         info.context.viewer,
         case_step_id=row_id("CaseStep", given.case_step_id, "caseStepId"),
         method=given.communication_method,
+        once=once(given.idempotency_key),
     )

@@ -113,6 +113,7 @@ class EditStepInput:
     apply_to_open_cases: bool = strawberry.field(
         default=False, description="Whether the pending copies in open cases follow."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
     def edit(self) -> StepEdit:
         texts = None if self.sms_texts is None else [(str(text.language), text.text) for text in self.sms_texts]
@@ -142,6 +143,7 @@ class CreateCollectionCycleInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose cycle.")
     name: str = strawberry.field(description="Its name.")
     steps: list[StepInput] = strawberry.field(description="Its steps in their order, 1 to 50.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A step for a cycle that exists.")
@@ -151,6 +153,7 @@ class AddStepInput:
     position: int | None = strawberry.field(
         default=None, description="Its place from 1, before the step that stands there; left out: at the end."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A step to be removed from its cycle.")
@@ -164,6 +167,7 @@ class EditCaseStepInput:
     communication_method: CommunicationMethod = strawberry.field(
         description="One of the organization's availableCommunicationMethods."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="An amount of money.")
@@ -241,3 +245,4 @@ class OpenCollectionCasesInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose cases.")
     cycle_id: strawberry.ID = strawberry.field(description="The cycle that they go through.")
     cases: list[OpenCaseInput] = strawberry.field(description="The cases, 1 to 1,000.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)

@@ -17,7 +17,7 @@ from dunlin.api.inputs import (
 )
 from dunlin.api.organization_mutations import OrganizationMutation
 from dunlin.api.reminder_mutations import ReminderMutation
-from dunlin.api.settle import ERRORS, row_id, settled
+from dunlin.api.settle import ERRORS, once, row_id, settled
 from dunlin.api.token_mutations import TokenMutation
 from dunlin.api.types.case import CollectionCase
 from dunlin.api.types.cycle import CollectionStep
@@ -149,6 +149,7 @@ async def _edit(info: Info, given: EditStepInput) -> tables.CollectionStep:
         expected_version=given.expected_version,
         edit=given.edit(),
         apply_to_open_cases=given.apply_to_open_cases,
+        once=once(given.idempotency_key),
     )
 
 
@@ -160,4 +161,5 @@ async def _open(info: Info, given: OpenCollectionCasesInput) -> list[tables.Coll
         cycle_id=row_id("CollectionCycle", given.cycle_id, "cycleId"),
         cases=[case.case() for case in given.cases],
         now=datetime.now(UTC),
+        once=once(given.idempotency_key),
     )

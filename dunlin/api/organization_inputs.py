@@ -2,7 +2,7 @@
 
 import strawberry
 
-from dunlin.api.inputs import MoneyInput
+from dunlin.api.inputs import IDEMPOTENCY_KEY, MoneyInput
 from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
 from dunlin.domain.choices import ReturnReaction, Weekday
 from dunlin.domain.errors import ProblemCode, refuse
@@ -51,6 +51,7 @@ class SetSpendingLimitInput:
         description="More than 0, in the currency that the carrier bills in, with no more decimals than it has. Null "
         "removes the limit; it must be given as null."
     )
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
     def cost(self) -> Cost | None:
         if self.limit is None:

@@ -14,7 +14,7 @@ from dunlin.api.organization_inputs import (
     SetSpendingLimitInput,
     UpdateSendingPolicyInput,
 )
-from dunlin.api.settle import ERRORS, row_id, settled
+from dunlin.api.settle import ERRORS, once, row_id, settled
 from dunlin.api.types.node import UserError, user_errors
 from dunlin.api.types.organization import Organization
 from dunlin.domain import tables
@@ -143,6 +143,7 @@ async def _set_spending_limit(info: Info, given: SetSpendingLimitInput) -> table
         organization_id=row_id("Organization", given.organization_id, "organizationId"),
         limit=given.cost(),
         now=datetime.now(UTC),
+        once=once(given.idempotency_key),
     )
 
 

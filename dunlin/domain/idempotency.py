@@ -43,7 +43,11 @@ class RowOf(Generic[M]):
         return {"id": result.pk}
 
     async def recall(self, kept: Kept) -> M:
-        return await self.table.get(id=kept["id"])
+        found = await self.table.get_or_none(id=kept["id"])
+        if found is None:
+            message = "This was done under the same key before, and what came of it has been removed since."
+            raise refuse(ProblemCode.NOT_FOUND, message)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,28 @@ class Request:
     organization_id: int
     key: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """The key by which a client has a request done once, and when it came."""
+
+    key: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RowsOf(Generic[M]):
+    """The answer is some rows of a table, in an order."""
+
+    table: type[M]
+
+    def keep(self, result: list[M]) -> Kept:
+        return {"ids": [row.pk for row in result]}
+
+    async def recall(self, kept: Kept) -> list[M]:
+        found = {row.pk: row for row in await self.table.filter(id__in=kept["ids"])}
+        return [found[row_id] for row_id in kept["ids"]]
 
 
 def request_of(
@@ -101,6 +127,29 @@ async def once(
     result = await work()
     await transaction.rows(_KEEP, request.account_id, request.key, json.dumps(answer.keep(result)))
     return result
+
+
+def by_key(
+    viewer: Viewer,
+    organization_id: int,
+    given: Once | None,
+    action: str,
+    content: Mapping[str, object],
+    work: Callable[[Transaction], Awaitable[T]],
+    answer: Answer[T],
+) -> Callable[[Transaction], Awaitable[T]]:
+    """Return `work` as the transaction of a request that is done once; as it is where no key was given.
+
+    `content` as for `request_of`, which refuses a key that is none.
+    """
+    if given is None:
+        return work
+    request = request_of(viewer, organization_id, given.key, action, content)
+
+    async def do(transaction: Transaction) -> T:
+        return await once(transaction, request, given.now, lambda: work(transaction), answer)
+
+    return do
 
 
 async def forget_requests(store: Store, now: datetime, *, limit: int = 1_000) -> int:

@@ -59,10 +59,16 @@ GOOD: dict[str, JSON] = {
         "confirmed": True,
         "idempotencyKey": "x",
     },
-    "editStep": {"stepId": "$step", "name": "First text", "smsTexts": [{"language": "en", "text": "Please pay."}]},
+    "editStep": {
+        "stepId": "$step",
+        "name": "First text",
+        "smsTexts": [{"language": "en", "text": "Please pay."}],
+        "idempotencyKey": "edit 1",
+    },
     "openCollectionCases": {
         "organizationId": "$organization",
         "cycleId": "$cycle",
+        "idempotencyKey": "open 1",
         "cases": [
             {
                 "externalReference": "INV-1",
@@ -94,6 +100,7 @@ GOOD: dict[str, JSON] = {
     "createCollectionCycle": {
         "organizationId": "$organization",
         "name": "Direct debits",
+        "idempotencyKey": "create 1",
         "steps": [
             {"name": "Wait", "triggerDays": 3},
             {
@@ -107,10 +114,11 @@ GOOD: dict[str, JSON] = {
     "addStep": {
         "cycleId": "$cycle",
         "position": 1,
+        "idempotencyKey": "add 1",
         "step": {"name": "Before", "triggerDays": 1, "smsTexts": [{"language": "nl", "text": "Graag betalen."}]},
     },
     "removeStep": {"stepId": "$step"},
-    "editCaseStep": {"caseStepId": "$caseStep", "communicationMethod": "NONE"},
+    "editCaseStep": {"caseStepId": "$caseStep", "communicationMethod": "NONE", "idempotencyKey": "edit 2"},
     "recordPayment": {
         "caseId": "$case",
         "amount": {"amount": "10.50", "currency": "EUR"},
@@ -122,12 +130,17 @@ GOOD: dict[str, JSON] = {
     "confirmReminderSent": {"reminderId": "$unconfirmed reminder"},
     "resendReminder": {"reminderId": "$failed reminder", "idempotencyKey": "resend 1"},
     "pauseCase": {"caseId": "$case", "reason": "Promised to pay", "until": "2090-01-15"},
-    "resumeCase": {"caseId": "$paused case"},
+    "resumeCase": {"caseId": "$paused case", "idempotencyKey": "resume 1"},
     "closeCase": {"caseId": "$case", "reason": "Written off"},
     "optOutCustomer": {"customerId": "$customer", "source": "PHONE_CALL", "proof": "Called on Tuesday"},
-    "optInCustomer": {"customerId": "$silent customer", "source": "EMAIL", "proof": "Wrote on Friday"},
+    "optInCustomer": {
+        "customerId": "$silent customer",
+        "source": "EMAIL",
+        "proof": "Wrote on Friday",
+        "idempotencyKey": "in 1",
+    },
     "markInboundTextRead": {"inboundTextId": "$inboundText"},
-    "changeCustomerPhone": {"customerId": "$customer", "phone": "+447700900005"},
+    "changeCustomerPhone": {"customerId": "$customer", "phone": "+447700900005", "idempotencyKey": "phone 1"},
     "createToken": {
         "organizationIds": ["$organization"],
         "name": "Bookkeeping",
@@ -135,7 +148,11 @@ GOOD: dict[str, JSON] = {
     },
     "revokeToken": {"tokenId": "$own token"},
     "setReturnReason": {"organizationId": "$organization", "code": "AM04", "reaction": "PERSON_FIRST"},
-    "setSpendingLimit": {"organizationId": "$organization", "limit": {"amount": "50.00", "currency": "USD"}},
+    "setSpendingLimit": {
+        "organizationId": "$organization",
+        "limit": {"amount": "50.00", "currency": "USD"},
+        "idempotencyKey": "limit 1",
+    },
     "createOrganization": {
         "name": "Gasworks",
         "country": "NL",

@@ -5,6 +5,7 @@ from datetime import datetime
 from dunlin.domain.actions.change_numbers import change_numbers
 from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.errors import Refusal, not_found
+from dunlin.domain.idempotency import Once, RowOf, by_key
 from dunlin.domain.price_list import use_countries
 from dunlin.domain.rules import phone
 from dunlin.domain.rules.case_input import check_phone
@@ -14,7 +15,7 @@ from dunlin.domain.viewer import Viewer
 
 
 async def change_customer_phone(
-    store: Store, viewer: Viewer, *, customer_id: int, number: str, now: datetime
+    store: Store, viewer: Viewer, *, customer_id: int, number: str, now: datetime, once: Once | None = None
 ) -> Customer:
     """Return the customer with the number, who is texted there from now on.
 
@@ -51,7 +52,8 @@ async def change_customer_phone(
         )
         return customer
 
-    return await store.transact(change)
+    content, answer = {"customer": found.id, "phone": normalized}, RowOf(Customer)
+    return await store.transact(by_key(viewer, organization.id, once, "changeCustomerPhone", content, change, answer))
 
 
 def _masked(customer: Customer) -> str | None:

@@ -3,13 +3,16 @@
 from dunlin.domain.actions.methods import require_available
 from dunlin.domain.choices import AuditAction, CaseState, CaseStepState, CommunicationMethod, Permission
 from dunlin.domain.errors import ProblemCode, Refusal, not_found, refuse
+from dunlin.domain.idempotency import Once, RowOf, by_key
 from dunlin.domain.rules import step_input
 from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import CaseStep, CollectionCase, StepTexts
 from dunlin.domain.viewer import Viewer
 
 
-async def edit_case_step(store: Store, viewer: Viewer, *, case_step_id: int, method: CommunicationMethod) -> CaseStep:
+async def edit_case_step(
+    store: Store, viewer: Viewer, *, case_step_id: int, method: CommunicationMethod, once: Once | None = None
+) -> CaseStep:
     """Return the step with its new method.
 
     Refuses with NOT_FOUND, CASE_CLOSED, WRONG_STATE (no longer pending), METHOD_UNAVAILABLE, or REQUIRED where the
@@ -48,4 +51,6 @@ async def edit_case_step(store: Store, viewer: Viewer, *, case_step_id: int, met
         )
         return step
 
-    return await store.transact(edit)
+    content = {"caseStep": found.id, "method": method}
+    answer = RowOf(CaseStep)
+    return await store.transact(by_key(viewer, found.organization_id, once, "editCaseStep", content, edit, answer))

@@ -1,22 +1,33 @@
 """Make collection cycles, and add and remove their steps. Open cases keep the copies that they have."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
 from dunlin.domain.actions.edit_step import tell_of_step, told
 from dunlin.domain.actions.methods import require_available
-from dunlin.domain.choices import AuditAction, Permission
+from dunlin.domain.choices import AuditAction, CommunicationMethod, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
+from dunlin.domain.idempotency import Once, RowOf, by_key
 from dunlin.domain.rules import step_input
 from dunlin.domain.rules.step_input import NewStep
 from dunlin.domain.store import Store, Transaction, hold_integrations
-from dunlin.domain.tables import CollectionCycle, CollectionStep, StepTexts
+from dunlin.domain.tables import CollectionCycle, CollectionStep
 from dunlin.domain.viewer import Viewer
 
 MAX_STEPS = 50
 
 
 async def create_cycle(
-    store: Store, viewer: Viewer, *, organization_id: int, name: str, steps: list[NewStep]
+    store: Store,
+    viewer: Viewer,
+    *,
+    organization_id: int,
+    name: str,
+    steps: list[NewStep],
+    once: Once | None = None,
 ) -> CollectionCycle:
-    """Return a new cycle. Refuses with NOT_FOUND, METHOD_UNAVAILABLE or what is wrong with a field."""
+    """Return a new cycle. Refuses with NOT_FOUND, METHOD_UNAVAILABLE, or what is wrong with a field or the key."""
     viewer.require(Permission.CONFIGURE)
     organization = await viewer.organization(organization_id, "organizationId")
     problems = step_input.check_name(name) + _check_count(len(steps), "steps")
@@ -35,16 +46,21 @@ async def create_cycle(
             organization_id=organization.id,
             after={"name": cycle.name, "steps": [step.name.strip() for step in steps]},
         )
+        chosen: dict[CommunicationMethod, str] = {}
         for place, step in enumerate(steps):
-            await require_available(transaction, organization.id, step.communication_method, "steps", str(place))
-            await _insert(cycle, place + 1, step)
+            chosen.setdefault(step.communication_method, str(place))
+        for method, where in chosen.items():
+            await require_available(transaction, organization.id, method, "steps", where)
+        await _insert(transaction, cycle, 1, steps)
         return cycle
 
-    return await store.transact(create)
+    content = {"organization": organization.id, "name": name, "steps": [asdict(step) for step in steps]}
+    answer = RowOf(CollectionCycle)
+    return await store.transact(by_key(viewer, organization.id, once, "createCollectionCycle", content, create, answer))
 
 
 async def add_step(
-    store: Store, viewer: Viewer, *, cycle_id: int, position: int | None, step: NewStep
+    store: Store, viewer: Viewer, *, cycle_id: int, position: int | None, step: NewStep, once: Once | None = None
 ) -> CollectionStep:
     """Return the new step: at `position`, counted from 1, before the step that stood there; or at the end."""
     viewer.require(Permission.CONFIGURE)
@@ -63,11 +79,13 @@ async def add_step(
             raise Refusal(problems)
         await require_available(transaction, cycle.organization_id, step.communication_method, "step")
         await _shift(transaction, cycle.id, place, 1)
-        added = await _insert(cycle, place, step)
+        (added,) = await _insert(transaction, cycle, place, [step])
         tell_of_step(transaction, viewer, AuditAction.STEP_ADDED, added, after=await told(added))
         return added
 
-    return await store.transact(add)
+    content = {"cycle": found.id, "position": position, "step": asdict(step)}
+    answer = RowOf(CollectionStep)
+    return await store.transact(by_key(viewer, found.organization_id, once, "addStep", content, add, answer))
 
 
 async def remove_step(store: Store, viewer: Viewer, *, step_id: int) -> CollectionCycle:
@@ -91,17 +109,24 @@ async def remove_step(store: Store, viewer: Viewer, *, step_id: int) -> Collecti
     return await store.transact(remove)
 
 
-async def _insert(cycle: CollectionCycle, position: int, step: NewStep) -> CollectionStep:
-    texts = await StepTexts.create(organization_id=cycle.organization_id, sms=dict(step.sms_texts))
-    return await CollectionStep.create(
-        organization_id=cycle.organization_id,
-        cycle_id=cycle.id,
-        position=position,
-        name=step.name.strip(),
-        trigger_days=step.trigger_days,
-        communication_method=step.communication_method,
-        texts_id=texts.id,
+async def _insert(
+    transaction: Transaction, cycle: CollectionCycle, first: int, steps: Sequence[NewStep]
+) -> list[CollectionStep]:
+    """Store steps, each with its texts, at the positions from `first` on."""
+    texts = await transaction.rows(
+        _INSERT_TEXTS, cycle.organization_id, [json.dumps(dict(step.sms_texts)) for step in steps]
     )
+    await transaction.rows(
+        _INSERT_STEPS,
+        cycle.organization_id,
+        cycle.id,
+        list(range(first, first + len(steps))),
+        [step.name.strip() for step in steps],
+        [step.trigger_days for step in steps],
+        [step.communication_method.value for step in steps],
+        sorted(row["id"] for row in texts),
+    )
+    return await CollectionStep.filter(cycle_id=cycle.id, position__gte=first, position__lt=first + len(steps))
 
 
 async def _shift(transaction: Transaction, cycle_id: int, start: int, by: int) -> None:
@@ -127,3 +152,16 @@ def _check_position(position: int, last: int) -> list[Problem]:
     if 1 <= position <= last:
         return []
     return [Problem(ProblemCode.INVALID, f"The new step's position is 1 to {last}.", ("position",))]
+
+
+# Numbers are given in the order of the texts, so that sorted they belong to the steps one by one.
+_INSERT_TEXTS = """
+INSERT INTO step_texts (organization_id, sms)
+SELECT $1, t.sms::jsonb FROM unnest($2::text[]) WITH ORDINALITY AS t(sms, place) ORDER BY t.place RETURNING id
+"""
+
+_INSERT_STEPS = """
+INSERT INTO collection_step (organization_id, cycle_id, position, name, trigger_days, communication_method, texts_id,
+  version)
+SELECT $1, $2, t.*, 1 FROM unnest($3::int[], $4::text[], $5::int[], $6::text[], $7::bigint[]) AS t
+"""

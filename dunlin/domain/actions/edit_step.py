@@ -1,11 +1,12 @@
 """Edit a step of a collection cycle: its name, days, method and texts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from dunlin.domain.actions.methods import require_available
 from dunlin.domain.choices import AuditAction, CommunicationMethod, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found, refuse
+from dunlin.domain.idempotency import Once, RowOf, by_key
 from dunlin.domain.rules import step_input
 from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import CollectionStep, StepTexts
@@ -30,16 +31,18 @@ async def edit_step(
     expected_version: int | None,
     edit: StepEdit,
     apply_to_open_cases: bool,
+    once: Once | None = None,
 ) -> CollectionStep:
     """Return the edited step, its version grown by one.
 
-    Refuses with NOT_FOUND, STALE_VERSION, METHOD_UNAVAILABLE or what is wrong with a field.
+    Refuses with NOT_FOUND, STALE_VERSION, METHOD_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED or what is wrong with a field.
     """
     viewer.require(Permission.CONFIGURE)
     step = await viewer.visible(CollectionStep.filter(id=step_id)).first()
     if step is None:
         raise not_found("step", "stepId")
     _require_usable(edit)
+    content = {"step": step.id, "version": expected_version, "openCases": apply_to_open_cases, **asdict(edit)}
 
     async def apply(transaction: Transaction) -> CollectionStep:
         await hold_integrations(transaction, step.organization_id)
@@ -60,7 +63,8 @@ async def edit_step(
             await _follow(transaction, locked, moved)
         return locked
 
-    return await store.transact(apply)
+    answer = RowOf(CollectionStep)
+    return await store.transact(by_key(viewer, step.organization_id, once, "editStep", content, apply, answer))
 
 
 async def told(step: CollectionStep) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from dunlin.domain.actions.stop_for_deceased import hold_cases_of, stop_for_dece
 from dunlin.domain.actions.under_way import OF_CUSTOMERS, until_nothing_is_under_way
 from dunlin.domain.choices import AuditAction, CaseState, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
+from dunlin.domain.idempotency import Once, RowsOf, by_key
 from dunlin.domain.price_list import use_countries
 from dunlin.domain.rules.case_input import NewCase, check_cases, normalized
 from dunlin.domain.rules.phone import country_of
@@ -35,11 +37,13 @@ async def open_cases(
     cycle_id: int,
     cases: list[NewCase],
     now: datetime,
+    once: Once | None = None,
 ) -> list[CollectionCase]:
     """Return one case per entry, in their order; a case that exists is returned as it is.
 
     But a death (MD07) counts also where it is told of a case that exists: every case of that customer stops.
-    Refuses with NOT_FOUND, or with every problem of every entry under its path; nothing is opened then.
+    Refuses with NOT_FOUND, IDEMPOTENCY_KEY_REUSED, or with every problem of every entry under its path; nothing is
+    opened then.
     """
     viewer.require(Permission.COLLECT)
     organization = await viewer.organization(organization_id, "organizationId")
@@ -50,6 +54,8 @@ async def open_cases(
         raise Refusal(problems)
     checked = [normalized(case, organization.country) for case in cases]
     references = [case.external_reference for case in checked]
+
+    content = {"cycle": cycle.id, "cases": [asdict(case) for case in checked]}
 
     async def open_unknown(transaction: Transaction) -> list[CollectionCase]:
         await hold_integrations(transaction, organization.id)  # or a disconnect could miss the steps copied here
@@ -69,7 +75,10 @@ async def open_cases(
         opened = await _by_reference(organization.id, references)
         return [opened[reference] for reference in references]
 
-    opened = await store.transact(open_unknown)
+    answer = RowsOf(CollectionCase)
+    opened = await store.transact(
+        by_key(viewer, organization.id, once, "openCollectionCases", content, open_unknown, answer)
+    )
     dead = [
         case.customer_id for case, given in zip(opened, checked, strict=True) if given.return_reason_code == DECEASED
     ]

@@ -1,6 +1,6 @@
 """Put down that a customer refuses SMS, or wants them again, where that was said elsewhere than by SMS."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from dunlin.domain.actions.change_status import change_status
@@ -8,6 +8,7 @@ from dunlin.domain.actions.opt_outs import Statement, opt_in_number, opt_out_num
 from dunlin.domain.actions.phone_state import hold_number, hold_organizations
 from dunlin.domain.choices import AuditAction, OptOutSource, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found, refuse
+from dunlin.domain.idempotency import Once, RowOf, by_key
 from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import Customer
 from dunlin.domain.viewer import Viewer
@@ -41,7 +42,9 @@ async def opt_out_customer(store: Store, viewer: Viewer, *, customer_id: int, sa
     return await store.transact(opt_out)
 
 
-async def opt_in_customer(store: Store, viewer: Viewer, *, customer_id: int, said: Said, now: datetime) -> Customer:
+async def opt_in_customer(
+    store: Store, viewer: Viewer, *, customer_id: int, said: Said, now: datetime, once: Once | None = None
+) -> Customer:
     """Return the customer, who gets SMS again. One who has not opted out stays as is.
 
     The carrier keeps refusals of its own, which only the recipient can lift, by START. Refuses as `opt_out_customer`.
@@ -54,7 +57,10 @@ async def opt_in_customer(store: Store, viewer: Viewer, *, customer_id: int, sai
             return before
         return await _told(transaction, viewer, AuditAction.CUSTOMER_OPTED_IN, before, said)
 
-    return await store.transact(opt_in)
+    content, answer = {"customer": customer.id, **asdict(said)}, RowOf(Customer)
+    return await store.transact(
+        by_key(viewer, customer.organization_id, once, "optInCustomer", content, opt_in, answer)
+    )
 
 
 async def _find(viewer: Viewer, customer_id: int, said: Said) -> Customer:

@@ -9,13 +9,16 @@ from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.actions.hold_due import hold_due
 from dunlin.domain.choices import AuditAction, CaseState, Permission
 from dunlin.domain.errors import ProblemCode, not_found, refuse
+from dunlin.domain.idempotency import Once, RowOf, by_key
 from dunlin.domain.rules.schedule import days_late
 from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import CollectionCase
 from dunlin.domain.viewer import Viewer
 
 
-async def resume_case(store: Store, viewer: Viewer, *, case_id: int, now: datetime) -> CollectionCase:
+async def resume_case(
+    store: Store, viewer: Viewer, *, case_id: int, now: datetime, once: Once | None = None
+) -> CollectionCase:
     """Return the case, which runs again. Refuses with NOT_FOUND, CASE_CLOSED or WRONG_STATE (not paused)."""
     viewer.require(Permission.COLLECT)
     found = await viewer.visible(CollectionCase.filter(id=case_id)).first()
@@ -41,7 +44,8 @@ async def resume_case(store: Store, viewer: Viewer, *, case_id: int, now: dateti
         )
         return resumed
 
-    return await store.transact(resume)
+    content, answer = {"case": found.id}, RowOf(CollectionCase)
+    return await store.transact(by_key(viewer, found.organization_id, once, "resumeCase", content, resume, answer))
 
 
 async def resume_cases(store: Store, now: datetime, *, limit: int = 500) -> int:

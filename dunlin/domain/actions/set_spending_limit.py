@@ -5,6 +5,7 @@ from datetime import datetime
 from dunlin.domain.actions.spending import let_go, limit_of
 from dunlin.domain.choices import AuditAction, IntegrationKind, Permission
 from dunlin.domain.errors import ProblemCode, Refusal, refuse
+from dunlin.domain.idempotency import Once, RowOf, by_key
 from dunlin.domain.price_list import prices_of
 from dunlin.domain.rules.price import Cost
 from dunlin.domain.rules.spending import check_limit, written
@@ -14,7 +15,13 @@ from dunlin.domain.viewer import Viewer
 
 
 async def set_spending_limit(
-    store: Store, viewer: Viewer, *, organization_id: int, limit: Cost | None, now: datetime
+    store: Store,
+    viewer: Viewer,
+    *,
+    organization_id: int,
+    limit: Cost | None,
+    now: datetime,
+    once: Once | None = None,
 ) -> Organization:
     """Return the organization. What waits for the limit is looked at again; None removes it.
 
@@ -51,7 +58,9 @@ async def set_spending_limit(
             )
         return await Organization.get(id=organization.id)
 
-    return await store.transact(change)
+    content = {"organization": organization.id, "limit": limit and written(limit)}
+    answer = RowOf(Organization)
+    return await store.transact(by_key(viewer, organization.id, once, "setSpendingLimit", content, change, answer))
 
 
 _COLUMNS = ("spending_limit", "spending_limit_currency")
