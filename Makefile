@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-fault check format bench schema migration lock clean
+.PHONY: run test test-fault check format bench schema released-schema migration lock clean
 
 run: .venv/.ready-run
 	$(if $(PORT),DUNLIN_PORT=$(PORT)) $(BIN)/dunlin dev
@@ -29,6 +29,10 @@ bench: .venv/.ready-dev
 
 schema: .venv/.ready-dev
 	$(BIN)/dunlin schema > schema.graphql
+
+# What clients rely on from the release on that is being made; see DECISIONS.md.
+released-schema: schema
+	cp schema.graphql tests/released.graphql
 
 migration: .venv/.ready-dev
 	$(BIN)/tortoise -c dunlin.runtime.database.OFFLINE makemigrations -n $(NAME)

@@ -11,11 +11,13 @@ from graphql import (
     InterfaceTypeDefinitionNode,
     ObjectTypeDefinitionNode,
     TypeDefinitionNode,
+    build_schema,
     parse,
     print_ast,
 )
 
 from dunlin.api.schema import schema
+from tests.schema_changes import hasty_deprecations, unannounced
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = parse((ROOT / "tests/contract.graphql").read_text())
@@ -101,6 +103,16 @@ def test_what_clients_rely_on_keeps_its_type() -> None:
     }
 
     assert changed == {}
+
+
+def test_what_breaks_clients_of_the_last_release_is_announced() -> None:
+    released = build_schema((ROOT / "tests/released.graphql").read_text())
+
+    assert unannounced(released, schema._schema, (ROOT / "CHANGELOG.md").read_text()) == []
+
+
+def test_what_is_deprecated_stays_for_three_months_and_says_until_when() -> None:
+    assert hasty_deprecations(schema._schema) == []
 
 
 def test_every_type_field_argument_and_member_is_described() -> None:
