@@ -21,7 +21,7 @@ from tests.client import JSON, ask
 from tests.delivery import plan
 from tests.statements import is_noting, statements
 
-CASES = """{ organizations(first: 1) { nodes { collectionCases(first: 100) { totalCount nodes {
+CASES = """{ organizations(first: 1) { nodes { collectionCases(first: 40) { totalCount nodes {
   number
   organization { name }
   customer { name phone }
