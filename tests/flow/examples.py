@@ -12,7 +12,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / "examples" / "python"
 TYPESCRIPT = REPOSITORY / "examples" / "typescript"
 
-NODE = ["graphql-ws", "apollo", "urql", "relay"]
+WEB_SOCKET = ["graphql-ws", "apollo", "urql", "relay"]
+NODE = [*WEB_SOCKET, "sse"]
 
 _LOCK = TYPESCRIPT / "package-lock.json"
 _INSTALLED = TYPESCRIPT / "node_modules" / ".installed-from"  # `make` writes it

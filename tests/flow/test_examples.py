@@ -15,13 +15,13 @@ from dunlin.sandbox.switchboard import Switchboard
 from tests.client import JSON
 from tests.conftest import QUICK, SandboxCarrier
 from tests.delivery import send
-from tests.flow.examples import NODE, Running, node, npm, python, why_not_node
+from tests.flow.examples import NODE, WEB_SOCKET, Running, node, npm, python, why_not_node
 from tests.flow.meddler import Meddler, a_meddler
 from tests.flow.ring import DISTURBANCES, KILLED, SOON_S, Ring, a_ring
 from tests.flow.trial import OPENED_BY_THE_EXAMPLE, a_trial
 
 EXAMPLES = ["python", KILLED, *NODE]
-CLIENTS = ["python", *NODE]
+CLIENTS = ["python", *WEB_SOCKET]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,19 @@ async def test_an_example_gives_up_after_a_failure_that_does_not_pass(meddled: M
 
     assert await meddled.running.end() == 1
     assert len(meddled.meddler.subscriptions) == 1
+
+
+@pytest.mark.parametrize("example", ["sse"], indirect=True)
+async def test_an_event_stream_is_given_up_where_there_is_none(
+    built: str, services: Services, api_address: str, example: str, tmp_path: Path
+) -> None:
+    async with a_meddler(api_address) as (_, url), asyncio.timeout(SOON_S):
+        trial = await a_trial(services, tmp_path, node(example), f"{url}/graphql", until=100)
+        await trial.start()
+        assert trial.running is not None
+
+        assert await trial.running.end() == 1
+        assert "404" in await trial.running.problem()
 
 
 def an_error(code: str) -> JSON:

@@ -12,13 +12,15 @@ from dunlin.api.bounded_http import LARGEST_HEAD
 from dunlin.api.errors import ErrorCode
 from dunlin.api.pages import DEFAULT_PAGE, MAX_PAGE
 from dunlin.api.transport.endpoint import _STATUS
-from dunlin.api.transport.message import LARGEST
+from dunlin.api.transport.live_limits import LiveLimits
+from dunlin.api.transport.message import LARGEST as LARGEST_MESSAGE
 from dunlin.api.transport.operation import LONGEST_OPERATION_S
 from dunlin.api.transport.request import _LONGEST_URL
 from dunlin.domain import idempotency
 from dunlin.domain.choices import ReturnReaction
 from dunlin.domain.rules.case_input import MAX_CASES
 from dunlin.domain.rules.return_reason import RETURN_REASONS
+from dunlin.runtime.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
@@ -38,10 +40,10 @@ def test_the_documented_return_reasons_are_those_of_the_table() -> None:
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == set(ReturnReaction)
 
 
-def table(page: str, first: str) -> list[list[str]]:
-    """Return the rows of the table whose first column has this head."""
-    text = (DOCS / page).read_text()
-    rows = re.search(rf"^\| {first} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+def table(page: str, *head: str) -> list[list[str]]:
+    """Return the rows of the table whose head begins like this."""
+    columns = re.escape(" | ".join(head))
+    rows = re.search(rf"^\| {columns} \|.*\n\|[-|]+\n((?:\|.*\n)+)", (DOCS / page).read_text(), re.MULTILINE)
     assert rows is not None
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[1].splitlines()]
 
@@ -55,16 +57,31 @@ def test_the_documented_codes_are_all_there_are_each_with_its_status() -> None:
 def test_the_documented_limits_are_those_in_force() -> None:
     kept = idempotency.KEPT // timedelta(hours=1)
 
-    assert table("api.md", "what") == [
+    assert table("api.md", "what", "at most") == [
         ["a request", f"{_MAX_DOCUMENT:,} bytes"],
         ["the parameters of a `GET`", f"{_LONGEST_URL:,} bytes"],
         ["the headers of a request", f"{LARGEST_HEAD:,} bytes"],
-        ["a message over a WebSocket", f"{LARGEST:,} bytes"],
-        ["an operation over HTTP", f"{LONGEST_OPERATION_S:.0f} seconds"],
+        ["an operation, but for a subscription", f"{LONGEST_OPERATION_S:.0f} seconds"],
         ["a page", f"{MAX_PAGE} entries, {DEFAULT_PAGE} unless asked otherwise"],
         ["ids in `nodes`", f"{MAX_PAGE}"],
         ["cases in `openCollectionCases`", f"{MAX_CASES:,}"],
         ["an idempotency key", f"{idempotency.MAX_LENGTH} characters, kept for {kept} hours"],
+    ]
+
+
+def test_the_documented_limits_of_live_connections_are_those_in_force() -> None:
+    limits = LiveLimits.of(Settings())
+    per_second, at_once = limits.operations_per_second, limits.operations_at_once
+
+    assert table("api.md", "what", "limit") == [
+        ["connections of a token, per API process", f"{limits.connections_per_token}"],
+        ["operations at a time over a WebSocket", f"{limits.operations_per_socket}"],
+        ["operations at a time of a token, per API process", f"{limits.operations_per_token:,}"],
+        ["operations begun over a WebSocket", f"{per_second} a second, {at_once} at once after a pause"],
+        ["a message over a WebSocket", f"{LARGEST_MESSAGE:,} bytes"],
+        ["time for `connection_init`", f"{limits.init_within.seconds} seconds"],
+        ["a WebSocket without an operation", f"closed after {limits.idle_for.seconds // 60} minutes"],
+        ["an event stream", f"ended after {limits.stream_lasts.seconds // 60} minutes"],
     ]
 
 
