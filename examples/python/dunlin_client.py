@@ -39,12 +39,16 @@ class DunlinError(Exception):
 
 
 class Failed(DunlinError):
-    """A top-level error. `code` is one of the closed list, `request_id` what to tell the operator."""
+    """A top-level error. `code` is one of the closed list, `request_id` what to tell the operator.
 
-    def __init__(self, code: str, message: str, request_id: str | None = None) -> None:
+    `retry_after_s` is how long to wait at least, where trying again may help.
+    """
+
+    def __init__(self, code: str, message: str, request_id: str | None = None, retry_after_s: float = 0) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.request_id = request_id
+        self.retry_after_s = retry_after_s
 
 
 class Refused(DunlinError):
@@ -101,6 +105,7 @@ class Dunlin:
         by its reference), and for mutations with an idempotencyKey. Give other mutations one try.
         """
         for number in range(tries - 1):
+            at_least_s = 0.0
             try:
                 return await self._ask_once(document, variables)
             except httpx.TransportError:
@@ -110,7 +115,8 @@ class Dunlin:
                     self._tokens.refuse()
                 elif failed.code not in PASSING:
                     raise
-            await wait(number)
+                at_least_s = failed.retry_after_s
+            await wait(number, at_least_s)
         return await self._ask_once(document, variables)
 
     async def change(self, document: str, given: JSON, *, tries: int = MOST_TRIES) -> JSON:
@@ -183,11 +189,12 @@ class Dunlin:
                 "Accept": "application/graphql-response+json",
             },
         )
+        retry_after_s = float(response.headers.get("Retry-After", 0))
         try:
             body: JSON = response.json()
         except ValueError:  # a proxy says that nobody is behind it
-            raise Failed("UNAVAILABLE", f"HTTP {response.status_code}") from None
-        return data_of(body)
+            raise Failed("UNAVAILABLE", f"HTTP {response.status_code}", None, retry_after_s) from None
+        return data_of(body, retry_after_s)
 
     async def _events(self, organization_id: str, after: str) -> AsyncGenerator[JSON]:
         """Yield what comes over one connection."""
@@ -222,19 +229,20 @@ async def receive(socket: websockets.ClientConnection) -> JSON:
             return message
 
 
-def data_of(body: JSON) -> JSON:
+def data_of(body: JSON, retry_after_s: float = 0) -> JSON:
     """Return the data of an answer without errors, or raise Failed."""
     if body.get("errors"):
-        raise failure_of(body["errors"])
+        raise failure_of(body["errors"], retry_after_s)
     data: JSON = body["data"]
     return data
 
 
-def failure_of(errors: list[JSON]) -> Failed:
+def failure_of(errors: list[JSON], retry_after_s: float = 0) -> Failed:
     extensions = errors[0].get("extensions", {})
-    return Failed(extensions.get("code", "INTERNAL"), errors[0]["message"], extensions.get("requestId"))
+    code, request_id = extensions.get("code", "INTERNAL"), extensions.get("requestId")
+    return Failed(code, errors[0]["message"], request_id, retry_after_s)
 
 
-async def wait(tries: int) -> None:
+async def wait(tries: int, at_least_s: float = 0) -> None:
     """Wait longer with each try, and by chance, so that not everybody comes back at once."""
-    await asyncio.sleep(random.uniform(0, min(LONGEST_WAIT_S, 0.5 * 2**tries)))
+    await asyncio.sleep(at_least_s + random.uniform(0, min(LONGEST_WAIT_S, 0.5 * 2**tries)))

@@ -5,6 +5,6 @@ export function backoff(tries: number): number {
   return Math.random() * Math.min(LONGEST_MS, 500 * 2 ** tries);
 }
 
-export function wait(tries: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, backoff(tries)));
+export function wait(tries: number, atLeastSeconds = 0): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, atLeastSeconds * 1_000 + backoff(tries)));
 }
