@@ -17,7 +17,7 @@ JSON = dict[str, Any]
 # Codes of errors that pass: what was asked may be asked again.
 PASSING = {"RATE_LIMITED", "TIMEOUT", "UNAVAILABLE"}
 MOST_TRIES = 6
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S = 10.0
 ANSWER_WITHIN_S = 30.0
 # Closing codes of the WebSocket after which another try would end the same way.
 HOPELESS = {4400, 4401, 4406, 4409, 4429}
@@ -154,6 +154,7 @@ class Dunlin:
         """
         tries = 0
         while True:
+            at_least_s = 0.0
             try:
                 async with aclosing(self._events(organization_id, after)) as events:
                     async for event in events:
@@ -164,7 +165,8 @@ class Dunlin:
             except Failed as failed:
                 if failed.code not in PASSING:
                     raise
-            await wait(tries)
+                at_least_s = failed.retry_after_s
+            await wait(tries, at_least_s)
             tries += 1
 
     def _give_up_if_hopeless(self, problem: Exception) -> None:
@@ -189,12 +191,11 @@ class Dunlin:
                 "Accept": "application/graphql-response+json",
             },
         )
-        retry_after_s = float(response.headers.get("Retry-After", 0))
         try:
             body: JSON = response.json()
         except ValueError:  # a proxy says that nobody is behind it
-            raise Failed("UNAVAILABLE", f"HTTP {response.status_code}", None, retry_after_s) from None
-        return data_of(body, retry_after_s)
+            raise Failed("UNAVAILABLE", f"HTTP {response.status_code}") from None
+        return data_of(body)
 
     async def _events(self, organization_id: str, after: str) -> AsyncGenerator[JSON]:
         """Yield what comes over one connection."""
@@ -229,18 +230,19 @@ async def receive(socket: websockets.ClientConnection) -> JSON:
             return message
 
 
-def data_of(body: JSON, retry_after_s: float = 0) -> JSON:
+def data_of(body: JSON) -> JSON:
     """Return the data of an answer without errors, or raise Failed."""
     if body.get("errors"):
-        raise failure_of(body["errors"], retry_after_s)
+        raise failure_of(body["errors"])
     data: JSON = body["data"]
     return data
 
 
-def failure_of(errors: list[JSON], retry_after_s: float = 0) -> Failed:
-    extensions = errors[0].get("extensions", {})
-    code, request_id = extensions.get("code", "INTERNAL"), extensions.get("requestId")
-    return Failed(code, errors[0]["message"], request_id, retry_after_s)
+def failure_of(errors: list[JSON]) -> Failed:
+    given = errors[0].get("extensions", {})
+    return Failed(
+        given.get("code", "INTERNAL"), errors[0]["message"], given.get("requestId"), given.get("retryAfter", 0)
+    )
 
 
 async def wait(tries: int, at_least_s: float = 0) -> None:

@@ -15,7 +15,7 @@ from tests.flow.test_two_of_each import a_worker, until_ready
 from tests.flow.trial import OPENED_BY_THE_EXAMPLE, Api, Trial, a_trial
 
 KILLED = "python, killed again and again"
-SOON_S = 45
+SOON_S = 90
 FEW_BYTES = (450, 2_500)  # what opens a WebSocket takes some 200, an event some 300
 
 
@@ -53,6 +53,9 @@ class Ring:
                 self.left_behind.add(name)
 
 
+CASES_OPENED_WHILE_CUT = 3
+
+
 async def cut_the_line(ring: Ring) -> None:
     ring.line.cut()
     await ring.open_cases()
@@ -61,7 +64,8 @@ async def cut_the_line(ring: Ring) -> None:
 async def cut_in_the_middle_of_messages(ring: Ring) -> None:
     ring.line.bytes_until_cut = FEW_BYTES
     ring.line.cut()
-    await ring.open_cases()
+    for _ in range(CASES_OPENED_WHILE_CUT):
+        await ring.open_cases()
     await ring.all_seen()
     ring.line.bytes_until_cut = None
 
@@ -84,6 +88,8 @@ async def change_the_tokens(ring: Ring) -> None:
     for trial in ring.trials.values():
         await trial.change_token(ring.services)
     await ring.open_cases()
+    for trial in ring.trials.values():
+        await trial.uses_its_token()
 
 
 async def freeze_the_line(ring: Ring) -> None:
@@ -105,6 +111,7 @@ DISTURBANCES: list[Callable[[Ring], Awaitable[None]]] = [
     freeze_the_line,
     leave_everything_in_peace,
 ]
+OPENED_MEANWHILE = len(DISTURBANCES) - 1 + CASES_OPENED_WHILE_CUT
 
 
 @asynccontextmanager
@@ -119,7 +126,7 @@ async def a_ring(services: Services, sandbox: SandboxCarrier, public_url: str, f
     commands = {"python": python("watch"), KILLED: python("watch")}
     if why_not_node() is None:
         commands |= {name: node(name) for name in NODE}
-    until = OPENED_BY_THE_EXAMPLE + len(DISTURBANCES)
+    until = OPENED_BY_THE_EXAMPLE + OPENED_MEANWHILE
     async with AsyncExitStack() as stack:
         api = Api(settings)
         await api.start()

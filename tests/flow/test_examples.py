@@ -17,7 +17,7 @@ from tests.conftest import QUICK, SandboxCarrier
 from tests.delivery import send
 from tests.flow.examples import NODE, WEB_SOCKET, Running, node, npm, python, why_not_node
 from tests.flow.meddler import Meddler, a_meddler
-from tests.flow.ring import DISTURBANCES, KILLED, SOON_S, Ring, a_ring
+from tests.flow.ring import DISTURBANCES, KILLED, OPENED_MEANWHILE, SOON_S, Ring, a_ring
 from tests.flow.trial import OPENED_BY_THE_EXAMPLE, a_trial
 
 EXAMPLES = ["python", KILLED, *NODE]
@@ -86,7 +86,7 @@ def test_an_example_sees_every_event_once_and_in_order_whatever_happens_to_its_c
 ) -> None:
     ended = [line for line in seen[example].listed if line.endswith("DELIVERED")]
 
-    assert len(ended) == OPENED_BY_THE_EXAMPLE + len(DISTURBANCES)
+    assert len(ended) == OPENED_BY_THE_EXAMPLE + OPENED_MEANWHILE
     assert seen[example].printed == seen[example].listed
     assert (seen[example].exit_code, seen[example].problem) == (0, "")
 

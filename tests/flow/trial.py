@@ -15,6 +15,7 @@ import httpx
 from dunlin.api.ids import encode_id
 from dunlin.domain.store import rows
 from dunlin.domain.tables import CollectionCycle, Organization, Token
+from dunlin.domain.viewer import PREFIX_LENGTH
 from dunlin.runtime.wiring import Services
 from tests.build import a_collecting_organization, a_new_case, a_token, an_account, an_organization, open_one
 from tests.client import ask
@@ -94,8 +95,16 @@ class Trial:
         """Put another token where the example looks for it, and revoke the one that it has."""
         token = await a_token(services, self.organization)
         (self.folder / "token").write_text(token)
-        others = Token.filter(account_id=self.organization.account_id, revoked_at=None).exclude(prefix=token[:12])
+        others = Token.filter(account_id=self.organization.account_id, revoked_at=None).exclude(
+            prefix=token[:PREFIX_LENGTH]
+        )
         await others.update(revoked_at=datetime.now(UTC))
+
+    async def uses_its_token(self) -> None:
+        """Return when the token that lies there now has been used."""
+        prefix = (self.folder / "token").read_text()[:PREFIX_LENGTH]
+        while not await Token.filter(prefix=prefix, last_used_at__isnull=False).exists():
+            pass
 
     async def open_case(self, services: Services) -> None:
         self.opened += 1

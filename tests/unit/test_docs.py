@@ -10,6 +10,7 @@ import pytest
 from dunlin.api.app import _MAX_DOCUMENT
 from dunlin.api.bounded_http import LARGEST_HEAD
 from dunlin.api.errors import ErrorCode
+from dunlin.api.limits import bounds, cost, weights
 from dunlin.api.pages import DEFAULT_PAGE, MAX_PAGE
 from dunlin.api.transport.endpoint import _STATUS
 from dunlin.api.transport.live_limits import LiveLimits
@@ -56,17 +57,37 @@ def test_the_documented_codes_are_all_there_are_each_with_its_status() -> None:
 
 def test_the_documented_limits_are_those_in_force() -> None:
     kept = idempotency.KEPT // timedelta(hours=1)
+    document = (
+        f"{bounds.LONGEST_DOCUMENT:,} characters, {bounds.MOST_TOKENS:,} tokens, {bounds.MOST_COMMENTS} comments,"
+        f" {bounds.MOST_OPERATIONS} operations"
+    )
+    largest = bounds.LARGEST
+    operation = (
+        f"{largest.fields:,} fields, {largest.depth} deep, {largest.aliases} aliases, {largest.directives} directives,"
+        f" {cost.MOST:,} points"
+    )
 
     assert table("api.md", "what", "at most") == [
         ["a request", f"{_MAX_DOCUMENT:,} bytes"],
         ["the parameters of a `GET`", f"{_LONGEST_URL:,} bytes"],
         ["the headers of a request", f"{LARGEST_HEAD:,} bytes"],
-        ["an operation, but for a subscription", f"{LONGEST_OPERATION_S:.0f} seconds"],
+        ["a document", document],
+        ["an operation", operation],
+        ["the time of an operation, but for a subscription", f"{LONGEST_OPERATION_S:.0f} seconds"],
         ["a page", f"{MAX_PAGE} entries, {DEFAULT_PAGE} unless asked otherwise"],
         ["ids in `nodes`", f"{MAX_PAGE}"],
         ["cases in `openCollectionCases`", f"{MAX_CASES:,}"],
         ["an idempotency key", f"{idempotency.MAX_LENGTH} characters, kept for {kept} hours"],
     ]
+
+
+def test_the_documented_points_are_those_in_force() -> None:
+    text = " ".join((DOCS / "api.md").read_text().split())
+    default = Settings.model_fields["rate_limit"].default
+
+    assert f"One operation costs at most {cost.MOST:,} points" in text
+    assert f"has {default:,} points a minute unless the operator has chosen another number" in text
+    assert f"{weights.MUTATION // weights.POINT} for a mutation" in text
 
 
 def test_the_documented_limits_of_live_connections_are_those_in_force() -> None:

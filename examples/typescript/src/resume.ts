@@ -28,7 +28,7 @@ export function resume<Data, Extensions>(
         next(result) {
           if (isLeft) return;
           // At once: the event that comes next would hide that one is missing.
-          if (isPassing(result.errors)) return again();
+          if (isPassing(result.errors)) return again(result.errors);
           const cursor = cursorOf(result.data);
           if (cursor !== undefined) {
             variables["after"] = cursor;
@@ -39,11 +39,11 @@ export function resume<Data, Extensions>(
         },
         error(problem) {
           if (isLeft) return;
-          if (isPassing(problem)) again();
+          if (isPassing(problem)) again(problem);
           else sink.error(problem);
         },
         complete() {
-          if (!isLeft) again();
+          if (!isLeft) again([]);
         },
       },
     );
@@ -55,10 +55,10 @@ export function resume<Data, Extensions>(
       sink.complete();
     }
 
-    function again(): void {
+    function again(why: readonly GraphQLFormattedError[]): void {
       isLeft = true;
       end();
-      const pause = setTimeout(() => (stop = begin()), backoff(tries++));
+      const pause = setTimeout(() => (stop = begin()), retryAfter(why) + backoff(tries++));
       stop = () => {
         clearTimeout(pause);
         sink.complete();
@@ -73,7 +73,12 @@ function cursorOf(data: unknown): string | undefined {
   return event?.cursor;
 }
 
-function isPassing(errors: unknown): boolean {
+function isPassing(errors: unknown): errors is readonly GraphQLFormattedError[] {
   if (!Array.isArray(errors)) return false;
   return errors.some((error: GraphQLFormattedError) => PASSING.has(error.extensions?.["code"]));
+}
+
+/** Return the milliseconds that the API asks to wait at least. */
+function retryAfter(errors: readonly GraphQLFormattedError[]): number {
+  return Math.max(0, ...errors.map((error) => Number(error.extensions?.["retryAfter"] ?? 0) * 1_000));
 }

@@ -1,4 +1,4 @@
-const LONGEST_MS = 30_000;
+const LONGEST_MS = 10_000;
 
 /** Return how long to wait before try number `tries` + 1: by chance, so that not everybody comes back at once. */
 export function backoff(tries: number): number {
