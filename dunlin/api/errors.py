@@ -53,7 +53,7 @@ def not_found(what: str) -> ClientError:
 
 
 # What the parser adds to a message where a name is nearly that of something else.
-_SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
+_SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 
 
 class CodeErrors(MaskErrors):

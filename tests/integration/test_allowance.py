@@ -1,0 +1,124 @@
+"""What callers may ask for in a minute: over all processes together, and also while Redis is away."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from dunlin.runtime.allowance import Allowance
+from dunlin.runtime.bell import open_redis
+from dunlin.runtime.wiring import Services
+
+NOW = timedelta(0)
+AWAY = "redis://127.0.0.1:1/0"  # nothing listens on port 1
+
+
+@pytest.fixture(params=["redis", "alone"])
+def allowance(request: pytest.FixtureRequest, services: Services) -> Allowance:
+    return Allowance(services.redis if request.param == "redis" else open_redis(AWAY), 600)
+
+
+async def test_what_is_asked_for_is_taken_and_told(allowance: Allowance) -> None:
+    taken = await allowance.take("A", 200)
+
+    assert (taken.cost, taken.limit, taken.wait) == (200, 600, NOW)
+    assert 399 <= taken.remaining <= 400
+    assert timedelta(seconds=19) < taken.full_again_at - datetime.now(UTC) <= timedelta(seconds=21)
+
+
+async def test_who_asks_for_more_than_is_left_waits_and_nothing_is_taken(allowance: Allowance) -> None:
+    await allowance.take("A", 500)
+
+    refused = await allowance.take("A", 200)
+
+    assert timedelta(seconds=9) < refused.wait <= timedelta(seconds=10)  # 10 points a second
+    assert (await allowance.take("A", 90)).wait == NOW
+
+
+async def test_callers_do_not_wait_for_each_other(allowance: Allowance) -> None:
+    await allowance.take("A", 600)
+
+    assert (await allowance.take("A", 100)).wait > NOW
+    assert (await allowance.take("B", 600)).wait == NOW
+
+
+async def test_what_costs_more_than_there_is_goes_when_all_is_there(allowance: Allowance) -> None:
+    assert (await allowance.take("A", 1_000)).wait == NOW
+
+    assert timedelta(seconds=39) < (await allowance.take("A", 1)).wait < timedelta(seconds=41)
+
+
+async def test_what_costs_nothing_is_never_refused(allowance: Allowance) -> None:
+    await allowance.take("A", 1_000)
+
+    asked = await allowance.take("A", 0)
+
+    assert (asked.wait, asked.remaining) == (NOW, 0)
+
+
+async def test_what_was_done_already_goes_into_debt_but_not_without_end(allowance: Allowance) -> None:
+    for _ in range(100):
+        assert (await allowance.take("A", 500, in_any_case=True)).wait == NOW
+
+    assert timedelta(seconds=55) < (await allowance.take("A", 1)).wait <= timedelta(seconds=61)
+
+
+async def test_who_has_used_up_everything_is_known_without_being_asked_about(allowance: Allowance) -> None:
+    await allowance.take("A", 300)
+    left = allowance.is_used_up("A"), allowance.is_used_up("B")
+    await allowance.take("A", 900, in_any_case=True)
+
+    assert left == (None, None)
+    assert timedelta(seconds=55) < (allowance.is_used_up("A") or NOW) <= timedelta(seconds=61)
+
+
+async def test_processes_count_together(services: Services) -> None:
+    processes = [Allowance(services.redis, 600) for _ in range(3)]
+    for process in processes:
+        await process.take("A", 190)
+
+    assert [(await process.take("A", 100)).wait > NOW for process in processes] == [True] * 3
+
+
+async def test_what_was_used_comes_back() -> None:
+    now = 1_000.0
+    alone = Allowance(open_redis(AWAY), 600, clock=lambda: now)
+    await alone.take("A", 600)
+    used_up = (await alone.take("A", 100)).wait
+    now += 30
+
+    assert used_up == timedelta(seconds=10)
+    assert (await alone.take("A", 0)).remaining == 300
+
+
+async def test_without_a_limit_nobody_waits_and_redis_is_not_asked() -> None:
+    unlimited = Allowance(open_redis(AWAY), 0)
+
+    taken = await unlimited.take("A", 10**9)
+
+    assert (taken.wait, taken.limit, taken.remaining) == (NOW, 0, 0)
+    assert unlimited.is_used_up("A") is None
+
+
+async def test_redis_that_is_away_is_asked_seldom_and_told_of_each_time() -> None:
+    now = 1_000.0
+    alone = Allowance(open_redis(AWAY), 600, clock=lambda: now)
+    with capture_logs() as told:
+        for _ in range(50):
+            await alone.take("A", 1)
+        now += 6
+        await alone.take("A", 1)
+
+    assert len(told) == 2
+
+
+async def test_callers_who_have_everything_again_are_forgotten() -> None:
+    now = 1_000.0
+    alone = Allowance(open_redis(AWAY), 600, clock=lambda: now)
+    for place in range(10_000):
+        await alone.take(str(place), 1)
+        now += 1
+
+    await alone.take("one more", 1)
+
+    assert len(alone._empty_at) < 100
