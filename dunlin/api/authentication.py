@@ -3,10 +3,12 @@
 The token is one of ours (`dunlin_...`), or one that an issuer of OpenID Connect has signed for a user.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from dunlin.api.claims import read_grant
+from dunlin.api.strangers import Strangers
 from dunlin.api.token_uses import TokenUses
 from dunlin.domain.actions.note_token_use import use_to_note
 from dunlin.domain.audit import Actor
@@ -44,6 +46,14 @@ class NotLetIn(Exception):
         return f'Bearer error="{self.error}", error_description="{self.reason}"' if self.error else "Bearer"
 
 
+class NotYetLetIn(NotLetIn):
+    """So many bad tokens came from their address that theirs is not looked at, for `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Many bad tokens came from your network address. Ask again in {seconds} s.", "invalid_token")
+        self.seconds = seconds
+
+
 class Door:
     """Lets bearers of tokens in, or raises `NotLetIn`, or `KeysUnavailable` where that cannot be told."""
 
@@ -51,18 +61,25 @@ class Door:
         self._keys = keys
         self._uses = uses
         self._sign_in = sign_in
+        self._strangers = Strangers()
 
     async def viewer_of_header(self, header: str | None, address: str | None) -> Viewer:
         """Return the viewer of an Authorization header, who asks from `address`."""
         return await self.viewer_of_token(bearer_token(header), address)
 
     async def viewer_of_token(self, token: str, address: str | None) -> Viewer:
-        if self._sign_in is not None and not token.startswith(PREFIX):
+        if not token.startswith(PREFIX):
+            if self._sign_in is None:
+                raise NotLetIn(OUT_OF_FORCE, "invalid_token")
             return await _viewer_of_user(self._sign_in, token, address)
+        if wait := self._strangers.wait_of(token, address):
+            raise NotYetLetIn(math.ceil(wait))
         now = datetime.now(UTC)
         found = await token_of(token, self._keys, now) if len(token) <= _LONGEST else None
         if found is None:
+            self._strangers.note_bad(address)
             raise NotLetIn(OUT_OF_FORCE, "invalid_token")
+        self._strangers.note_good(token)
         self._note_use(found, token, now)
         return viewer_by(found, address)
 

@@ -14,12 +14,14 @@ from graphql import get_introspection_query
 from dunlin.api.ids import encode_id
 from dunlin.api.limits.cost import MOST
 from dunlin.api.schema import schema
+from dunlin.api.strangers import AT_ONCE
 from dunlin.runtime.allowance import Allowance
 from dunlin.runtime.bell import open_redis
 from dunlin.runtime.wiring import Services
 from tests.build import a_token, an_account, an_organization
 from tests.client import JSON, acknowledged, error_codes
 from tests.serving import a_listener, address_of, served
+from tests.statements import statements
 
 NEW = "application/graphql-response+json"
 VIEWER = "{ viewer { name } }"
@@ -297,3 +299,17 @@ async def test_an_input_of_which_there_is_to_be_one_may_stand_in_a_fragment(
     body = (await post(http, token, document, id=encode_id("Organization", 1), number="+447700900123")).json()
 
     assert [error["code"] for error in body["data"]["connectIntegration"]["userErrors"]] == ["NOT_FOUND"]
+
+
+async def test_bad_tokens_from_one_address_are_not_looked_up_without_end(services: Services, token: str) -> None:
+    async with an_api(services) as http:
+        friend = (await post(http, token, VIEWER)).status_code
+        refused = [await post(http, f"dunlin_{place}", VIEWER) for place in range(AT_ONCE + 5)]
+        with statements(lambda statement: '"digest"' in statement) as asked:
+            late = await post(http, "dunlin_late", VIEWER)
+        friends = (await post(http, token, VIEWER)).status_code
+
+    assert [answer.status_code for answer in refused[:AT_ONCE]] == [401] * AT_ONCE
+    assert (late.status_code, error_codes(late.json()), asked) == (429, ["RATE_LIMITED"], [])
+    assert int(late.headers["Retry-After"]) >= 1
+    assert (friend, friends) == (200, 200)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from starlette.requests import HTTPConnection, Request
 
-from dunlin.api.authentication import Door, NotLetIn
+from dunlin.api.authentication import Door, NotLetIn, NotYetLetIn
 from dunlin.api.errors import ErrorCode
 from dunlin.api.transport.refused import Refused
 from dunlin.domain.store import is_away
@@ -49,6 +49,8 @@ def unavailable(who: str) -> Refused:
 
 
 def _not_let_in(refused: NotLetIn) -> Refused:
+    if isinstance(refused, NotYetLetIn):
+        return Refused(429, ErrorCode.RATE_LIMITED, refused.reason, {"Retry-After": str(refused.seconds)})
     headers = {"WWW-Authenticate": refused.challenge}
     if refused.is_known:
         return Refused(403, ErrorCode.FORBIDDEN, refused.reason, headers)

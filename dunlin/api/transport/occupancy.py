@@ -29,7 +29,7 @@ class Occupancy:
             if address is None:  # a socket of this machine: whose connection it is, only its proxy knows
                 yield
                 return
-            with self._place("address", _network_of(address), most_of_one, _many("Your network address", most_of_one)):
+            with self._place("address", network_of(address), most_of_one, _many("Your network address", most_of_one)):
                 yield
 
     @contextmanager
@@ -72,7 +72,7 @@ def _key_of(viewer: Viewer) -> str:
     return f"{viewer.account_id}:{viewer.actor.kind.value}:{viewer.actor.id}"
 
 
-def _network_of(address: str) -> str:
+def network_of(address: str) -> str:
     """Return what is one client's: an IPv4 address, or the network of 64 bits that an IPv6 client is given whole."""
     try:
         parsed = ip_address(address)
