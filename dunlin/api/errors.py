@@ -16,7 +16,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from dunlin.api.ids import MalformedId
 from dunlin.domain.errors import Forbidden
-from dunlin.domain.store import is_away
+from dunlin.domain.store import is_away, is_too_slow
 
 log = structlog.get_logger()
 
@@ -93,6 +93,13 @@ class CodeErrors(MaskErrors):
                 " idempotency key or reference it is made once."
             )
             return self._shown(error, message, _code(ErrorCode.UNAVAILABLE))
+        if is_too_slow(original):
+            log.warning("a statement took too long", request_id=self._request_id)
+            message = (
+                "It took too long. Ask for less; whether a change was made is not known, and with the same idempotency"
+                " key or reference it is made once."
+            )
+            return self._shown(error, message, _code(ErrorCode.TIMEOUT))
         return self._internal(error, original)
 
     def _internal(self, error: GraphQLError, original: Exception) -> GraphQLError:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -12,11 +13,13 @@ from dunlin.api.app import create_app
 from dunlin.api.bounded_http import BoundedHttp
 from dunlin.api.bounded_socket import BoundedSocket
 from dunlin.api.transport.message import LARGEST
+from dunlin.api.transport.operation import LONGEST_OPERATION_S
 from dunlin.domain.times import SendingTimes
 from dunlin.runtime.logs import set_up_logs
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import open_services
 
+_LONGEST_STATEMENT = timedelta(seconds=LONGEST_OPERATION_S)  # workers have none: theirs may be large
 _MOST_CONNECTIONS = 10_000  # of one process; whoever comes then is answered 503
 _LONGEST_GOODBYE_S = 5
 # Longer than proxies and clients keep an idle connection: who closes first must be they, or a request meets the close.
@@ -54,7 +57,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
 async def serve(settings: Settings, times: SendingTimes = SendingTimes()) -> None:
     """Serve until SIGTERM or SIGINT, then end what is open within a few seconds."""
     set_up_logs("api")
-    async with open_services(settings, times) as services:
+    async with open_services(settings, times, _LONGEST_STATEMENT) as services:
         app = create_app(services)
         server = Server(server_config(app, settings))
 

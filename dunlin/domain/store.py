@@ -44,6 +44,7 @@ async def is_reachable() -> bool:
 
 _WAS_LOST = "08"  # the class of connections that were lost
 _NOT_NOW = {"53300", "57P01", "57P02", "57P03"}  # too many connections, shutting down, crashed, starting up
+_GIVEN_UP = "57014"
 
 
 def is_away(error: BaseException | None) -> bool:
@@ -57,6 +58,11 @@ def is_away(error: BaseException | None) -> bool:
         or code.startswith(_WAS_LOST)
         or code in _NOT_NOW
     )
+
+
+def is_too_slow(error: BaseException | None) -> bool:
+    """Return whether the database gave a statement up because it took too long."""
+    return str(getattr(error, "sqlstate", None) or "") == _GIVEN_UP
 
 
 class Bell(Protocol):

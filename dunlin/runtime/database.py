@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import Context
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -11,8 +12,11 @@ from tortoise import Tortoise
 from tortoise.migrations.api.migrate import migrate as apply_migrations
 
 
-def database_config(url: str, *, pool: int = 10) -> dict[str, Any]:
-    """Return Tortoise's configuration for `url`; `?host=/folder` names the folder of a Unix socket."""
+def database_config(url: str, *, pool: int = 10, longest_statement: timedelta | None = None) -> dict[str, Any]:
+    """Return Tortoise's configuration for `url`; `?host=/folder` names the folder of a Unix socket.
+
+    What takes longer than `longest_statement`, waiting for locks included, is given up by the database.
+    """
     parts = urlsplit(url)
     options = parse_qs(parts.query)
     credentials = {
@@ -26,6 +30,9 @@ def database_config(url: str, *, pool: int = 10) -> dict[str, Any]:
         "application_name": "dunlin",
         **({"ssl": options["sslmode"][0]} if "sslmode" in options else {}),
     }
+    if longest_statement is not None:
+        milliseconds = longest_statement // timedelta(milliseconds=1)
+        credentials["server_settings"] = {"statement_timeout": str(milliseconds)}
     return {
         "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
         "apps": {
@@ -45,9 +52,10 @@ OFFLINE = database_config("postgresql://localhost/none")
 
 
 @asynccontextmanager
-async def open_database(url: str, *, pool: int = 10) -> AsyncIterator[None]:
+async def open_database(url: str, *, pool: int = 10, longest_statement: timedelta | None = None) -> AsyncIterator[None]:
     # The fallback is what request tasks see: they do not descend from the task that opened the database.
-    await Tortoise.init(config=database_config(url, pool=pool), _enable_global_fallback=True)
+    config = database_config(url, pool=pool, longest_statement=longest_statement)
+    await Tortoise.init(config=config, _enable_global_fallback=True)
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from arq.connections import ArqRedis
@@ -45,12 +46,14 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, times: SendingTimes = SendingTimes()) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, times: SendingTimes = SendingTimes(), longest_statement: timedelta | None = None
+) -> AsyncIterator[Services]:
     """Open everything for settings whose addresses are all set, and close it again."""
     assert settings.database_url is not None
     assert settings.redis_url is not None
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(open_database(settings.database_url))
+        await stack.enter_async_context(open_database(settings.database_url, longest_statement=longest_statement))
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         transport = await stack.enter_async_context(Transport(settings.twilio_url, times.answer, times.connect))

@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection, Request
 from dunlin.api.authentication import Door, NotLetIn, NotYetLetIn
 from dunlin.api.errors import ErrorCode
 from dunlin.api.transport.refused import Refused
-from dunlin.domain.store import is_away
+from dunlin.domain.store import is_away, is_too_slow
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.issuer_keys import KeysUnavailable
 
@@ -33,7 +33,7 @@ def refusing() -> Iterator[None]:
     except KeysUnavailable as error:
         raise unavailable("The issuer of the token") from error
     except Exception as error:
-        if not is_away(error):
+        if not (is_away(error) or is_too_slow(error)):
             raise
         raise unavailable("The database") from error
 

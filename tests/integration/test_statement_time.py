@@ -1,0 +1,76 @@
+"""How long a statement of an API process may take."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import asyncpg
+import httpx
+import pytest
+
+from dunlin.domain.store import is_too_slow, rows
+from dunlin.runtime.database import database_config
+from dunlin.runtime.settings import Settings
+from dunlin.runtime.wiring import Services
+from tests.build import a_token, an_organization
+from tests.client import error_codes, graphql
+
+
+@asynccontextmanager
+async def a_session(settings: Settings, longest_statement: timedelta | None) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as a process opens it."""
+    assert settings.database_url is not None
+    config = database_config(settings.database_url, longest_statement=longest_statement)
+    given = config["connections"]["default"]["credentials"]
+    names = ("host", "port", "user", "password", "database", "server_settings")
+    session = await asyncpg.connect(**{name: given[name] for name in names if name in given})
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+async def test_the_database_gives_up_what_takes_longer_than_it_may(settings: Settings) -> None:
+    async with a_session(settings, timedelta(milliseconds=50)) as session:
+        with pytest.raises(asyncpg.QueryCanceledError) as given_up:
+            await session.execute("SELECT pg_sleep(60)")
+
+    assert is_too_slow(given_up.value)
+
+
+async def test_a_worker_s_statements_have_no_end(settings: Settings) -> None:
+    async with a_session(settings, None) as session:
+        assert await session.fetchval("SHOW statement_timeout") == "0"
+
+
+@asynccontextmanager
+async def all_statements_within(limit: str) -> AsyncIterator[None]:
+    """Have the whole server, which is the tests' own, give statements up so soon."""
+    await rows(f"ALTER SYSTEM SET statement_timeout = '{limit}'")
+    await _until_shown(limit)
+    try:
+        yield
+    finally:
+        await rows("ALTER SYSTEM RESET statement_timeout")
+        await _until_shown("0")
+
+
+async def _until_shown(limit: str) -> None:
+    await rows("SELECT pg_reload_conf()")
+    async with asyncio.timeout(5):
+        while (await rows("SHOW statement_timeout"))[0]["statement_timeout"] != limit:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_an_operation_whose_statement_is_given_up_is_told_so(
+    http: httpx.AsyncClient, services: Services, settings: Settings
+) -> None:
+    token = await a_token(services, await an_organization())
+    async with a_session(settings, None) as other:
+        await other.execute("SET statement_timeout = 0")
+        async with all_statements_within("300ms"), other.transaction():
+            await other.execute("LOCK TABLE organization")
+            body = await graphql(http, token, "{ organizations { nodes { name } } viewer { name } }")
+
+    assert error_codes(body) == ["TIMEOUT"]
