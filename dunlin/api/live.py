@@ -23,7 +23,7 @@ _LOOK_ANYWAY_S = 1.0  # how late an event may be when its ring is lost
 _QUIET_S = 30.0
 _BATCH = 500  # the reader's
 _HELD = 100  # what one subscriber holds of events that it has not yet been given
-_MOST_KEPT = 50_000  # events of all feeds together
+_MOST_KEPT = 20_000  # events of all feeds together
 _LONGEST_FEED = 1_000
 
 log = structlog.get_logger()

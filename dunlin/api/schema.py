@@ -14,6 +14,7 @@ from strawberry.types.graphql import OperationType
 
 from dunlin.api.context import OperationScope
 from dunlin.api.errors import CodeErrors
+from dunlin.api.event_executor import EventExecutor
 from dunlin.api.limits.admission import refusals
 from dunlin.api.limits.fields import FieldCosts
 from dunlin.api.limits.reading import Reader, read_document
@@ -91,5 +92,6 @@ schema = Schema(
         CodeErrors,
         _Told,
     ],
+    execution_context_class=EventExecutor,
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False),
 )

@@ -27,7 +27,7 @@ from tests.build import (
     open_one,
 )
 from tests.client import JSON, Socket, acknowledged, ask
-from tests.delivery import SID, answer, begin, plan, send
+from tests.delivery import SID, answer, append_events, begin, plan, send
 
 WATCH = """subscription ($organizationId: ID!, $caseId: ID, $reminderId: ID, $after: String) {
   deliveryStatus(organizationId: $organizationId, caseId: $caseId, reminderId: $reminderId, after: $after) {
@@ -307,3 +307,22 @@ async def test_a_client_that_hangs_up_is_forgotten_by_the_process(
     async with asyncio.timeout(5):
         while hub._feeds:
             await rows("SELECT 1")
+
+
+async def test_an_event_that_was_shown_leaves_nothing_in_memory(
+    services: Services, cycle: CollectionCycle, socket: Socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dunlin.api.live._LONGEST_FEED", 10)
+    await open_one(services, cycle)
+    await plan(services)
+    await watch(socket, cycle.organization_id, after=start(cycle.organization_id))
+    await event(socket)
+    kept = []
+    for _ in range(3):
+        await append_events(services, await Reminder.get(), 200)
+        for _ in range(200):
+            await event(socket)
+        gc.collect()
+        kept.append(len(gc.get_objects()))
+
+    assert kept[2] - kept[1] < 200, kept
