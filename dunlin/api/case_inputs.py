@@ -27,7 +27,9 @@ class RecordPaymentInput:
 @strawberry.input(description="A case to be paused. A paused one gets the new reason and day.")
 class PauseCaseInput:
     case_id: strawberry.ID = strawberry.field(description="The case.")
-    reason: str | None = strawberry.field(default=None, description="Why, for colleagues: one line of at most 500.")
+    reason: str | None = strawberry.field(
+        default=None, description="Why, for colleagues: one line of at most 500 characters."
+    )
     until: date | None = strawberry.field(
         default=None,
         description="The day, after today, of the organization's calendar on which it resumes by itself. Null: it "
@@ -44,7 +46,9 @@ class ResumeCaseInput:
 @strawberry.input(description="A case to be closed.")
 class CloseCaseInput:
     case_id: strawberry.ID = strawberry.field(description="The case.")
-    reason: str | None = strawberry.field(default=None, description="Why, for colleagues: one line of at most 500.")
+    reason: str | None = strawberry.field(
+        default=None, description="Why, for colleagues: one line of at most 500 characters."
+    )
 
 
 @strawberry.input(description="A reminder to be canceled.")

@@ -19,9 +19,9 @@ from dunlin.domain.rules.case_input import NewCase, NewCustomer
 from dunlin.domain.rules.step_input import NewStep
 
 IDEMPOTENCY_KEY = (
-    "A key of the client's own, new for each request, 1 to 200 characters: the same call again, also at the same time, "
-    "is done once and gets the same answer. With another input it is refused (IDEMPOTENCY_KEY_REUSED). It belongs to "
-    "the account and is kept for 24 hours; a refused call leaves it free."
+    "A key of the client's own, e.g. a UUID, new for each request, 1 to 200 characters: the same call again, also at "
+    "the same time, is done once and gets the same answer. With another input it is refused (IDEMPOTENCY_KEY_REUSED). "
+    "It belongs to the account and is kept for 24 hours; a refused call leaves it free."
 )
 
 
@@ -87,8 +87,9 @@ class DisconnectIntegrationInput:
 class LocalizedTextInput:
     language: LanguageCode = strawberry.field(description="The language it is written in.")
     text: str = strawberry.field(
-        description="At most 456 characters. Placeholders: {{ customer.name }}, {{ organization.name }}, {{ amount }}, "
-        "{{ due_date }}, {{ reference }}, {{ payment_link }}."
+        description="At most 456 characters, e.g. Dear {{ customer.name }}, {{ amount }} is due. Placeholders: "
+        "{{ customer.name }}, {{ organization.name }}, {{ amount }}, {{ due_date }}, {{ reference }}, {{ reaction }}, "
+        "{{ payment_link }}."
     )
 
 
@@ -98,11 +99,14 @@ class LocalizedTextInput:
 class EditStepInput:
     step_id: strawberry.ID = strawberry.field(description="The step to edit.")
     expected_version: int | None = strawberry.field(
-        default=None, description="The version you have seen, to be refused (STALE_VERSION) if it is not the current."
+        default=None,
+        description="The version you have seen, to be refused (STALE_VERSION) if it is not the current; the payload "
+        "then shows the step as it is.",
     )
-    name: str | None = strawberry.field(default=None, description="Its name, shown to staff.")
+    name: str | None = strawberry.field(default=None, description="Its name, shown to staff: 1 to 200 characters.")
     trigger_days: int | None = strawberry.field(
-        default=None, description="Days after the previous step; for the first step, days after the due date."
+        default=None,
+        description="Days after the previous step, 0 to 3650; for the first step, days after the due date.",
     )
     communication_method: CommunicationMethod | None = strawberry.field(
         default=None, description="One of the organization's availableCommunicationMethods."
@@ -122,9 +126,9 @@ class EditStepInput:
 
 @strawberry.input(description="A step to be added.")
 class StepInput:
-    name: str = strawberry.field(description="Its name, shown to staff.")
+    name: str = strawberry.field(description="Its name, shown to staff: 1 to 200 characters.")
     trigger_days: int = strawberry.field(
-        description="Days after the previous step; for the first step, days after the due date."
+        description="Days after the previous step, 0 to 3650; for the first step, days after the due date."
     )
     communication_method: CommunicationMethod = strawberry.field(
         default=CommunicationMethod.NONE, description="One of the organization's availableCommunicationMethods."
@@ -141,7 +145,7 @@ class StepInput:
 @strawberry.input(description="A cycle to be made.")
 class CreateCollectionCycleInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose cycle.")
-    name: str = strawberry.field(description="Its name.")
+    name: str = strawberry.field(description="Its name: 1 to 200 characters.")
     steps: list[StepInput] = strawberry.field(description="Its steps in their order, 1 to 50.")
     idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
@@ -172,21 +176,27 @@ class EditCaseStepInput:
 
 @strawberry.input(description="An amount of money.")
 class MoneyInput:
-    amount: Decimal = strawberry.field(description='The exact amount, e.g. "12.50".')
-    currency: CurrencyCode = strawberry.field(description="Its currency.")
+    amount: Decimal = strawberry.field(
+        description='The exact amount, more than 0, with at most 4 decimals, e.g. "12.50".'
+    )
+    currency: CurrencyCode = strawberry.field(description="Its currency, e.g. EUR.")
 
 
 @strawberry.input(description="Who owes. One external reference is one customer; the newest values are kept.")
 class CustomerInput:
-    external_reference: str = strawberry.field(description="The organization's own reference of the customer.")
-    name: str = strawberry.field(description="The customer's name.")
+    external_reference: str = strawberry.field(
+        description="The organization's own reference of the customer, e.g. C-1042: 1 to 200 characters."
+    )
+    name: str = strawberry.field(description="The customer's name, as texts say it: 1 to 200 characters.")
     language: LanguageCode | None = strawberry.field(
         default=None, description="Null: the organization's default language."
     )
     phone: str | None = strawberry.field(
-        default=None, description="In E.164, or as it is dialed within the organization's country."
+        default=None,
+        description="In E.164, or as it is dialed within the organization's country, e.g. +32470123456 or "
+        "0470 12 34 56.",
     )
-    email: str | None = strawberry.field(default=None, description="An e-mail address.")
+    email: str | None = strawberry.field(default=None, description="An e-mail address, e.g. ada@example.com.")
     time_zone: TimeZone | None = strawberry.field(
         default=None,
         description="Where the customer's clock stands. Null: told by the phone number; see possibleTimeZones.",
@@ -196,11 +206,12 @@ class CustomerInput:
 @strawberry.input(description="One case to open.")
 class OpenCaseInput:
     external_reference: str = strawberry.field(
-        description="The organization's own reference. A case that has it is returned as it is, not opened twice."
+        description="The organization's own reference, e.g. INV-2026-1042: 1 to 200 characters. A case that has it is "
+        "returned as it is, not opened twice."
     )
     customer: CustomerInput = strawberry.field(description="Who owes.")
     amount_due: MoneyInput = strawberry.field(description="What is to be paid.")
-    due_on: date = strawberry.field(description="The day by which it should have been paid.")
+    due_on: date = strawberry.field(description="The day by which it should have been paid, e.g. 2026-11-22.")
     origin: CaseOrigin = strawberry.field(default=CaseOrigin.OVERDUE_INVOICE, description="Why it is opened.")
     return_reason_code: str | None = strawberry.field(
         default=None,

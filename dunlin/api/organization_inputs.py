@@ -12,7 +12,8 @@ from dunlin.domain.rules.price import Cost
 
 
 @strawberry.input(
-    description="An organization to create in your account. Reminders may leave Monday to Saturday, 8-20."
+    description="An organization to create in your account. Reminders may leave Monday to Saturday, 08:00 to 20:00, "
+    "until updateSendingPolicy says otherwise."
 )
 class CreateOrganizationInput:
     name: str = strawberry.field(description="Its name, as customers read it: 1 to 200 characters.")

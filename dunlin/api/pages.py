@@ -19,10 +19,21 @@ DEFAULT_PAGE = 50
 M = TypeVar("M", bound=Model)
 N = TypeVar("N")
 
-First = Annotated[int | None, strawberry.argument(description=f"At most so many from the front, 1 to {MAX_PAGE}.")]
-After = Annotated[str | None, strawberry.argument(description="Only what follows this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description=f"At most so many from the end, 1 to {MAX_PAGE}.")]
-Before = Annotated[str | None, strawberry.argument(description="Only what precedes this cursor.")]
+First = Annotated[
+    int | None,
+    strawberry.argument(
+        description=f"At most so many from the front, 1 to {MAX_PAGE}; {DEFAULT_PAGE} where last is left out, too."
+    ),
+]
+After = Annotated[
+    str | None, strawberry.argument(description="Only what follows this cursor, e.g. endCursor of the page before.")
+]
+Last = Annotated[
+    int | None, strawberry.argument(description=f"At most so many from the end, 1 to {MAX_PAGE}; not beside first.")
+]
+Before = Annotated[
+    str | None, strawberry.argument(description="Only what precedes this cursor, e.g. startCursor of the page behind.")
+]
 
 _CURSOR = re.compile(r"([a-z-]+):([0-9]{1,19})")
 
@@ -37,11 +48,16 @@ class PageInfo:
 
 @strawberry.type(description="One entry of a list, with its place.")
 class Edge(Generic[N]):
-    cursor: str = strawberry.field(description="The place of this entry, to be given back as `after` or `before`.")
+    cursor: str = strawberry.field(
+        description="The place of this entry, opaque, to be given back as `after` or `before` of the same list."
+    )
     node: N = strawberry.field(description="The entry.")
 
 
-@strawberry.type(description="One page of a list.")
+@strawberry.type(
+    description="One page of a list. It holds still while entries are added: a page begins behind an entry, not "
+    "behind a number of them."
+)
 class Connection(Generic[N]):
     edges: list[Edge[N]] = strawberry.field(description="The entries with their cursors.")
     nodes: list[N] = strawberry.field(description="The entries without their cursors.")

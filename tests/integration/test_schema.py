@@ -6,17 +6,21 @@ from pathlib import Path
 from graphql import (
     DocumentNode,
     EnumTypeDefinitionNode,
+    GraphQLEnumType,
+    GraphQLScalarType,
     InputObjectTypeDefinitionNode,
     InputValueDefinitionNode,
     InterfaceTypeDefinitionNode,
     ObjectTypeDefinitionNode,
     TypeDefinitionNode,
     build_schema,
+    is_specified_scalar_type,
     parse,
     print_ast,
 )
 
 from dunlin.api.schema import schema
+from dunlin.api.types.enums import MAY_GROW
 from tests.schema_changes import hasty_deprecations, unannounced
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,6 +107,25 @@ def test_what_clients_rely_on_keeps_its_type() -> None:
     }
 
     assert changed == {}
+
+
+def test_every_scalar_of_ours_says_where_it_is_specified() -> None:
+    scalars = [
+        kind
+        for kind in schema._schema.type_map.values()
+        if isinstance(kind, GraphQLScalarType) and not is_specified_scalar_type(kind)
+    ]
+
+    assert len(scalars) >= 8
+    assert [kind.name for kind in scalars if not (kind.specified_by_url or "").startswith("https://")] == []
+    assert [kind.name for kind in scalars if ", e.g. " not in (kind.description or "")] == []
+
+
+def test_every_enum_says_that_it_may_grow_but_for_the_days_of_the_week() -> None:
+    enums = [kind for kind in schema._schema.type_map.values() if isinstance(kind, GraphQLEnumType)]
+    own = [kind for kind in enums if not kind.name.startswith("__")]
+
+    assert [kind.name for kind in own if not (kind.description or "").endswith(MAY_GROW)] == ["Weekday"]
 
 
 def test_what_breaks_clients_of_the_last_release_is_announced() -> None:

@@ -36,7 +36,9 @@ class AuditEntry(Node):
     occurred_at: datetime = strawberry.field(description="When.")
     actor: Actor = strawberry.field(description="Who, and from where.")
     action: AuditAction = strawberry.field(description="What.")
-    subject_id: strawberry.ID = strawberry.field(description="The global id of what it was done to.")
+    subject_id: strawberry.ID = strawberry.field(
+        description="The global id of what it was done to; Query.node finds it while it is there."
+    )
     changes: list[AuditChange] = strawberry.field(description="What is different since.")
 
     @classmethod

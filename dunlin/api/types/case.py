@@ -59,12 +59,16 @@ class DecisionCheck:
 @strawberry.type(description="The case's own copy of a step, taken when the case opened.")
 class CaseStep(Node):
     row: strawberry.Private[tables.CaseStep]
-    position: int = strawberry.field(description="Its place in the case.")
+    position: int = strawberry.field(description="Its place in the case, from 1.")
     name: str = strawberry.field(description="Its name, shown to staff.")
     communication_method: CommunicationMethod = strawberry.field(description="How it reaches the customer.")
-    due_at: datetime = strawberry.field(description="When it is due.")
+    due_at: datetime = strawberry.field(
+        description="When it is due: as the send window opens on its day, by the clock of the organization."
+    )
     state: CaseStepState = strawberry.field(description="Where it stands.")
-    skipped_reason: str | None = strawberry.field(description="Why nothing was sent, when nothing was.")
+    skipped_reason: str | None = strawberry.field(
+        description="With SKIPPED: why nothing was sent, in plain words; null otherwise."
+    )
 
     @classmethod
     def of(cls, row: tables.CaseStep) -> Self:
@@ -99,7 +103,9 @@ class CaseStep(Node):
 class Payment(Node):
     amount: Money = strawberry.field(description="How much.")
     paid_at: datetime = strawberry.field(description="When it was paid.")
-    reference: str | None = strawberry.field(description="What the bank or the bookkeeping knows it by.")
+    reference: str | None = strawberry.field(
+        description="What the bank or the bookkeeping knows it by, e.g. BANK-2026-77."
+    )
     recorded_at: datetime = strawberry.field(description="When it was recorded here.")
 
     @classmethod
@@ -117,7 +123,9 @@ class Payment(Node):
 class CollectionCase(Node):
     row: strawberry.Private[tables.CollectionCase]
     number: str = strawberry.field(description="Its number within the organization, e.g. DC-1042.")
-    external_reference: str = strawberry.field(description="The organization's own reference; unique there.")
+    external_reference: str = strawberry.field(
+        description="The organization's own reference, e.g. INV-2026-1042; unique there."
+    )
     origin: CaseOrigin = strawberry.field(description="Why it was opened.")
     return_reason_code: str | None = strawberry.field(
         description="ISO 20022 return reason of the direct debit, e.g. AM04."
@@ -128,7 +136,9 @@ class CollectionCase(Node):
     amount_due: Money = strawberry.field(description="What is still to be paid.")
     overpaid: Money | None = strawberry.field(description="By how much more was paid than was due, if it was.")
     due_on: date = strawberry.field(description="The day by which it should have been paid.")
-    payment_link: str | None = strawberry.field(description="Where the customer can pay; texts may name it.")
+    payment_link: str | None = strawberry.field(
+        description="Where the customer can pay, e.g. https://pay.example.com/INV-1; texts may name it."
+    )
     opened_at: datetime = strawberry.field(description="When it was opened here.")
     next_action_at: datetime | None = strawberry.field(
         description="When its next step is due; null if none is ahead or the case is paused."

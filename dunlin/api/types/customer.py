@@ -72,7 +72,9 @@ class SmsOptOut:
 @strawberry.type(description="Who owes: the debtor.")
 class Customer(Node):
     row: strawberry.Private[tables.Customer]
-    external_reference: str = strawberry.field(description="The organization's own reference of the customer.")
+    external_reference: str = strawberry.field(
+        description="The organization's own reference of the customer, e.g. C-1042; unique there."
+    )
     name: str = strawberry.field(description="The customer's name.")
     language: LanguageCode | None = strawberry.field(description="Null: the organization's default language.")
     phone: str | None = strawberry.field(description="Masked (+32 *** ** 56) unless the viewer holds COLLECT.")

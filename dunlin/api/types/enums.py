@@ -12,8 +12,13 @@ class IntegrationCategory(StrEnum):
     COMMUNICATION = "COMMUNICATION"
 
 
-def _describe(enum: EnumType, description: str, members: dict[str, str], name: str | None = None) -> None:
-    strawberry.enum(enum, name=name, description=description)
+MAY_GROW = "More may come: keep a branch for members that you do not know."
+
+
+def _describe(
+    enum: EnumType, description: str, members: dict[str, str], name: str | None = None, *, may_grow: bool = True
+) -> None:
+    strawberry.enum(enum, name=name, description=f"{description} {MAY_GROW}" if may_grow else description)
     definition: StrawberryEnumDefinition = enum.__strawberry_definition__  # type: ignore[attr-defined]
     for value in definition.values:
         value.description = members[value.name]
@@ -76,6 +81,7 @@ _describe(
     choices.Weekday,
     "A day of the week.",
     {day.value: day.value.capitalize() + "." for day in choices.Weekday},
+    may_grow=False,
 )
 _describe(
     IntegrationCategory,
@@ -246,24 +252,24 @@ _describe(
     errors.ProblemCode,
     "Why a mutation changed nothing.",
     {
-        "NOT_FOUND": "There is no such thing, or it belongs to somebody else.",
+        "NOT_FOUND": "There is no such thing, or no more, or it belongs to somebody else.",
         "INVALID": "A value cannot be used; the message says what can.",
-        "REQUIRED": "Something is missing.",
+        "REQUIRED": "Something is missing that path names.",
         "CONFIRMATION_REQUIRED": "The call needs confirmed: true.",
-        "IMPACT_CHANGED": "The figures have changed since impactToken was read.",
+        "IMPACT_CHANGED": "The figures have changed since impactToken was read: show disconnectImpact again.",
         "ALREADY_CONNECTED": "The integration is connected already.",
         "NOT_CONNECTED": "The integration is not connected.",
         "METHOD_UNAVAILABLE": "The method's integration is not connected for this organization.",
         "CREDENTIALS_REJECTED": "The carrier does not accept the account or its keys.",
         "SENDER_REJECTED": "The sender does not belong to the account or cannot send texts.",
-        "CARRIER_UNAVAILABLE": "The carrier did not answer, so nothing could be checked.",
-        "STALE_VERSION": "Somebody else has edited it since.",
+        "CARRIER_UNAVAILABLE": "The carrier did not answer, so nothing could be checked: try again later.",
+        "STALE_VERSION": "Somebody else has edited it since; the payload shows it as it is now.",
         "TEXT_TOO_LONG": "The text has too many characters.",
         "UNKNOWN_PLACEHOLDER": "The text names a placeholder that does not exist.",
-        "CASE_CLOSED": "The case has ended.",
+        "CASE_CLOSED": "The case has ended; the message says why.",
         "WRONG_STATE": "What is asked for is not possible in the present state; the message names it.",
-        "IDEMPOTENCY_KEY_REUSED": "The idempotency key came with another input before.",
-        "DUPLICATE": "The same thing is given twice.",
+        "IDEMPOTENCY_KEY_REUSED": "The idempotency key came with another input before: use a new one.",
+        "DUPLICATE": "The same thing is given twice, or there is one already.",
     },
     name="UserErrorCode",
 )

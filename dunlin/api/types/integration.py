@@ -103,7 +103,10 @@ class Integration(Node):
         connection = await self._connection(info)
         return connection.provider if connection else None
 
-    @strawberry.field(description="Who the texts come from; null while disconnected.")
+    @strawberry.field(
+        description="Who the texts come from: a number (e.g. +15005550006), messaging service or name; null while "
+        "disconnected."
+    )
     async def sender(self, info: Info) -> str | None:
         connection = await self._connection(info)
         return connection.sender if connection else None

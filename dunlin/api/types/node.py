@@ -8,7 +8,7 @@ from dunlin.api.scalars import CurrencyCode
 from dunlin.domain.errors import ProblemCode, Refusal
 
 
-@strawberry.interface(description="An object with a global id.")
+@strawberry.interface(description="An object with a global id, by which Query.node finds it.")
 class Node:
     id: strawberry.ID = strawberry.field(description="A global id, opaque: give it back unchanged.")
 
@@ -16,14 +16,17 @@ class Node:
 @strawberry.type(description="An amount of money.")
 class Money:
     amount: Decimal = strawberry.field(description='The exact amount, e.g. "12.50".')
-    currency: CurrencyCode = strawberry.field(description="Its currency.")
+    currency: CurrencyCode = strawberry.field(description="Its currency, e.g. EUR.")
 
 
 @strawberry.type(description="One thing that was wrong with a mutation's input.")
 class UserError:
     code: ProblemCode = strawberry.field(description="What is wrong, for programs.")
     message: str = strawberry.field(description="What is wrong and what is allowed, for people.")
-    path: list[str] | None = strawberry.field(description='The place in the input, e.g. ["cases", "2", "dueOn"].')
+    path: list[str] | None = strawberry.field(
+        description='The place in the input, e.g. ["cases", "2", "dueOn"]; places in lists count from 0. Null where no '
+        "field of the input is to blame."
+    )
 
 
 def user_errors(refusal: Refusal) -> list[UserError]:

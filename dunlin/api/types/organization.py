@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     description="When reminders may leave, by the local clock of the customer; see Customer.possibleTimeZones."
 )
 class SendingPolicy:
-    window_start: str = strawberry.field(description="First local time of day, HH:MM.")
-    window_end: str = strawberry.field(description="End of the window, HH:MM, exclusive; 24:00 is midnight.")
+    window_start: str = strawberry.field(description="First local time of day, HH:MM, e.g. 08:00.")
+    window_end: str = strawberry.field(
+        description="End of the window, HH:MM, exclusive, e.g. 20:00; 24:00 is midnight."
+    )
     days: list[Weekday] = strawberry.field(description="The days on which reminders may leave.")
     skip_holidays: bool = strawberry.field(
         description="Whether nothing leaves on public holidays of the customer's country: that of the phone number, "
@@ -199,8 +201,7 @@ class Organization(Node):
         return await inbound.read_texts(info, choice, self.row.id, Window(first, after, last, before))
 
     @strawberry.field(
-        description="The same events, and the same cursors, as Subscription.deliveryStatus, oldest first. The end "
-        "cursor of `last: 1` is where a subscription may begin that shall miss nothing from then on."
+        description="The same events, and the same cursors, as Subscription.deliveryStatus, oldest first."
     )
     async def delivery_events(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None

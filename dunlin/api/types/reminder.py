@@ -70,7 +70,9 @@ class DeliveryStatusEvent(Node):
     occurred_at: datetime = strawberry.field(description="When it happened.")
     status: ReminderStatus = strawberry.field(description="What the reminder's status became.")
     reason: str | None = strawberry.field(description="Why, in plain words, where there is something to explain.")
-    error_code: int | None = strawberry.field(description="The carrier's own code, e.g. 30003.")
+    error_code: int | None = strawberry.field(
+        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio; null without an error."
+    )
 
     @classmethod
     def of(cls, row: tables.DeliveryEvent) -> Self:
@@ -95,7 +97,9 @@ class DeliveryStatusEvent(Node):
 class Reminder(Node):
     row: strawberry.Private[tables.Reminder]
     method: CommunicationMethod = strawberry.field(description="How it goes out.")
-    to: str = strawberry.field(description="Where it goes. Masked unless the viewer holds COLLECT.")
+    to: str = strawberry.field(
+        description="The number or address it goes to. Masked (+32 *** ** 56) unless the viewer holds COLLECT."
+    )
     text: str = strawberry.field(
         description="What it says, filled in when it is planned, and anew in the moment it goes out. From then on it "
         "is what was sent."
@@ -108,20 +112,28 @@ class Reminder(Node):
     status_reason: str | None = strawberry.field(
         description="Why it waits, failed, was canceled or is unconfirmed, in plain words."
     )
-    error_code: int | None = strawberry.field(description="The carrier's own code, e.g. 30003.")
+    error_code: int | None = strawberry.field(
+        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio; null without an error."
+    )
     is_retry: bool = strawberry.field(
         description="Whether it is the same text once more, sent by itself after a failure that may pass."
     )
-    provider_message_id: str | None = strawberry.field(description="The carrier's id of the message.")
-    encoding: SmsEncoding | None = strawberry.field(description="How an SMS is encoded.")
-    segments: int | None = strawberry.field(description="Into how many billed parts an SMS is cut.")
+    provider_message_id: str | None = strawberry.field(
+        description="The carrier's id of the message, at Twilio SM and 32 hexadecimal digits; null until it has told."
+    )
+    encoding: SmsEncoding | None = strawberry.field(description="How an SMS is encoded; null for other methods.")
+    segments: int | None = strawberry.field(
+        description="Into how many billed parts an SMS is cut, e.g. 2 for 200 characters of GSM_7; null for others."
+    )
     estimated_cost: Money | None = strawberry.field(
         description="Its segments times the price of the number's country when it was planned, or when it went out "
         "with another text or below a spending limit; null if that was not known then. What networks add is not in it."
     )
     scheduled_for: datetime = strawberry.field(description="When it goes out, at the earliest.")
-    sent_at: datetime | None = strawberry.field(description="When the carrier had it.")
-    delivered_at: datetime | None = strawberry.field(description="When it arrived.")
+    sent_at: datetime | None = strawberry.field(description="When the carrier had it; null before.")
+    delivered_at: datetime | None = strawberry.field(
+        description="When it arrived, as the carrier tells; null where it has not told of that."
+    )
     created_at: datetime = strawberry.field(description="When it was planned.")
 
     @classmethod

@@ -18,7 +18,7 @@ from dunlin.domain.choices import Permission
 class ApiToken(Node):
     row: strawberry.Private[tables.Token]
     name: str = strawberry.field(description="What it is for.")
-    prefix: str = strawberry.field(description="How its secret begins, to tell tokens apart.")
+    prefix: str = strawberry.field(description="How its secret begins, e.g. dunlin_Ab3x9, to tell tokens apart.")
     permissions: list[Permission] = strawberry.field(description="What it allows.")
     created_at: datetime = strawberry.field(description="When it was made.")
     expires_at: datetime | None = strawberry.field(description="When it goes out of force; null if never.")
