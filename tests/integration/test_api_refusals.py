@@ -40,6 +40,7 @@ from tests.build import (
 from tests.client import JSON, error_codes, graphql, mutate, problems
 from tests.conftest import SANDBOX_ACCOUNT
 from tests.delivery import plan
+from tests.introspection import id_arguments
 
 # What every mutation does gladly. $names stand for the ids of `Ids`.
 GOOD: dict[str, JSON] = {
@@ -294,11 +295,10 @@ async def test_a_token_without_the_permission_changes_nothing(
     assert await everything_stored() == before
 
 
+# Every place where a mutation is given an id, as Mutation.createToken.input.organizationIds.
 ID_FIELDS = [
-    (mutation, field, field.removesuffix("Id"))
-    for mutation, given in GOOD.items()
-    for field in given
-    if field.endswith("Id")
+    (mutation, field, field.removesuffix("s").removesuffix("Id"))
+    for root, mutation, _, field in (place.split(".") for place in sorted(id_arguments()) if "Mutation." in place)
 ]
 
 
@@ -321,9 +321,11 @@ async def test_an_id_that_is_not_the_viewers_is_refused_and_nothing_changes(
 ) -> None:
     before = await everything_stored()
 
-    payload = await mutate(http, ids["$token"], mutation, "", filled(mutation, ids, **{field: wrong.format(kind=kind)}))
+    is_list = field.endswith("s")
+    given = [wrong.format(kind=kind)] if is_list else wrong.format(kind=kind)
+    payload = await mutate(http, ids["$token"], mutation, "", filled(mutation, ids, **{field: given}))
 
-    assert problems(payload) == [(code, field)]
+    assert problems(payload) == [(code, f"{field}.0" if is_list else field)]
     assert await everything_stored() == before
 
 
