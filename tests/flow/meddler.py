@@ -22,12 +22,16 @@ _PROTOCOL = "graphql-transport-ws"
 
 
 class Meddler:
-    """Hands everything through. `subscriptions` are the variables of every operation that was begun over a socket."""
+    """Hands everything through. `subscriptions` are the variables of every operation that was begun over a socket.
+
+    `requests` are the bodies that came by HTTP, each with the status of its answer.
+    """
 
     def __init__(self, address: str) -> None:
         self._address = address
         self._open: dict[WebSocket, str] = {}  # with the id of the operation that runs there
         self.subscriptions: list[JSON] = []
+        self.requests: list[tuple[JSON, int]] = []
         self.news = asyncio.Event()
 
     async def say(self, kind: str, payload: object = None) -> None:
@@ -49,6 +53,7 @@ class Meddler:
         async with httpx.AsyncClient(base_url=self._address) as http:
             headers = {name: request.headers[name] for name in ("authorization", "content-type", "accept")}
             answer = await http.post("/graphql", content=await request.body(), headers=headers)
+        self.requests.append((await request.json(), answer.status_code))
         return Response(answer.content, answer.status_code, {"Content-Type": answer.headers["Content-Type"]})
 
     async def open(self, client: WebSocket) -> None:

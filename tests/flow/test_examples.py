@@ -160,6 +160,14 @@ async def test_an_example_gives_up_after_a_failure_that_does_not_pass(meddled: M
     assert len(meddled.meddler.subscriptions) == 1
 
 
+@pytest.mark.parametrize("example", ["apollo"], indirect=True)
+async def test_apollo_sends_the_text_of_a_document_only_where_its_hash_is_not_known(meddled: Meddled) -> None:
+    has_text = ["query" in body for body, _ in meddled.meddler.requests]
+    was_unknown = [status == 404 for _, status in meddled.meddler.requests]
+
+    assert has_text == [False, *was_unknown[:-1]]
+
+
 @pytest.mark.parametrize("example", ["sse"], indirect=True)
 async def test_an_event_stream_is_given_up_where_there_is_none(
     built: str, services: Services, api_address: str, example: str, tmp_path: Path

@@ -1,5 +1,7 @@
 // Apollo Client 4: stock links, over a client of graphql-ws that resumes.
+import { createHash } from "node:crypto";
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache, type TypedDocumentNode } from "@apollo/client/core";
+import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { OperationTypeNode } from "graphql";
 import {
@@ -19,13 +21,15 @@ const cursor: TypedDocumentNode<DeliveryCursorAnswer, { id: string }> = gql(DELI
 const open: TypedDocumentNode<OpenCasesAnswer, { input: OpenCases }> = gql(OPEN_CASES);
 const live: TypedDocumentNode<WatchAnswer, Watched> = gql(WATCH);
 
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
 function dunlin({ http, webSocket, tokens }: Settings): Dunlin {
   const client = new ApolloClient({
     cache: new InMemoryCache(),
     link: ApolloLink.split(
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
       new GraphQLWsLink(liveClient(webSocket, tokens)),
-      new HttpLink({ uri: http, fetch: fetchWith(tokens) }),
+      new PersistedQueryLink({ sha256 }).concat(new HttpLink({ uri: http, fetch: fetchWith(tokens) })),
     ),
   });
 
