@@ -336,6 +336,7 @@ ACTS = [
 ]
 
 
+@pytest.mark.usefixtures("unlimited")
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__.replace("_", " "))
 async def test_while_one_organization_is_being_disconnected_another_one(
     world: World, act: Callable[[World], Awaitable[None]]

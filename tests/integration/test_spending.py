@@ -772,7 +772,7 @@ async def test_the_trace_of_the_step_says_that_it_waited_for_the_limit_and_that_
     await limit_to(services, organization, "0.10")
     assert len(await begin(services, NOW)) == 1
 
-    document = """{ organizations { nodes { collectionCases { nodes { steps {
+    document = """{ organizations(first: 1) { nodes { collectionCases(first: 1) { nodes { steps {
       decisionTrace { name outcome sentence } } } } } } }"""
     data = await ask(http, await a_token(services, organization), document)
 

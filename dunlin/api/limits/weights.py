@@ -68,7 +68,7 @@ WEIGHTS: Mapping[str, int] = {
     "CollectionCaseConnection.totalCount": 50,
     "CollectionStep.smsCosts": 20,
     "Customer.smsOptOut": 1,
-    "Integration.disconnectImpact": 100,
+    "Integration.disconnectImpact": 50,
     "Integration.pricing": 5,
     "Mutation.closeOrganization": 200,
     "Mutation.connectIntegration": 100,
@@ -77,6 +77,7 @@ WEIGHTS: Mapping[str, int] = {
     "Organization.returnReasons": 5,
     "Organization.spending": 5,
     "Query.previewSms": 30,
+    "ReminderConnection.totalCount": 50,
     "Subscription.deliveryStatus": 10,
 }
 
