@@ -1,6 +1,6 @@
 """The GraphQL schema, as exported in schema.graphql."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 
 import strawberry
@@ -15,14 +15,23 @@ from strawberry.types.graphql import OperationType
 from dunlin.api.context import OperationScope
 from dunlin.api.errors import CodeErrors
 from dunlin.api.event_executor import EventExecutor
-from dunlin.api.limits.admission import refusals
+from dunlin.api.limits.admission import caller_of, refusals
 from dunlin.api.limits.fields import FieldCosts
 from dunlin.api.limits.reading import Reader, read_document
+from dunlin.api.limits.turns import Turns
 from dunlin.api.mutations import Mutation
 from dunlin.api.queries import Query
 from dunlin.api.scalars import SCALARS
 from dunlin.api.subscription import Subscription
 from dunlin.runtime.allowance import Taken
+
+
+class _InTurn(SchemaExtension):
+    async def on_execute(self) -> AsyncIterator[None]:
+        schema, context = self.execution_context.schema, self.execution_context.context
+        assert isinstance(schema, Schema)
+        async with schema.turns.turn(caller_of(context.viewer)):
+            yield
 
 
 class _Told(SchemaExtension):
@@ -58,6 +67,10 @@ class Schema(strawberry.Schema):
     def reader(self) -> Reader:
         return Reader(self._schema)
 
+    @cached_property
+    def turns(self) -> Turns:
+        return Turns()
+
     def check(self, document: str) -> Sequence[GraphQLError]:
         """Return what keeps a document from being run here, whatever its variables; raise what its syntax lacks."""
         read = read_document(document, self._schema, FieldCosts())
@@ -70,7 +83,7 @@ class Schema(strawberry.Schema):
     ) -> PreExecutionError | None:
         if not context.query:
             return await super()._prepare_operation_async(context, extensions_runner)  # refuses it
-        errors = await refusals(context, context.query, self.reader)
+        errors = await refusals(context, context.query, self.reader, self.turns)
         if context.graphql_document is not None:
             # Refuses what is no operation of the document, or none that the transport runs.
             await super()._prepare_operation_async(context, extensions_runner)
@@ -90,6 +103,7 @@ schema = Schema(
     extensions=[
         OperationScope,
         CodeErrors,
+        _InTurn,
         _Told,
     ],
     execution_context_class=EventExecutor,

@@ -12,6 +12,7 @@ from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode, bad_input
 from dunlin.api.limits import cost
 from dunlin.api.limits.reading import ReadDocument, Reader
+from dunlin.api.limits.turns import AT_ONCE, MOST_WAITING, Turns
 from dunlin.domain.viewer import Viewer
 
 
@@ -32,7 +33,14 @@ class RateLimited(GraphQLError):
         super().__init__(message, extensions={"code": ErrorCode.RATE_LIMITED.value, "retryAfter": seconds})
 
 
-async def refusals(execution: ExecutionContext, text: str, reader: Reader) -> Sequence[GraphQLError]:
+def too_many_at_once() -> GraphQLError:
+    message = (
+        f"More than {AT_ONCE + MOST_WAITING} operations run or wait already. Ask again when some have been answered."
+    )
+    return GraphQLError(message, extensions={"code": ErrorCode.RATE_LIMITED.value, "retryAfter": 1})
+
+
+async def refusals(execution: ExecutionContext, text: str, reader: Reader, turns: Turns) -> Sequence[GraphQLError]:
     """Return why an operation is not run; empty: it may be, and its cost is taken.
 
     Where the document was read it is given to the execution, which then does not validate it.
@@ -40,6 +48,8 @@ async def refusals(execution: ExecutionContext, text: str, reader: Reader) -> Se
     context: Context = execution.context
     allowance = context.services.allowance
     caller = caller_of(context.viewer)
+    if turns.is_full(caller):
+        return [too_many_at_once()]
     if not reader.keeps(text) and (wait := allowance.is_used_up(caller)):
         return [RateLimited(wait, allowance.limit)]  # reading may take longer than all the rest
     document, is_new = reader.read(text)
