@@ -1,10 +1,11 @@
 """Faults of the code that can be switched in, to see that the gates catch them. Each replaces one protection."""
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from dunlin.api.live import EVERYTHING, EventHub, Narrowing
 from dunlin.channels import twilio
 from dunlin.domain.actions import (
     claim_reminders,
@@ -19,6 +20,7 @@ from dunlin.domain.actions import (
 from dunlin.domain.carrier import Absent, Answer, Throttled, Unknown, Unreached
 from dunlin.domain.rules.outcome import Outcome, outcome_of
 from dunlin.domain.store import Store, Transaction
+from dunlin.domain.tables import DeliveryEvent
 from dunlin.jobs import deliverer, worker
 from tests.fault.switch import switch
 
@@ -125,7 +127,20 @@ def _signatures_unchecked() -> None:
     switch(twilio, "signature_fits", lambda *_: True)
 
 
+def _begins_now() -> None:
+    """Who comes back is shown what happens from then on."""
+    events = EventHub.events
+
+    def from_now_on(
+        hub: EventHub, organization_id: int, _: int | None, wanted: Narrowing = EVERYTHING
+    ) -> AsyncGenerator[DeliveryEvent]:
+        return events(hub, organization_id, None, wanted)
+
+    switch(EventHub, "events", from_now_on)
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
+    "begins-now": _begins_now,
     "last-report-wins": _last_report_wins,
     "proof-at-once": _proof_at_once,
     "signatures-unchecked": _signatures_unchecked,

@@ -1,7 +1,7 @@
 """R12: who follows delivery events loses none and sees none twice, whatever happens to the processes and to clients."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -10,7 +10,7 @@ import httpx
 
 from dunlin.sandbox.behaviour import Behaviour
 from tests.client import ask
-from tests.fault.conftest import Tell
+from tests.fault.checker import Verdict
 from tests.fault.crew import Crew, a_crew
 from tests.fault.follower import Event, Follower, StreamFollower, following
 from tests.fault.nursery import Child
@@ -105,15 +105,24 @@ async def all_delivered(ring: Ring) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_every_follower_sees_exactly_what_is_listed_over_killed_frozen_and_restarted_processes(
-    shared: Shared, seed: int, tell: Tell, *, is_full: bool
-) -> None:
-    load, port = FULL if is_full else QUICK, free_ports()
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`astray` are those who have not seen exactly what there was to see, with what they have seen."""
+
+    verdict: Verdict
+    events: int
+    connections: dict[str, int]
+    astray: list[str]
+
+
+async def chase(shared: Shared, seed: int, load: Load, *, within_s: float, broken: Sequence[str] = ()) -> Outcome:
+    """Have followers of every kind follow while everything happens, and give them some time at the end."""
+    port = free_ports()
     async with (
         a_ring(shared, seed, behaviour=_CARRIER, organizations=1) as ring,
         ring.api() as http,
         ring.workers(2) as workers,
-        a_crew(ring.nursery, 1, lambda _: ring.order(Role.API, port=port)) as apis,
+        a_crew(ring.nursery, 1, lambda _: ring.order(Role.API, port=port, broken=broken)) as apis,
     ):
         organization_id = ring.grounds[0].organization_id
         start = (await ask(http, ring.token, _CURSOR, id=organization_id))["organization"]["deliveryCursor"]
@@ -132,18 +141,38 @@ async def test_every_follower_sees_exactly_what_is_listed_over_killed_frozen_and
             verdict = await ring.settle(30)
             await all_delivered(ring)
             expected = await listed(ring, http, organization_id)
-            with suppress(TimeoutError):  # who has not seen all by then is named below
-                async with asyncio.timeout(_LONGEST_WAY_S + len(expected) * 0.03):
+            with suppress(TimeoutError):  # who has not seen all by then is astray
+                async with asyncio.timeout(within_s + len(expected) * 0.03):
                     while any(len(one.seen) < len(expected) for one in followers.values()):  # noqa: ASYNC110
                         await asyncio.sleep(0.1)
+        return Outcome(
+            verdict,
+            len(expected),
+            {name: one.connections for name, one in followers.items()},
+            [
+                f"{name}: {len(one.seen)} of {len(expected)}, refused: {one.refused}"
+                for name, one in followers.items()
+                if one.seen != expected
+            ],
+        )
 
-    tell("R12", f"API, worker and Redis killed, API frozen and stopped x {load.rounds}", ring, verdict)
-    verdict.assert_all_is_well()
-    assert len(expected) >= 3 * load.cases
-    astray = [
-        f"{name}: {len(one.seen)} of {len(expected)}, {one.connections} connections, refused: {one.refused}"
-        for name, one in followers.items()
-        if one.seen != expected
-    ]
-    assert astray == []
-    assert all(one.connections >= 2 for one in followers.values()), "each was cut off at least once"
+
+async def test_every_follower_sees_exactly_what_is_listed_over_killed_frozen_and_restarted_processes(
+    shared: Shared, seed: int, *, is_full: bool
+) -> None:
+    load = FULL if is_full else QUICK
+
+    outcome = await chase(shared, seed, load, within_s=_LONGEST_WAY_S)
+
+    outcome.verdict.assert_all_is_well()
+    assert outcome.astray == []
+    assert outcome.events >= 3 * load.cases
+    assert min(outcome.connections.values()) >= 2, "each was cut off at least once"
+
+
+async def test_the_gate_of_followers_catches_an_api_that_begins_at_the_present_for_everybody(
+    shared: Shared, seed: int
+) -> None:
+    outcome = await chase(shared, seed, Load(cases=30, rounds=1), within_s=2, broken=["begins-now"])
+
+    assert outcome.astray
