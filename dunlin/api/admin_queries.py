@@ -31,10 +31,13 @@ class AuditFilter:
         if self.organization_id is not None:
             wanted = decode_id("Organization", self.organization_id)
             organizations = frozenset({wanted}) if organizations is None else organizations & {wanted}
-        if organizations is None:
-            return Choice(_AUDIT, actions)
-        walk = Walk(("t.organization_id",), _THEIRS, tuple(str(one) for one in organizations))
-        return Choice(_AUDIT, actions, walk)
+        if organizations is not None:
+            walk = Walk(("t.organization_id",), _THEIRS, tuple(str(one) for one in organizations))
+            return Choice(_AUDIT, actions, walk)
+        if self.actions is not None:
+            walk = Walk(("t.account_id", "t.action"), "SELECT parent.id, unnest({})", tuple(self.actions))
+            return Choice(_AUDIT, walk=walk)
+        return Choice(_AUDIT)
 
 
 _THEIRS = "SELECT o.id FROM organization o WHERE o.account_id = parent.id AND o.id = ANY({}::bigint[])"

@@ -79,7 +79,7 @@ async def token(opened: Services, sandbox: SandboxCarrier) -> str:
     await multiply("payment", reference="'BANK-' || n")
     await multiply("collection_cycle", name="'Cycle ' || n")
     await multiply("sms_opt_out")
-    await multiply("audit_entry")
+    await multiply("audit_entry", action="CASE WHEN n % 100 = 0 THEN 'STEP_EDITED' ELSE t.action END")
     await multiply("organization", name="'Other ' || n")
     token = await a_token(services, account)
     await multiply("token", digest="md5(n::text) || md5(t.id::text)")
@@ -165,6 +165,13 @@ LISTS = {
     "organizations": Long("organizations", "organization", Order("organizations"), None),
     "tokens": Long("tokens", "token", Order("tokens"), None),
     "audit trail": Long("auditTrail", "audit_entry", Order("audit", newest_first=True), None),
+    "audit trail of one kind": Long(
+        "auditTrail",
+        "audit_entry WHERE action = 'STEP_EDITED'",
+        Order("audit", newest_first=True),
+        None,
+        ", filter: {actions: [STEP_EDITED]}",
+    ),
     "audit trail of an organization": Long(
         "auditTrail",
         "audit_entry WHERE organization_id = 1",

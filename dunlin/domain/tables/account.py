@@ -96,7 +96,11 @@ class AuditEntry(Model):
 
     class Meta:
         table = "audit_entry"
-        indexes = (Index(fields=("account_id", "id")), Index(fields=("organization_id", "id")))
+        indexes = (
+            Index(fields=("account_id", "id")),
+            Index(fields=("account_id", "action", "id")),
+            Index(fields=("organization_id", "id")),
+        )
 
 
 class OfOrganization(Model):
