@@ -1,5 +1,6 @@
 """What operations cost their callers, how that is told, and what is refused for it."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,11 +16,13 @@ from dunlin.api.ids import encode_id
 from dunlin.api.limits.cost import MOST
 from dunlin.api.schema import schema
 from dunlin.api.strangers import AT_ONCE
+from dunlin.api.types.reminder import event_cursor
 from dunlin.runtime.allowance import Allowance
 from dunlin.runtime.bell import open_redis
 from dunlin.runtime.wiring import Services
-from tests.build import a_token, an_account, an_organization
+from tests.build import a_collecting_organization, a_token, an_account, an_organization, open_one
 from tests.client import JSON, acknowledged, error_codes
+from tests.delivery import plan
 from tests.serving import a_listener, address_of, served
 from tests.statements import statements
 
@@ -77,7 +80,7 @@ async def test_what_is_left_can_be_asked_for_and_costs_nothing(services: Service
     assert LIMIT - 115 < told["remaining"] < LIMIT - 90
 
 
-async def test_over_a_socket_queries_tell_it_and_events_do_not(services: Services, token: str) -> None:
+async def test_over_a_socket_queries_tell_it_too(services: Services, token: str) -> None:
     async with an_api(services) as http, acknowledged(address(http), token) as socket:
         await socket.subscribe(PAGE, n=30)
         told = await socket.event()
@@ -100,6 +103,44 @@ async def test_an_operation_that_is_too_dear_is_refused_with_what_it_costs(servi
         assert error["extensions"]["cost"] > MOST
     assert (answer.status_code, over_socket["type"]) == (422, "error")
     assert "data" not in answer.json()
+
+
+WATCH = "subscription ($id: ID!, $after: String) { deliveryStatus(organizationId: $id, after: $after) { status } }"
+
+
+async def test_watching_costs_at_its_beginning_and_events_cost_nothing(services: Services) -> None:
+    organization, cycle = await a_collecting_organization(services)
+    token = await a_token(services, organization)
+    await open_one(services, cycle)
+    await plan(services)
+    given = {"id": encode_id("Organization", organization.id), "after": event_cursor(organization.id, 0)}
+    async with an_api(services) as http, acknowledged(address(http), token) as socket:
+        await socket.subscribe(WATCH, **given)
+        event = await socket.event()
+        await socket.subscribe(LEFT, operation="2")
+        left = (await socket.event("2"))["data"]["rateLimit"]["remaining"]
+
+    assert event == {"data": {"deliveryStatus": {"status": "SCHEDULED"}}}
+    assert LIMIT - 13 <= left <= LIMIT - 10
+
+
+async def streamed(http: httpx.AsyncClient, token: str, query: str, **variables: object) -> JSON:
+    """Return the first result that comes as an event."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+    answer = await http.post("/graphql/stream", json={"query": query, "variables": variables}, headers=headers)
+    result: JSON = json.loads(answer.text.partition("data: ")[2].partition("\n")[0])
+    return result
+
+
+async def test_it_is_the_same_over_server_sent_events(services: Services, token: str) -> None:
+    async with an_api(services) as http:
+        told = await streamed(http, token, PAGE, n=30)
+        too_dear = await streamed(http, token, DEAR)
+        codes = [error_codes(await streamed(http, token, PAGE, n=100)) for _ in range(10)]
+
+    assert told["extensions"]["cost"]["requested"] == 35
+    assert error_codes(too_dear) == ["COST_LIMIT_EXCEEDED"]
+    assert (codes[0], codes[-1]) == ([], ["RATE_LIMITED"])
 
 
 async def test_the_cost_is_that_of_the_variables(services: Services, token: str) -> None:
