@@ -354,3 +354,18 @@ async def test_bad_tokens_from_one_address_are_not_looked_up_without_end(service
     assert (late.status_code, error_codes(late.json()), asked) == (429, ["RATE_LIMITED"], [])
     assert int(late.headers["Retry-After"]) >= 1
     assert (friend, friends) == (200, 200)
+
+
+async def test_variables_without_end_are_refused_before_they_are_read(http: httpx.AsyncClient, token: str) -> None:
+    document = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    opening = (
+        "mutation ($input: OpenCollectionCasesInput!) { openCollectionCases(input: $input) { userErrors { code } } }"
+    )
+
+    refused = [
+        await post(http, token, document, ids=["x"] * 50_000),
+        await post(http, token, opening, input={"cases": [{}] * 50_000}),
+        await post(http, token, opening, input={f"x{place}": place for place in range(50_000)}),
+    ]
+
+    assert [error_codes(answer.json()) for answer in refused] == [["BAD_USER_INPUT"]] * 3

@@ -13,6 +13,7 @@ from dunlin.api.errors import ErrorCode, bad_input
 from dunlin.api.limits import cost
 from dunlin.api.limits.reading import ReadDocument, Reader
 from dunlin.api.limits.turns import AT_ONCE, MOST_WAITING, Turns
+from dunlin.api.limits.variables import flaw_of
 from dunlin.domain.viewer import Viewer
 
 
@@ -84,6 +85,8 @@ def _flaws(execution: ExecutionContext, document: ReadDocument) -> Sequence[Grap
     named = execution._provided_operation_name  # noqa: SLF001, the public one falls back to the first operation
     if named is None and document.operations > 1:
         return [bad_input("The document has several operations: name the one to run as operationName.")]
+    if flaw := flaw_of(execution.variables or {}):
+        return [bad_input(flaw)]
     return []
 
 
