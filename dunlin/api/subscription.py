@@ -16,7 +16,10 @@ from dunlin.domain.tables import CollectionCase, Reminder
 from dunlin.domain.viewer import Viewer
 
 
-@strawberry.type(description="What can be watched, over a WebSocket with the protocol graphql-transport-ws.")
+@strawberry.type(
+    description="What can be watched, over a WebSocket with the protocol graphql-transport-ws, or as server-sent "
+    "events at /graphql/stream."
+)
 class Subscription:
     @strawberry.subscription(
         description="Every change of a reminder's status, in commit order. With after: resume behind that cursor, "

@@ -1,4 +1,4 @@
-"""R12: who follows delivery events loses none and sees none twice, whatever happens to the processes and to clients."""
+"""Who follows delivery events loses none and sees none twice, whatever happens to the processes and to clients."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

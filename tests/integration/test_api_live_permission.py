@@ -13,6 +13,7 @@ from dunlin.api.authentication import Door
 from dunlin.api.ids import encode_id
 from dunlin.api.stays import Stay, Stays
 from dunlin.api.token_uses import TokenUses
+from dunlin.api.transport.ground import Ground
 from dunlin.domain.choices import Permission
 from dunlin.domain.tables import CollectionCycle, Organization, Reminder, Token
 from dunlin.runtime.wiring import Services
@@ -36,11 +37,25 @@ async def token(services: Services, cycle: CollectionCycle) -> str:
 
 
 @pytest_asyncio.fixture
-async def socket(services: Services, token: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Socket]:
-    """A socket of an API that looks at tokens all the time."""
+async def ground(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[str, Ground]]:
+    """An API that looks at tokens all the time; its address, and what its sockets stand on."""
     monkeypatch.setattr(stays, "_LOOKED_AT_EVERY_S", 0.01)
-    async with limited(services) as (address, _), acknowledged(address, token) as opened:
+    async with limited(services) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture
+async def socket(ground: tuple[str, Ground], token: str) -> AsyncIterator[Socket]:
+    async with acknowledged(ground[0], token) as opened:
+        yield opened
+
+
+async def until_looked_at(ground: tuple[str, Ground]) -> None:
+    """Wait until the tokens of all have been looked at since now."""
+    now = time.monotonic()
+    async with asyncio.timeout(5):
+        while any(stay.seen_at <= now for stay in ground[1].stays._here):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def watching(services: Services, socket: Socket, cycle: CollectionCycle) -> JSON:
@@ -62,17 +77,12 @@ async def watching(services: Services, socket: Socket, cycle: CollectionCycle) -
     return first
 
 
-async def until_looked_at() -> None:
-    """Wait until what was changed must have been seen: it is looked at every 10 ms."""
-    await asyncio.sleep(0.3)
-
-
 async def test_a_token_that_loses_read_is_shown_nothing_more(
-    services: Services, socket: Socket, cycle: CollectionCycle
+    services: Services, ground: tuple[str, Ground], socket: Socket, cycle: CollectionCycle
 ) -> None:
     assert "errors" not in await watching(services, socket, cycle)
     await Token.all().update(permissions=[Permission.COLLECT])
-    await until_looked_at()
+    await until_looked_at(ground)
 
     await open_one(services, cycle)
     await plan(services)
@@ -85,11 +95,11 @@ async def test_a_token_that_loses_read_is_shown_nothing_more(
 
 
 async def test_a_token_from_which_the_organization_is_taken_is_shown_nothing_more(
-    services: Services, socket: Socket, cycle: CollectionCycle
+    services: Services, ground: tuple[str, Ground], socket: Socket, cycle: CollectionCycle
 ) -> None:
     assert "errors" not in await watching(services, socket, cycle)
     await Token.all().update(organization_ids=[cycle.organization_id + 1])
-    await until_looked_at()
+    await until_looked_at(ground)
 
     await open_one(services, cycle)
     await plan(services)
@@ -100,12 +110,12 @@ async def test_a_token_from_which_the_organization_is_taken_is_shown_nothing_mor
 
 
 async def test_numbers_are_masked_from_the_moment_on_in_which_collect_is_taken(
-    services: Services, socket: Socket, cycle: CollectionCycle
+    services: Services, ground: tuple[str, Ground], socket: Socket, cycle: CollectionCycle
 ) -> None:
     first = await watching(services, socket, cycle)
     assert first["data"]["deliveryStatus"]["reminder"]["to"] == "+447700900001"
     await Token.all().update(permissions=[Permission.READ])
-    await until_looked_at()
+    await until_looked_at(ground)
 
     await open_one(services, cycle)
     await plan(services)
@@ -136,11 +146,11 @@ async def test_each_operation_asks_for_the_token_anew(
 
 
 async def test_the_events_of_a_closed_organization_can_be_seen_as_they_can_be_read(
-    services: Services, socket: Socket, cycle: CollectionCycle
+    services: Services, ground: tuple[str, Ground], socket: Socket, cycle: CollectionCycle
 ) -> None:
     assert "errors" not in await watching(services, socket, cycle)
     await Organization.all().update(closed_at=datetime.now(UTC))
-    await until_looked_at()
+    await until_looked_at(ground)
 
     await append_events(services, (await Reminder.all())[0])
 
@@ -218,3 +228,18 @@ async def test_a_token_that_has_expired_is_shown_nothing_from_that_moment_on(ser
 
     assert not done
     waiting.cancel()
+
+
+async def test_an_event_asks_the_database_nothing_about_who_may_see_it(
+    services: Services, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stays, "_LOOKED_AT_EVERY_S", 1_000.0)
+    cycle = await CollectionCycle.get()
+    async with limited(services) as (address, _), acknowledged(address, token) as socket:
+        await watching(services, socket, cycle)
+        with statements(lambda statement: '"token"' in statement or '"organization"' in statement) as asked:
+            await append_events(services, (await Reminder.all())[0], 20)
+            for _ in range(20):
+                await socket.event()
+
+    assert asked == []
