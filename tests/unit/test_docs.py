@@ -119,3 +119,13 @@ def test_what_is_shown_of_the_examples_stands_in_them(language: str) -> None:
 
     assert excerpts
     assert [excerpt for excerpt in excerpts if not stands_in_an_example(excerpt)] == []
+
+
+def test_every_mutation_that_takes_a_key_is_named() -> None:
+    page = (DOCS / "api.md").read_text()
+    schema = (REPOSITORY / "schema.graphql").read_text()
+    keyed = re.findall(r"^input (\w+)Input [^{]*\{[^}]*\bidempotencyKey:", schema, re.MULTILINE)
+    names = {name[0].lower() + name[1:] for name in keyed}
+
+    assert len(names) > 10
+    assert {name for name in names if f"`{name}`" not in page} == set()
