@@ -10,7 +10,7 @@ import pytest
 from dunlin.api.app import _MAX_DOCUMENT
 from dunlin.api.bounded_http import LARGEST_HEAD
 from dunlin.api.errors import ErrorCode
-from dunlin.api.limits import bounds, cost, weights
+from dunlin.api.limits import bounds, cost, turns, variables, weights
 from dunlin.api.pages import DEFAULT_PAGE, MAX_PAGE
 from dunlin.api.transport.endpoint import _STATUS
 from dunlin.api.transport.live_limits import LiveLimits
@@ -73,6 +73,11 @@ def test_the_documented_limits_are_those_in_force() -> None:
         ["the headers of a request", f"{LARGEST_HEAD:,} bytes"],
         ["a document", document],
         ["an operation", operation],
+        ["variables", f"{variables.MOST_VALUES:,} values, {variables.LONGEST_LIST:,} entries in a list"],
+        [
+            "queries and mutations of a token that run at a time, per API process",
+            f"{turns.AT_ONCE}; {turns.MOST_WAITING} more wait",
+        ],
         ["the time of an operation, but for a subscription", f"{LONGEST_OPERATION_S:.0f} seconds"],
         ["a page", f"{MAX_PAGE} entries, {DEFAULT_PAGE} unless asked otherwise"],
         ["ids in `nodes`", f"{MAX_PAGE}"],
