@@ -136,8 +136,8 @@ async def test_a_revoked_token_gets_no_further_event_and_is_not_told_to_be_compl
 async def test_each_operation_asks_for_the_token_anew(
     services: Services, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stays, "_LOOKED_AT_EVERY_S", 100.0)
-    async with limited(services) as (address, _), acknowledged(address, token) as socket:
+    async with limited(services) as (address, ground), acknowledged(address, token) as socket:
+        monkeypatch.setattr(ground.stays, "_look", lambda: asyncio.sleep(0))  # nobody looks but who begins an operation
         await Token.all().update(revoked_at=datetime.now(UTC))
 
         await socket.subscribe("{ viewer { name } }")
@@ -233,9 +233,11 @@ async def test_a_token_that_has_expired_is_shown_nothing_from_that_moment_on(ser
 async def test_an_event_asks_the_database_nothing_about_who_may_see_it(
     services: Services, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stays, "_LOOKED_AT_EVERY_S", 1_000.0)
     cycle = await CollectionCycle.get()
-    async with limited(services) as (address, _), acknowledged(address, token) as socket:
+    async with limited(services) as (address, ground), acknowledged(address, token) as socket:
+        monkeypatch.setattr(
+            ground.stays, "_look", lambda: asyncio.sleep(0)
+        )  # the looks of all together are not counted
         await watching(services, socket, cycle)
         with statements(lambda statement: '"token"' in statement or '"organization"' in statement) as asked:
             await append_events(services, (await Reminder.all())[0], 20)
