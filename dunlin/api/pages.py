@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
@@ -35,7 +35,7 @@ Before = Annotated[
     str | None, strawberry.argument(description="Only what precedes this cursor, e.g. startCursor of the page behind.")
 ]
 
-_CURSOR = re.compile(r"([a-z-]+):([0-9]{1,19})")
+_CURSOR = re.compile(r"(?P<list>[a-z-]+(:[0-9]{1,19})?):(?P<key>[0-9]{1,19})")
 
 
 @strawberry.type(description="Where a page lies in its list.")
@@ -66,23 +66,37 @@ class Connection(Generic[N]):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of a list: by one unique column. Its name is part of every cursor."""
+    """The order of a list: by one unique column. Its name, and the row that the list hangs on, are part of cursors."""
 
     name: str
     column: str = "id"
     newest_first: bool = False
+    parent: int | None = None
+
+    def of(self, parent: int) -> "Order":
+        """Return the order of the one list that hangs on the row `parent`."""
+        return replace(self, parent=parent)
 
     def cursor(self, key: int) -> str:
-        return base64.urlsafe_b64encode(f"{self.name}:{key}".encode()).decode()
+        return base64.urlsafe_b64encode(f"{self._list}:{key}".encode()).decode()
 
     def key(self, cursor: str) -> int:
+        """Return the key that a cursor of this list stands for, or raise BAD_USER_INPUT."""
         try:
-            match = _CURSOR.fullmatch(base64.urlsafe_b64decode(cursor.encode()).decode())
+            plain = base64.urlsafe_b64decode(cursor.encode()).decode()
         except (binascii.Error, ValueError):
-            match = None
-        if match is None or match[1] != self.name or int(match[2]) >= 2**63:
+            plain = ""
+        match = _CURSOR.fullmatch(plain)
+        # Written anew and compared, because reading base64 passes over what does not belong to it.
+        if match is None or match["list"] != self._list or int(match["key"]) >= 2**63:
             raise bad_input("This is no cursor of this list. Cursors are given back unchanged.")
-        return int(match[2])
+        if self.cursor(int(match["key"])) != cursor:
+            raise bad_input("This cursor has been changed. Cursors are given back unchanged.")
+        return int(match["key"])
+
+    @property
+    def _list(self) -> str:
+        return self.name if self.parent is None else f"{self.name}:{self.parent}"
 
 
 @dataclass(frozen=True, slots=True)

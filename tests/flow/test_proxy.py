@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from dunlin.runtime.wiring import Services
 from tests.build import a_token, an_account
-from tests.client import Socket, ask, mutate
+from tests.client import Socket, ask, error_codes, mutate
 from tests.ports import free_ports
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
@@ -144,5 +144,15 @@ async def test_what_is_not_for_the_world_or_too_large_ends_at_the_proxy(proxy: P
         moved = await client.get(f"http://127.0.0.1:{proxy.plain_port}/graphql")
 
     assert metrics.status_code == 404
-    assert large.status_code == 413
+    assert (large.status_code, error_codes(large.json())) == (413, ["BAD_USER_INPUT"])
     assert moved.headers["location"] == "https://127.0.0.1/graphql"
+
+
+async def test_a_query_by_url_comes_through_with_the_clients_own_id(services: Services, proxy: Proxy) -> None:
+    token = await a_token(services, await an_account())
+    headers = {"Authorization": f"Bearer {token}", "X-Request-Id": "shop-42"}
+    async with proxy.client() as client:
+        answer = await client.get("/graphql", params={"query": "{ __typename }" + " " * 15_000}, headers=headers)
+
+    assert answer.json()["data"] == {"__typename": "Query"}
+    assert answer.headers["x-request-id"] == "shop-42"

@@ -221,6 +221,28 @@ async def test_a_cursor_of_another_list_is_refused(http: httpx.AsyncClient, toke
     assert error_codes(body) == ["BAD_USER_INPUT"]
 
 
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_cursor_that_was_changed_is_refused(http: httpx.AsyncClient, token: str, name: str) -> None:
+    good = (await read(http, token, name))["pageInfo"]["endCursor"]
+
+    for changed in (f" {good}", f"{good}\n", f"!{good}", f"{good}=", f"{good[:4]}-{good[4:]}"):
+        assert error_codes(await graphql(http, token, LISTS[name], after=changed)) == ["BAD_USER_INPUT"], changed
+
+
+async def test_a_cursor_belongs_to_the_list_of_one_parent(
+    http: httpx.AsyncClient, token: str, cycle: CollectionCycle
+) -> None:
+    cursor_of_first = (await read(http, token, "Organization.collectionCases"))["pageInfo"]["startCursor"]
+    second = encode_id("Organization", cycle.organization_id + 1)
+    document = (
+        "query ($id: ID!, $after: String) { organization(id: $id) { collectionCases(after: $after) { nodes { id } } } }"
+    )
+
+    body = await graphql(http, token, document, id=second, after=cursor_of_first)
+
+    assert error_codes(body) == ["BAD_USER_INPUT"]
+
+
 async def test_a_page_holds_still_while_cases_are_opened(
     http: httpx.AsyncClient, services: Services, cycle: CollectionCycle, token: str
 ) -> None:

@@ -11,7 +11,6 @@ from tortoise.transactions import in_transaction
 
 from dunlin.api.ids import decode_any, encode_id
 from dunlin.api.pages import Order
-from dunlin.api.types.reminder import EventOrder
 from dunlin.domain.store import rows
 from dunlin.domain.tables import Customer, SmsOptOut
 from dunlin.runtime.wiring import Services
@@ -131,7 +130,7 @@ def texts(condition: str = "", rows: str = "true") -> Long:
     return Long("inboundTexts", f"inbound_text WHERE organization_id = 1 AND {rows}", TEXTS, condition=condition)
 
 
-CASES, REMINDERS, TEXTS = (Order(name, newest_first=True) for name in ("cases", "reminders", "inbound-texts"))
+CASES, REMINDERS, TEXTS = (Order(name, newest_first=True, parent=1) for name in ("cases", "reminders", "inbound-texts"))
 CASE, CUSTOMER, CYCLE = (encode_id(name, 1) for name in ("CollectionCase", "Customer", "CollectionCycle"))
 RARE_CYCLE = encode_id("CollectionCycle", 2)
 LISTS = {
@@ -155,27 +154,30 @@ LISTS = {
     "texts of one kind": texts(", filter: {kinds: [START]}", "kind = 'START'"),
     "texts of a case": Long("inboundTexts", "inbound_text WHERE case_id = 1", TEXTS, CASE),
     "delivery events": Long(
-        "deliveryEvents", "delivery_event WHERE organization_id = 1", EventOrder("event", "sequence", organization_id=1)
+        "deliveryEvents", "delivery_event WHERE organization_id = 1", Order("event", "sequence", parent=1)
     ),
-    "payments": Long("payments", "payment WHERE case_id = 1", Order("payments"), CASE),
+    "payments": Long("payments", "payment WHERE case_id = 1", Order("payments", parent=1), CASE),
     "refusals": Long(
-        "smsOptOuts", "sms_opt_out WHERE organization_id = 1", Order("sms-opt-outs", newest_first=True), CUSTOMER
+        "smsOptOuts",
+        "sms_opt_out WHERE organization_id = 1",
+        Order("sms-opt-outs", newest_first=True, parent=1),
+        CUSTOMER,
     ),
-    "cycles": Long("collectionCycles", "collection_cycle WHERE organization_id = 1", Order("cycles")),
+    "cycles": Long("collectionCycles", "collection_cycle WHERE organization_id = 1", Order("cycles", parent=1)),
     "organizations": Long("organizations", "organization", Order("organizations"), None),
     "tokens": Long("tokens", "token", Order("tokens"), None),
-    "audit trail": Long("auditTrail", "audit_entry", Order("audit", newest_first=True), None),
+    "audit trail": Long("auditTrail", "audit_entry", Order("audit", newest_first=True, parent=1), None),
     "audit trail of one kind": Long(
         "auditTrail",
         "audit_entry WHERE action = 'STEP_EDITED'",
-        Order("audit", newest_first=True),
+        Order("audit", newest_first=True, parent=1),
         None,
         ", filter: {actions: [STEP_EDITED]}",
     ),
     "audit trail of an organization": Long(
         "auditTrail",
         "audit_entry WHERE organization_id = 1",
-        Order("audit", newest_first=True),
+        Order("audit", newest_first=True, parent=1),
         None,
         f', filter: {{organizationId: "{ORGANIZATION}"}}',
     ),

@@ -1,9 +1,5 @@
 """Reminders and their delivery events."""
 
-import base64
-import binascii
-import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -11,7 +7,6 @@ import strawberry
 
 from dunlin.api.connection import count, read_connection, read_edges
 from dunlin.api.context import Info
-from dunlin.api.errors import bad_input
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import Connection, Order, Window
@@ -31,36 +26,17 @@ if TYPE_CHECKING:
 _ORDER = Order("reminders", newest_first=True)
 _OF_ORGANIZATION = Listing(tables.Reminder, Walk(("t.organization_id",)), _ORDER)
 OF_CASE = Choice(Listing(tables.Reminder, Walk(("t.case_id",)), _ORDER))
-_EVENTS = Choice(Listing(tables.DeliveryEvent, Walk(("t.organization_id",)), Order("event", "sequence")))
-_EVENT_CURSOR = re.compile(r"event:([0-9]{1,19}):([0-9]{1,18})")
+_EVENT_ORDER = Order("event", "sequence")
+_EVENTS = Choice(Listing(tables.DeliveryEvent, Walk(("t.organization_id",)), _EVENT_ORDER))
 
 
 def event_cursor(organization_id: int, sequence: int) -> str:
-    return base64.urlsafe_b64encode(f"event:{organization_id}:{sequence}".encode()).decode()
+    return _EVENT_ORDER.of(organization_id).cursor(sequence)
 
 
 def sequence_of(cursor: str, organization_id: int) -> int:
     """Return the place that an event cursor of this organization stands for, or raise BAD_USER_INPUT."""
-    try:
-        match = _EVENT_CURSOR.fullmatch(base64.urlsafe_b64decode(cursor.encode()).decode())
-    except (binascii.Error, ValueError):
-        match = None
-    if match is None or int(match[1]) != organization_id:
-        raise bad_input("This is no cursor of this organization's delivery events.")
-    return int(match[2])
-
-
-@dataclass(frozen=True, slots=True)
-class EventOrder(Order):
-    """The order of an organization's events, with the cursors of the subscription."""
-
-    organization_id: int = 0
-
-    def cursor(self, key: int) -> str:
-        return event_cursor(self.organization_id, key)
-
-    def key(self, cursor: str) -> int:
-        return sequence_of(cursor, self.organization_id)
+    return _EVENT_ORDER.of(organization_id).key(cursor)
 
 
 @strawberry.type(description="One change of a reminder's status, as it happened.")
@@ -229,5 +205,4 @@ async def read_reminders(
 
 async def read_event_page(info: Info, organization_id: int, window: Window) -> Connection[DeliveryStatusEvent]:
     """Return delivery events in the order and with the cursors of the subscription."""
-    order = EventOrder("event", "sequence", organization_id=organization_id)
-    return await read_connection(info, _EVENTS, organization_id, window, DeliveryStatusEvent.of, order)
+    return await read_connection(info, _EVENTS, organization_id, window, DeliveryStatusEvent.of)
