@@ -30,7 +30,7 @@ from dunlin.api.transport.endpoint import Endpoint
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.live_limits import LiveLimits
 from dunlin.api.transport.occupancy import Occupancy
-from dunlin.api.transport.refused import Refused, refusal
+from dunlin.api.transport.refused import Refused, broken, refusal
 from dunlin.api.transport.socket import Sockets
 from dunlin.api.transport.stream import Streams
 from dunlin.api.walkthrough import walkthrough_page
@@ -107,7 +107,7 @@ def _cross_origin(settings: Settings) -> Middleware:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    return refusal(request, Refused(500, ErrorCode.INTERNAL, "Something went wrong on our side."))
+    return refusal(request, broken())
 
 
 async def _refused(request: Request, error: Exception) -> Response:

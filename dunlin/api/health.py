@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from dunlin.api.shared import Shared
 from dunlin.domain.store import is_reachable
 
 
@@ -11,12 +12,13 @@ async def _healthz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-async def _readyz(request: Request) -> Response:
-    """Ready means that the database answers. Redis is only the doorbell: without it we are slower, not down."""
-    if not await is_reachable():
-        return JSONResponse({"status": "the database does not answer"}, status_code=503)
-    return JSONResponse({"status": "ok"})
-
-
 def health_routes() -> list[BaseRoute]:
-    return [Route("/healthz", _healthz), Route("/readyz", _readyz)]
+    reachable = Shared(is_reachable)
+
+    async def readyz(request: Request) -> Response:
+        """Ready means that the database answers. Redis is only the doorbell: without it we are slower, not down."""
+        if not await reachable.get():
+            return JSONResponse({"status": "the database does not answer"}, status_code=503)
+        return JSONResponse({"status": "ok"})
+
+    return [Route("/healthz", _healthz), Route("/readyz", readyz)]

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dunlin.api.limits.reading import Reader
+from dunlin.api.shared import Shared
 from dunlin.domain.actions.backlog import backlog
 
 
@@ -25,6 +26,7 @@ class Metrics:
             ["kind", "outcome"],
             registry=self._registry,
         )
+        self._shared = Shared(backlog)  # nobody needs a token to ask: many cost the database no more than one
         self._database_up = Gauge("dunlin_database_up", "Whether the database answers.", registry=self._registry)
         self._backlog: Mapping[str, Gauge] = {
             name: Gauge(f"dunlin_{name}", sentence, registry=self._registry)
@@ -48,7 +50,7 @@ class Metrics:
     async def text(self) -> bytes:
         """Return all figures, those of the backlog as of now; without a database they are as they were."""
         try:
-            figures = await backlog()
+            figures = await self._shared.get()
         except Exception:  # whatever the driver raises: it does not answer
             self._database_up.set(0)
         else:

@@ -85,3 +85,19 @@ async def test_graphiql_can_be_switched_off(services: Services, http: httpx.Asyn
         for path in ("/", "/graphiql", "/graphiql/settings.json", "/graphiql/assets/init.js"):
             assert (await without.get(path)).status_code == 404, path
             assert (await http.get(path, follow_redirects=True)).status_code == 200, path
+
+
+async def test_a_failure_of_ours_can_be_read_by_an_allowed_page_too(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("dunlin.api.authentication.token_of", failing)
+    async with an_api(services, allowed_origins=(OURS,)) as http:
+        headers = {"Origin": OURS, "Authorization": "Bearer dunlin_x"}
+        answer = await http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+
+    assert answer.status_code == 500
+    assert answer.headers["access-control-allow-origin"] == OURS
+    assert answer.json()["errors"][0]["extensions"]["requestId"] == answer.headers["x-request-id"]

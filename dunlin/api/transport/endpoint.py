@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -20,7 +21,7 @@ from dunlin.api.transport.admission import Admission, address_of
 from dunlin.api.transport.documents import Documents
 from dunlin.api.transport.media_type import ANSWERS, MediaType, acceptable
 from dunlin.api.transport.operation import in_time, marked, payload_of
-from dunlin.api.transport.refused import OK_FOR_OLD_CLIENTS, CannotRun, Refused, malformed, refusal, written
+from dunlin.api.transport.refused import OK_FOR_OLD_CLIENTS, CannotRun, Refused, broken, malformed, refusal, written
 from dunlin.api.transport.request import Asked, read_request
 from dunlin.runtime.wiring import Services
 
@@ -46,6 +47,9 @@ _TAKES = {
     "GET": {OperationType.QUERY},
 }
 _METHODS = ", ".join(_TAKES)
+
+
+log = structlog.get_logger()
 
 
 class Endpoint:
@@ -82,6 +86,11 @@ class Endpoint:
             result = await self._execute(request.method, query, asked, context)
         except Refused as refused:
             return refusal(request, refused, media_type)
+        except ClientDisconnect:
+            raise
+        except Exception:  # answered here, so that also a page of another origin may read the request's id
+            log.exception("request failed")
+            return refusal(request, broken(), media_type)
         if not isinstance(result, PreExecutionError):
             self._documents.keep(asked, query, viewer.account_id)
         return _answer(result, media_type)

@@ -46,6 +46,11 @@ def malformed(message: str) -> Refused:
     return Refused(422, ErrorCode.BAD_USER_INPUT, message)
 
 
+def broken() -> Refused:
+    """Return the refusal of what we have failed to do."""
+    return Refused(500, ErrorCode.INTERNAL, "Something went wrong on our side.")
+
+
 def refusal(request: Request, refused: Refused, media_type: MediaType = MediaType.JSON) -> Response:
     """Return the answer to a request that is turned away, in GraphQL's shape and without `data`."""
     request_id = request_id_of(request.scope)
