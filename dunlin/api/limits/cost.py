@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dunlin.api.limits.plan import Absent, Cost, Known, Named, Plan, Selected, Value
+from graphql import ValueNode
+
+from dunlin.api.limits.plan import Absent, Cost, Known, Named, Plan, Selected, Value, value_at
 from dunlin.api.limits.weights import POINT
 
 MOST = 5_000  # points, of one operation
@@ -19,7 +21,7 @@ def cost_of_operation(plan: Plan, name: str | None, variables: Mapping[str, obje
         operation = next(iter(plan.operations.values()))
     if operation is None:
         return 0
-    once, _ = _Evaluation(plan.fragments, variables).of(operation)
+    once, _ = _Evaluation(plan.fragments, variables, operation.defaults).of(operation.selected)
     return -(-once // POINT)
 
 
@@ -27,6 +29,7 @@ def cost_of_operation(plan: Plan, name: str | None, variables: Mapping[str, obje
 class _Evaluation:
     fragments: Mapping[str, Selected]
     variables: Mapping[str, object]
+    defaults: Mapping[str, ValueNode]
     known: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, selected: Selected) -> tuple[int, int]:
@@ -67,10 +70,10 @@ class _Evaluation:
                 return None
             case Known(number):
                 return _within(number, most)
-            case Named(variable, path, default):
-                if variable not in self.variables:
-                    return self._number(default, most)
-                return _length(self.variables[variable], path, most)
+            case Named(variable, path):
+                if variable in self.variables:
+                    return _length(self.variables[variable], path, most)
+                return self._number(value_at(self.defaults.get(variable), path), most)
 
 
 def _length(value: object, path: tuple[str, ...], most: int) -> int | None:

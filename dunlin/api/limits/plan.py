@@ -4,7 +4,7 @@ Every field becomes a `Cost`, every selection a sum of them. Fragments are plann
 is counted twice, though it is shown once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphql import (
@@ -37,11 +37,10 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The value of a variable, or a part of it; `default` counts if it is not given."""
+    """The value of a variable, or the part of it at `path`. What it is if it is not given, the operation says."""
 
     variable: str
     path: tuple[str, ...]
-    default: "Value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +70,49 @@ class Selected:
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """What an operation selects, and the defaults of its variables, which count in the fragments it spreads as well."""
+
+    selected: Selected
+    defaults: Mapping[str, ValueNode]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Of each operation by its name (None: it has none), and of each fragment."""
 
-    operations: Mapping[str | None, Selected]
+    operations: Mapping[str | None, Operation]
     fragments: Mapping[str, Selected]
 
 
 def plan_of(document: DocumentNode, schema: GraphQLSchema, costs: FieldCosts) -> Plan:
     """Return the plan of a document that is valid and within the bounds."""
-    operations: dict[str | None, Selected] = {}
+    operations: dict[str | None, Operation] = {}
     fragments: dict[str, Selected] = {}
+    planner = _Planner(schema, costs)
     for one in document.definitions:
         if isinstance(one, OperationDefinitionNode):
-            planner = _Planner(schema, costs, _defaults(one))
-            root = schema.get_root_type(one.operation)
-            operations[one.name.value if one.name else None] = planner.selected(one.selection_set, root)
+            selected = planner.selected(one.selection_set, schema.get_root_type(one.operation))
+            operations[one.name.value if one.name else None] = Operation(selected, _defaults(one))
         elif isinstance(one, FragmentDefinitionNode):
             on_type = schema.get_type(one.type_condition.name.value)
-            # A fragment's variables are those of whichever operation spreads it, and so are their defaults.
-            fragments[one.name.value] = _Planner(schema, costs, {}).selected(one.selection_set, on_type)
+            fragments[one.name.value] = planner.selected(one.selection_set, on_type)
     return Plan(operations, fragments)
 
 
-def _defaults(operation: OperationDefinitionNode) -> Mapping[str, Value]:
+def value_at(value: ValueNode | None, path: Sequence[str]) -> Value:
+    """Return what stands at a path of what is written as an argument or as a variable's default."""
+    for place, name in enumerate(path):
+        if isinstance(value, VariableNode):
+            return Named(value.name.value, tuple(path[place:]))
+        fields = value.fields if isinstance(value, ObjectValueNode) else ()
+        value = next((one.value for one in fields if one.name.value == name), None)
+    return ABSENT if value is None else _written(value)
+
+
+def _defaults(operation: OperationDefinitionNode) -> Mapping[str, ValueNode]:
     return {
-        one.variable.name.value: _written(one.default_value)
+        one.variable.name.value: one.default_value
         for one in operation.variable_definitions or ()
         if one.default_value is not None
     }
@@ -104,6 +120,8 @@ def _defaults(operation: OperationDefinitionNode) -> Mapping[str, Value]:
 
 def _written(value: ValueNode) -> Value:
     match value:
+        case VariableNode():
+            return Named(value.name.value, ())
         case NullValueNode():
             return ABSENT
         case IntValueNode():
@@ -119,7 +137,6 @@ def _written(value: ValueNode) -> Value:
 class _Planner:
     schema: GraphQLSchema
     costs: FieldCosts
-    defaults: Mapping[str, Value]
 
     def selected(self, selection_set: SelectionSetNode, on_type: GraphQLNamedType | None) -> Selected:
         costs: list[Cost] = []
@@ -143,23 +160,11 @@ class _Planner:
         shape = self.schema.get_field(on_type, node.name.value)
         assert shape is not None, "the document is valid"
         repeated = self.costs.of(on_type.name, node.name.value, shape)
-        times = tuple(self._argument(node, path) for path in repeated.given)
+        times = tuple(_argument(node, path) for path in repeated.given)
         inner = self.selected(node.selection_set, get_named_type(shape.type)) if node.selection_set else None
         return Cost(repeated, times, inner)
 
-    def _argument(self, node: FieldNode, path: tuple[str, ...]) -> Value:
-        value = next((one.value for one in node.arguments or () if one.name.value == path[0]), None)
-        for place, name in enumerate(path[1:], 1):
-            if isinstance(value, VariableNode):
-                return self._variable(value, path[place:])
-            fields = value.fields if isinstance(value, ObjectValueNode) else ()
-            value = next((one.value for one in fields if one.name.value == name), None)
-        if isinstance(value, VariableNode):
-            return self._variable(value, ())
-        return ABSENT if value is None else _written(value)
 
-    def _variable(self, node: VariableNode, path: tuple[str, ...]) -> Value:
-        name = node.name.value
-        default = self.defaults.get(name, ABSENT)
-        # A default that is an object is not looked into.
-        return Named(name, path, Known(None) if path and default is not ABSENT else default)
+def _argument(node: FieldNode, path: Sequence[str]) -> Value:
+    value = next((one.value for one in node.arguments or () if one.name.value == path[0]), None)
+    return value_at(value, path[1:])
