@@ -13,7 +13,7 @@ import pytest_asyncio
 from graphql import get_introspection_query
 
 from dunlin.api.ids import encode_id
-from dunlin.api.limits.cost import MOST
+from dunlin.api.limits.cost import MOST, MOST_OF_SUBSCRIPTION
 from dunlin.api.schema import schema
 from dunlin.api.strangers import AT_ONCE
 from dunlin.api.types.reminder import event_cursor
@@ -122,6 +122,27 @@ async def test_watching_costs_at_its_beginning_and_events_cost_nothing(services:
 
     assert event == {"data": {"deliveryStatus": {"status": "SCHEDULED"}}}
     assert LIMIT - 13 <= left <= LIMIT - 10
+
+
+DEAR_EVENTS = (
+    "subscription ($id: ID!, $n: Int = 100) { deliveryStatus(organizationId: $id) { ...F } }"
+    " fragment F on DeliveryStatusEvent {"
+    " reminder { case { organization { collectionCases(first: $n) { nodes { id } } } } } }"
+)
+
+
+async def test_a_subscription_whose_events_are_dear_is_refused(services: Services, token: str) -> None:
+    async with an_api(services, 0) as http, acknowledged(address(http), token) as socket:
+        await socket.subscribe(DEAR_EVENTS, id=encode_id("Organization", 1))
+        over_socket = await socket.receive()
+        as_events = await streamed(http, token, DEAR_EVENTS, id=encode_id("Organization", 1))
+
+    assert over_socket["type"] == "error"
+    for error in (over_socket["payload"][0], as_events["errors"][0]):
+        assert error["extensions"]["code"] == "COST_LIMIT_EXCEEDED"
+        assert error["extensions"]["cost"] > 100
+        assert error["extensions"]["limit"] == MOST_OF_SUBSCRIPTION
+        assert "anew with every event" in error["message"]
 
 
 async def streamed(http: httpx.AsyncClient, token: str, query: str, **variables: object) -> JSON:

@@ -64,7 +64,7 @@ def test_the_documented_limits_are_those_in_force() -> None:
     largest = bounds.LARGEST
     operation = (
         f"{largest.fields:,} fields, {largest.depth} deep, {largest.aliases} aliases, {largest.directives} directives,"
-        f" {cost.MOST:,} points"
+        f" {cost.MOST:,} points; a subscription {cost.MOST_OF_SUBSCRIPTION} points"
     )
 
     assert table("api.md", "what", "at most") == [
@@ -90,7 +90,7 @@ def test_the_documented_points_are_those_in_force() -> None:
     text = " ".join((DOCS / "api.md").read_text().split())
     default = Settings.model_fields["rate_limit"].default
 
-    assert f"One operation costs at most {cost.MOST:,} points" in text
+    assert f"One operation costs at most {cost.MOST:,} points, a subscription {cost.MOST_OF_SUBSCRIPTION}," in text
     assert f"has {default:,} points a minute unless the operator has chosen another number" in text
     assert f"{weights.MUTATION // weights.POINT} for a mutation" in text
 

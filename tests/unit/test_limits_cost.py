@@ -1,6 +1,8 @@
 """What operations cost, and that no field of the schema has been forgotten."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from graphql import (
@@ -12,7 +14,7 @@ from graphql import (
 )
 
 from dunlin.api.limits import weights
-from dunlin.api.limits.cost import MOST, cost_of_operation
+from dunlin.api.limits.cost import MOST, MOST_OF_SUBSCRIPTION, cost_of_operation, most_of_operation
 from dunlin.api.limits.fields import FieldCosts, assumed_length, is_connection, is_list
 from dunlin.api.limits.plan import plan_of
 from dunlin.api.limits.validation import flaws_of
@@ -183,3 +185,32 @@ def test_what_spreads_itself_out_costs_more_than_anybody_may_ask_for() -> None:
 
 def test_what_tools_ask_of_the_schema_is_not_too_dear() -> None:
     assert cost(get_introspection_query(input_value_deprecation=True), name="IntrospectionQuery") < MOST / 2
+
+
+def test_a_subscription_is_allowed_less_than_a_query_beside_it() -> None:
+    text = 'query A { viewer { name } } subscription B { deliveryStatus(organizationId: "x") { status } }'
+    both = plan_of(parse(text), schema._schema, FieldCosts())
+    alone = plan_of(parse(text.partition("} } ")[2]), schema._schema, FieldCosts())
+
+    assert [most_of_operation(both, name) for name in ("A", "B", "C")] == [MOST, MOST_OF_SUBSCRIPTION, MOST]
+    assert most_of_operation(alone, None) == MOST_OF_SUBSCRIPTION
+
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SHOWN_WATCHING = [
+    REPOSITORY / "docs" / "live.md",
+    REPOSITORY / "dunlin" / "api" / "static" / "walkthrough" / "4-watch.graphql",
+    *REPOSITORY.glob("examples/python/*.py"),
+    *REPOSITORY.glob("examples/typescript/src/*.ts"),
+]
+
+
+def test_what_is_shown_to_watch_with_is_far_from_too_dear() -> None:
+    found = {
+        path.name: cost(block[1])
+        for path in SHOWN_WATCHING
+        for block in re.findall(r"^( *)(subscription .*?^\1\})", path.read_text(), re.MULTILINE | re.DOTALL)
+    }
+
+    assert {"live.md", "4-watch.graphql", "dunlin_client.py", "documents.ts", "relay.ts"} == set(found)
+    assert max(found.values()) < MOST_OF_SUBSCRIPTION / 2

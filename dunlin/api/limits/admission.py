@@ -18,12 +18,12 @@ from dunlin.domain.viewer import Viewer
 
 
 class CostTooHigh(GraphQLError):
-    def __init__(self, requested: int) -> None:
-        message = (
-            f"The operation costs {requested:,} points, and at most {cost.MOST:,} are taken. Ask for smaller pages, or"
-            " for less of each entry."
-        )
-        extensions = {"code": ErrorCode.COST_LIMIT_EXCEEDED.value, "cost": requested, "limit": cost.MOST}
+    def __init__(self, requested: int, limit: int) -> None:
+        advice = "Ask for smaller pages, or for less of each entry."
+        if limit == cost.MOST_OF_SUBSCRIPTION:
+            advice = "A subscription selects anew with every event: select less of each, and query the rest."
+        message = f"The operation costs {requested:,} points, and at most {limit:,} are taken. {advice}"
+        extensions = {"code": ErrorCode.COST_LIMIT_EXCEEDED.value, "cost": requested, "limit": limit}
         super().__init__(message, extensions=extensions)
 
 
@@ -57,8 +57,8 @@ async def refusals(execution: ExecutionContext, text: str, reader: Reader, turns
     execution.graphql_document, execution.validation_rules = document.tree, ()
     errors = _flaws(execution, document)
     points = _cost(execution, document)
-    if not errors and points > cost.MOST:
-        errors = [CostTooHigh(points)]
+    if not errors and points > (most := _most(execution, document)):
+        errors = [CostTooHigh(points, most)]
     if errors:
         context.taken = await allowance.take(caller, _cost_of_refusing(text), in_any_case=True)
         return errors
@@ -95,6 +95,11 @@ def _cost(execution: ExecutionContext, document: ReadDocument) -> int:
         return 0
     name = execution._provided_operation_name  # noqa: SLF001
     return cost.cost_of_operation(document.plan, name, execution.variables or {})
+
+
+def _most(execution: ExecutionContext, document: ReadDocument) -> int:
+    name = execution._provided_operation_name  # noqa: SLF001
+    return cost.MOST if document.plan is None else cost.most_of_operation(document.plan, name)
 
 
 def _cost_of_refusing(text: str) -> int:

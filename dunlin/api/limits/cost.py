@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 from graphql import ValueNode
 
-from dunlin.api.limits.plan import Absent, Cost, Known, Named, Plan, Selected, Value, value_at
+from dunlin.api.limits.plan import Absent, Cost, Known, Named, Operation, Plan, Selected, Value, value_at
 from dunlin.api.limits.weights import POINT
 
 MOST = 5_000  # points, of one operation
+# Of a subscription: it is paid for once, but what it selects is computed for every event.
+MOST_OF_SUBSCRIPTION = 50
 
 # Sums over fragments that spread each other grow without end: above this, no more is added.
 _ENOUGH = 1_000_000_000
@@ -16,13 +18,23 @@ _ENOUGH = 1_000_000_000
 
 def cost_of_operation(plan: Plan, name: str | None, variables: Mapping[str, object]) -> int:
     """Return the points of the operation of that name; 0 if there is none, for then none is run."""
-    operation = plan.operations.get(name)
-    if operation is None and name is None and len(plan.operations) == 1:
-        operation = next(iter(plan.operations.values()))
+    operation = _operation(plan, name)
     if operation is None:
         return 0
     once, _ = _Evaluation(plan.fragments, variables, operation.defaults).of(operation.selected)
     return -(-once // POINT)
+
+
+def most_of_operation(plan: Plan, name: str | None) -> int:
+    """Return how many points the operation of that name may cost."""
+    operation = _operation(plan, name)
+    return MOST_OF_SUBSCRIPTION if operation is not None and operation.is_subscription else MOST
+
+
+def _operation(plan: Plan, name: str | None) -> Operation | None:
+    if name is None and len(plan.operations) == 1:
+        return next(iter(plan.operations.values()))
+    return plan.operations.get(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from graphql import (
     NullValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     ValueNode,
     VariableNode,
@@ -75,6 +76,7 @@ class Operation:
 
     selected: Selected
     defaults: Mapping[str, ValueNode]
+    is_subscription: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def plan_of(document: DocumentNode, schema: GraphQLSchema, costs: FieldCosts) ->
     for one in document.definitions:
         if isinstance(one, OperationDefinitionNode):
             selected = planner.selected(one.selection_set, schema.get_root_type(one.operation))
-            operations[one.name.value if one.name else None] = Operation(selected, _defaults(one))
+            is_subscription = one.operation is OperationType.SUBSCRIPTION
+            operations[one.name.value if one.name else None] = Operation(selected, _defaults(one), is_subscription)
         elif isinstance(one, FragmentDefinitionNode):
             on_type = schema.get_type(one.type_condition.name.value)
             fragments[one.name.value] = planner.selected(one.selection_set, on_type)
