@@ -11,20 +11,29 @@ from typing import TypeVar
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 _WINDOW_MS = 60_000
-_MOMENT_S = 0.05  # a request waits no longer for Redis
+_SLICE_S = 0.02
+_SLICES = 10  # a request waits no longer for Redis
+_MOST_SILENCES = 3  # in a row, or a connection that fails:
 _ALONE_S = 5.0  # then it is not asked for so long
 _MOST_CALLERS = 10_000
 _FORGET_MS = 1_000
 
 # A bucket is the moment at which it is empty again; what is asked moves it on. Who has an empty one may ask for
-# anything, so that nothing is too dear for ever. Returned: how long to wait (0: it is taken), and how full it is then.
+# anything, so that nothing is too dear for ever. What a process has counted alone comes first: it was spent already.
+# Returned: how long to wait (0: it is taken), and how full it is then.
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
 local level = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') - now, 0)
 local cost, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local untold = tonumber(ARGV[5])
+if untold > 0 then
+  level = math.min(level + untold, math.max(2 * window, level, untold))
+  redis.call('SET', KEYS[1], now + level, 'PX', math.ceil(level) + tonumber(ARGV[4]))
+end
 local wait = level + cost - window
 if wait <= 0 or level == 0 or cost == 0 or ARGV[3] == '1' then
   if cost > 0 then
@@ -61,6 +70,9 @@ class Allowance:
         self._clock = clock
         # When each bucket is empty, by this process' clock: as it was last seen in Redis, or as it is alone.
         self._empty_at: dict[str, float] = {}
+        # Of that, milliseconds that were counted alone and Redis does not know yet.
+        self._untold: dict[str, float] = {}
+        self._silences = 0
         self._alone_until = -math.inf
 
     def is_used_up(self, caller: str) -> timedelta | None:
@@ -92,24 +104,44 @@ class Allowance:
     async def _shared(self, caller: str, cost: float, *, in_any_case: bool) -> tuple[float, float]:
         if self._clock() < self._alone_until:
             return self._by_itself(caller, cost, in_any_case=in_any_case)
+        untold = self._untold_of(caller)
+        self._untold.pop(caller, None)
         try:
-            asked = self._take(keys=[f"dunlin:rate:{caller}"], args=[cost, _WINDOW_MS, int(in_any_case), _FORGET_MS])
-            wait, level = await _in_time(asked)
+            given = [cost, _WINDOW_MS, int(in_any_case), _FORGET_MS, untold]
+            wait, level = await _in_time(self._take(keys=[f"dunlin:rate:{caller}"], args=given))
         except (RedisError, OSError, TimeoutError) as error:
-            self._alone_until = self._clock() + _ALONE_S
-            log.warning("counting what callers ask for alone", error=type(error).__name__)
+            self._untold[caller] = untold + self._untold.get(caller, 0)
+            self._note_silence(error)
             return self._by_itself(caller, cost, in_any_case=in_any_case)
-        self._note(caller, level)
+        except asyncio.CancelledError:
+            self._untold[caller] = untold + self._untold.get(caller, 0)
+            raise
+        self._silences = 0
+        self._note(caller, level + self._untold_of(caller))
         return wait, level
+
+    def _note_silence(self, error: Exception) -> None:
+        """Count alone from now on where Redis is away, and not where one answer only was late."""
+        self._silences += 1
+        if isinstance(error, TimeoutError | RedisTimeoutError) and self._silences < _MOST_SILENCES:
+            return
+        self._alone_until = self._clock() + _ALONE_S
+        log.warning("counting what callers ask for alone", error=type(error).__name__)
 
     def _by_itself(self, caller: str, cost: float, *, in_any_case: bool) -> tuple[float, float]:
         level = self._level(caller)
         wait = level + cost - _WINDOW_MS
         if wait > 0 and level > 0 and cost > 0 and not in_any_case:
             return wait, level
-        level = min(level + cost, max(2 * _WINDOW_MS, cost)) if cost else level
+        if cost:
+            self._untold[caller] = self._untold_of(caller) + cost
+            level = min(level + cost, max(2 * _WINDOW_MS, cost))
         self._note(caller, level)
         return 0, level
+
+    def _untold_of(self, caller: str) -> float:
+        """Return what Redis is still to be told: what it knows has leaked away first."""
+        return min(self._untold.get(caller, 0.0), self._level(caller))
 
     def _level(self, caller: str) -> float:
         return max(0.0, (self._empty_at.get(caller, 0.0) - self._clock()) * 1000)
@@ -119,12 +151,17 @@ class Allowance:
         self._empty_at[caller] = now + level / 1000
         if len(self._empty_at) > _MOST_CALLERS:
             self._empty_at = {one: empty_at for one, empty_at in self._empty_at.items() if empty_at > now}
+            self._untold = {one: untold for one, untold in self._untold.items() if one in self._empty_at}
         if len(self._empty_at) > _MOST_CALLERS:  # all of them are asking: they start anew
             self._empty_at.clear()
+            self._untold.clear()
 
 
 async def _in_time(asked: Awaitable[T]) -> T:
     """Return what Redis answers, or raise TimeoutError.
+
+    In slices: where this process itself is late, because something heavy keeps its loop, that counts as one of them,
+    and Redis is not held to be away.
 
     In a task of its own: redis-py takes a cancellation that comes at the wrong moment for the end of a wait of its own,
     and goes on. What was cancelled with it (an operation, a socket) would then never end.
@@ -132,7 +169,10 @@ async def _in_time(asked: Awaitable[T]) -> T:
     asking = asyncio.ensure_future(asked)
     asking.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody may be there to hear it
     try:
-        async with asyncio.timeout(_MOMENT_S):
-            return await asyncio.shield(asking)
+        for _ in range(_SLICES):
+            done, _waiting = await asyncio.wait([asking], timeout=_SLICE_S)
+            if done:
+                return await asking
+        raise TimeoutError
     finally:
         asking.cancel()

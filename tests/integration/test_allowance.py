@@ -1,5 +1,7 @@
 """What callers may ask for in a minute: over all processes together, and also while Redis is away."""
 
+import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -122,3 +124,64 @@ async def test_callers_who_have_everything_again_are_forgotten() -> None:
     await alone.take("one more", 1)
 
     assert len(alone._empty_at) < 100
+
+
+async def test_a_process_that_is_busy_itself_does_not_take_redis_for_away(services: Services) -> None:
+    one, other = Allowance(services.redis, 600), Allowance(services.redis, 600)
+    with capture_logs() as told:
+        for _ in range(5):
+            asking = asyncio.create_task(one.take("A", 100))
+            await asyncio.sleep(0)
+            time.sleep(0.3)  # as a heavy query does
+            await asking
+
+    assert not told
+    assert (await other.take("A", 200)).wait > NOW
+
+
+async def test_what_was_spent_alone_is_told_to_redis_once_it_is_back(services: Services) -> None:
+    now = 1_000.0
+    one, other = Allowance(services.redis, 600, clock=lambda: now), Allowance(services.redis, 600)
+    await one.take("A", 50)
+    await services.redis.client_pause(60_000, all=False)
+    with capture_logs() as told:
+        for _ in range(4):
+            await one.take("A", 100)
+    await services.redis.client_unpause()
+    assert len(told) == 1
+    assert (await other.take("A", 0)).remaining >= 550
+
+    now += 6  # 60 of the points have come back
+    left = (await one.take("A", 0)).remaining
+    again = (await one.take("A", 0)).remaining
+
+    assert 150 <= left <= 215
+    assert left <= again <= left + 10
+    assert (await other.take("A", 0)).remaining <= again + 10
+
+
+async def test_one_answer_that_is_late_does_not_make_a_process_count_alone(services: Services) -> None:
+    one, other = Allowance(services.redis, 600), Allowance(services.redis, 600)
+    await services.redis.client_pause(60_000, all=False)
+    late = await one.take("A", 300)
+    await services.redis.client_unpause()
+    with capture_logs() as told:
+        in_time = await one.take("A", 200)
+
+    assert not told
+    assert late.remaining == 300
+    assert in_time.remaining <= 110
+    assert (await other.take("A", 200)).wait > NOW
+
+
+async def test_what_somebody_spent_alone_is_known_before_and_after_redis_answers(services: Services) -> None:
+    one = Allowance(services.redis, 600)
+    await services.redis.client_pause(60_000, all=False)
+    asking = [asyncio.create_task(one.take("A", 300)) for _ in range(2)]
+    await asyncio.gather(*asking)
+    await services.redis.client_unpause()
+    before = one.is_used_up("A")
+    await one.take("A", 1)
+
+    assert before is not None
+    assert one.is_used_up("A") is not None
