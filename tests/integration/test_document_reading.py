@@ -124,11 +124,11 @@ def test_what_was_read_is_not_read_again_and_what_is_kept_is_bounded(monkeypatch
     monkeypatch.setattr(reading, "_MOST_KEPT", 10)
     reader = reading.Reader(schema._schema)
     texts = [f"# {place}\n{PAGE}" for place in range(12)]
-    for text in texts[:10]:
-        reader.read(text)
-    again = calls_in(lambda: reader.read(texts[0]))
+    for place, text in enumerate(texts[:10]):
+        reader.read(text, place // 2)
+    again = calls_in(lambda: reader.read(texts[0], 0))
     for text in texts[10:]:
-        reader.read(text)
+        reader.read(text, 7)
 
     assert again < 20
     assert (reader.hits, reader.misses) == (1, 12)
@@ -139,7 +139,36 @@ def test_long_documents_are_kept_as_long_as_all_of_them_are_not_too_long(monkeyp
     monkeypatch.setattr(reading, "_MOST_CHARACTERS", 100)
     reader = reading.Reader(schema._schema)
     texts = [f"{{ viewer {{ name }} }} # {'x' * place}" for place in (10, 20, 30, 60)]
+    monkeypatch.setattr(reading, "_SHARES", 1)
     for text in texts:
-        reader.read(text)
+        reader.read(text, 1)
 
     assert [reader.keeps(text) for text in texts] == [False, False, False, True]
+
+
+def test_an_account_that_sends_ever_new_documents_leaves_those_of_others() -> None:
+    reader = reading.Reader(schema._schema)
+    mine = [f"# {place}\n{PAGE}" for place in range(20)]
+    for text in mine:
+        reader.read(text, 1)
+
+    theirs = [f"{{ viewer {{ name }} }} # {place}" for place in range(1_100)]
+    for text in theirs:
+        reader.read(text, 2)
+    long = [f"{{ viewer {{ name }} }} # {place}{'x' * 31_000}" for place in range(40)]
+    for text in long:
+        reader.read(text, 3)
+
+    assert all(reader.keeps(text) for text in mine)
+    assert sum(reader.keeps(text) for text in theirs) == 256
+    assert 1 < sum(reader.keeps(text) for text in long) <= 8
+
+
+def test_a_document_stays_as_long_as_anybody_sends_it() -> None:
+    reader = reading.Reader(schema._schema)
+    reader.read(PAGE, 1)
+    for place in range(1_000):
+        reader.read(f"{{ viewer {{ name }} }} # {place}", 1)
+        reader.read(PAGE, 2)
+
+    assert reader.keeps(PAGE)

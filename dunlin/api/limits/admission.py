@@ -53,7 +53,7 @@ async def refusals(execution: ExecutionContext, text: str, reader: Reader, turns
         return [too_many_at_once()]
     if not reader.keeps(text) and (wait := allowance.is_used_up(caller)):
         return [RateLimited(wait, allowance.limit)]  # reading may take longer than all the rest
-    document, is_new = reader.read(text)
+    document, is_new = reader.read(text, context.viewer.account_id)
     execution.graphql_document, execution.validation_rules = document.tree, ()
     errors = _flaws(execution, document)
     points = _cost(execution, document)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
@@ -22,6 +22,7 @@ from dunlin.api.limits.validation import flaws_of
 
 _MOST_KEPT = 1_024
 _MOST_CHARACTERS = 1_000_000  # of all together: a parsed document takes some seventy times its length
+_SHARES = 4  # an account has one of so many of both, so that nobody empties what is kept for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class ReadDocument:
     is_introspection: bool = False
 
 
+@dataclass(slots=True)
+class _Brought:
+    """The texts that an account was the first to send, the one that was used longest ago first."""
+
+    texts: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    characters: int = 0
+
+
 class Reader:
     """Reads documents, and keeps the newest. `hits` and `misses` count what was kept and what was not."""
 
@@ -46,31 +55,49 @@ class Reader:
         self._costs = FieldCosts()
         self._kept: OrderedDict[str, ReadDocument] = OrderedDict()
         self._characters = 0
+        self._brought: dict[int, _Brought] = {}
+        self._bringer: dict[str, int] = {}
         self.hits = 0
         self.misses = 0
 
-    def read(self, text: str) -> tuple[ReadDocument, bool]:
+    def read(self, text: str, account_id: int) -> tuple[ReadDocument, bool]:
         """Return the document, and whether it had to be read anew."""
         found = self._kept.get(text)
         if found is not None:
             self.hits += 1
             self._kept.move_to_end(text)
+            self._brought[self._bringer[text]].texts.move_to_end(text)
             return found, False
         self.misses += 1
         found = read_document(text, self._schema, self._costs)
         if len(text) <= LONGEST_DOCUMENT:
-            self._keep(text, found)
+            self._keep(text, found, account_id)
         return found, True
 
     def keeps(self, text: str) -> bool:
         return text in self._kept
 
-    def _keep(self, text: str, document: ReadDocument) -> None:
+    def _keep(self, text: str, document: ReadDocument, account_id: int) -> None:
         self._kept[text] = document
         self._characters += len(text)
+        brought = self._brought.setdefault(account_id, _Brought())
+        brought.texts[text] = None
+        brought.characters += len(text)
+        self._bringer[text] = account_id
+        while len(brought.texts) > _MOST_KEPT // _SHARES or brought.characters > _MOST_CHARACTERS // _SHARES:
+            self._forget(next(iter(brought.texts)))
         while len(self._kept) > _MOST_KEPT or self._characters > _MOST_CHARACTERS:
-            oldest, _ = self._kept.popitem(last=False)
-            self._characters -= len(oldest)
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, text: str) -> None:
+        del self._kept[text]
+        self._characters -= len(text)
+        account_id = self._bringer.pop(text)
+        brought = self._brought[account_id]
+        del brought.texts[text]
+        brought.characters -= len(text)
+        if not brought.texts:
+            del self._brought[account_id]
 
 
 def read_document(text: str, schema: GraphQLSchema, costs: FieldCosts) -> ReadDocument:
