@@ -85,6 +85,10 @@ class Socket:
         await self.send({"type": "ping"})
         assert await self.receive() == {"type": "pong"}
 
+    async def ping(self) -> None:
+        """Send a ping of the transport, and do not wait for its answer."""
+        await self._connection.ping()
+
     async def close_code(self) -> int | None:
         async with asyncio.timeout(_PATIENCE_S):
             await self._connection.wait_closed()

@@ -9,17 +9,27 @@ from datetime import timedelta
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
 from dunlin.api.bounded_http import SLOWEST_READER
+from dunlin.api.transport.live_limits import PINGS_AT_ONCE, PINGS_PER_SECOND
+from dunlin.api.transport.pace import Pace
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """One connection. Who reads nothing for long, answers no ping or does not take its closing is hung up on."""
+    """One connection. Who reads nothing for long, answers no ping or does not take its closing is hung up on.
+
+    Pings are answered while the answers are read, and not without end: uvicorn answers each, whoever sends it.
+    """
 
     slowest_reader = SLOWEST_READER
     slowest_goodbye = timedelta(seconds=10)
 
+    pings_at_once = PINGS_AT_ONCE
+    pings_per_second = PINGS_PER_SECOND
+
     _stalled: TimerHandle | None = None
+    _pings: Pace | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._go_on()
@@ -34,6 +44,17 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self._go_on()
         super().resume_writing()
 
+    def handle_ping(self) -> None:
+        if self.close_sent:
+            return
+        answers = b"".join(self.conn.data_to_send())  # also where they are not sent: the library keeps them
+        if self.writable.is_set() or self.conn.state is not State.OPEN:
+            self.transport.write(answers)
+        if self._pings is None:
+            self._pings = Pace(self.pings_at_once, self.pings_per_second)
+        if not self._pings.takes_one():
+            self._send_off("Too many pings")
+
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         self.transport.abort()
@@ -42,7 +63,17 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.close" and self.close_timer is not None:
             self.close_timer.cancel()
-            self.close_timer = self.loop.call_later(self.slowest_goodbye.total_seconds(), self.transport.abort)
+            self._abort_later()
+
+    def _send_off(self, reason: str) -> None:
+        self.conn.fail(1008, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
+        self._abort_later()
+
+    def _abort_later(self) -> None:
+        self.close_timer = self.loop.call_later(self.slowest_goodbye.total_seconds(), self.transport.abort)
 
     def _go_on(self) -> None:
         if self._stalled is not None:

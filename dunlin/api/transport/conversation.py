@@ -27,6 +27,7 @@ from dunlin.api.transport.message import (
     malformed,
     read_message,
 )
+from dunlin.api.transport.pace import Pace
 from dunlin.api.transport.refused import Refused
 from dunlin.api.transport.socket_operations import SocketOperations
 from dunlin.domain.store import is_away
@@ -42,6 +43,7 @@ class Conversation:
     def __init__(self, websocket: WebSocket, ground: Ground) -> None:
         self._websocket = websocket
         self._ground = ground
+        self._pings = Pace(ground.limits.pings_at_once, ground.limits.pings_per_second)
 
     async def run(self) -> None:
         """Talk until either side ends it, on a socket that is accepted. Whatever was begun has ended then."""
@@ -129,6 +131,8 @@ class Conversation:
         await self._websocket.send_text('{"type":"connection_ack"}')
 
     async def _pong(self) -> None:
+        if not self._pings.takes_one():
+            raise Closing(4429, "Too many pings")
         await self._websocket.send_text('{"type":"pong"}')
 
     async def _close(self, closing: Closing) -> None:

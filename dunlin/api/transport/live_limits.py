@@ -6,6 +6,9 @@ from typing import Self
 
 from dunlin.runtime.settings import Settings
 
+PINGS_AT_ONCE = 100
+PINGS_PER_SECOND = 10
+
 
 @dataclass(frozen=True, slots=True)
 class LiveLimits:
@@ -23,6 +26,8 @@ class LiveLimits:
     operations_per_token: int = 1_000
     operations_at_once: int = 100
     operations_per_second: int = 20
+    pings_at_once: int = PINGS_AT_ONCE
+    pings_per_second: int = PINGS_PER_SECOND
     init_within: timedelta = timedelta(seconds=10)
     idle_for: timedelta = timedelta(minutes=10)
     heartbeat: timedelta = timedelta(seconds=15)
