@@ -12,14 +12,16 @@ from dunlin.api.customer_inputs import (
     OptInCustomerInput,
     OptOutCustomerInput,
 )
+from dunlin.api.inputs import RegisterMandatesInput
 from dunlin.api.settle import ERRORS, once, row_id, settled
-from dunlin.api.types.customer import Customer
+from dunlin.api.types.customer import Customer, Mandate
 from dunlin.api.types.inbound import InboundText
 from dunlin.api.types.node import UserError, user_errors
 from dunlin.domain import tables
 from dunlin.domain.actions.change_customer_phone import change_customer_phone
 from dunlin.domain.actions.mark_inbound_text_read import mark_inbound_text_read
 from dunlin.domain.actions.opt_out_customer import opt_in_customer, opt_out_customer
+from dunlin.domain.actions.register_mandates import register_mandates
 from dunlin.domain.errors import Refusal
 
 
@@ -42,8 +44,28 @@ class InboundTextPayload:
     user_errors: list[UserError] = strawberry.field(description=ERRORS)
 
 
+@strawberry.type(description="What became of registerMandates.")
+class RegisterMandatesPayload:
+    mandates: list[Mandate] | None = strawberry.field(description="One per entry, in the order of the input.")
+    user_errors: list[UserError] = strawberry.field(description=ERRORS)
+
+
 @strawberry.type
 class CustomerMutation:
+    @strawberry.mutation(
+        description="Register mandates of direct debits, so that a bank's file of returns tells whom they are about. "
+        "Each is one customer's for good; of the customers the newest values are kept."
+    )
+    async def register_mandates(
+        self,
+        info: Info,
+        input: Annotated[RegisterMandatesInput, strawberry.argument(description="The mandates.")],  # noqa: A002
+    ) -> RegisterMandatesPayload:
+        outcome = await settled(info, _register(info, input))
+        if isinstance(outcome, Refusal):
+            return RegisterMandatesPayload(mandates=None, user_errors=user_errors(outcome))
+        return RegisterMandatesPayload(mandates=[Mandate.of(row) for row in outcome], user_errors=[])
+
     @strawberry.mutation(
         description="Correct a customer's phone number. What is scheduled goes there, and what was wrong with the old "
         "number is forgotten."
@@ -90,6 +112,17 @@ class CustomerMutation:
         if isinstance(outcome, Refusal):
             return InboundTextPayload(inbound_text=None, user_errors=user_errors(outcome))
         return InboundTextPayload(inbound_text=InboundText.of(outcome, may_see=True), user_errors=[])
+
+
+async def _register(info: Info, given: RegisterMandatesInput) -> list[tables.Mandate]:
+    return await register_mandates(
+        info.context.services.store,
+        info.context.viewer,
+        organization_id=row_id("Organization", given.organization_id, "organizationId"),
+        mandates=[mandate.mandate() for mandate in given.mandates],
+        now=datetime.now(UTC),
+        once=once(given.idempotency_key),
+    )
 
 
 async def _change_phone(info: Info, given: ChangeCustomerPhoneInput) -> tables.Customer:

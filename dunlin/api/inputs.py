@@ -15,7 +15,7 @@ from dunlin.domain.choices import (
     IntegrationKind,
     IntegrationProvider,
 )
-from dunlin.domain.rules.case_input import NewCase, NewCustomer
+from dunlin.domain.rules.case_input import NewCase, NewCustomer, NewMandate
 from dunlin.domain.rules.step_input import NewStep
 
 IDEMPOTENCY_KEY = (
@@ -201,6 +201,22 @@ class CustomerInput:
         default=None,
         description="Where the customer's clock stands. Null: told by the phone number; see possibleTimeZones.",
     )
+    mandate_references: list[str] | None = strawberry.field(
+        default=None,
+        description="Mandates of direct debits that are this customer's, at most 20 with 35 characters each. Known "
+        "ones stay; those given before and not now, too. One that is another customer's is refused.",
+    )
+
+    def customer(self) -> NewCustomer:
+        return NewCustomer(
+            external_reference=self.external_reference.strip(),
+            name=self.name.strip(),
+            language=self.language,
+            phone=self.phone,
+            email=self.email,
+            time_zone=self.time_zone,
+            mandate_references=tuple(reference.strip() for reference in self.mandate_references or ()),
+        )
 
 
 @strawberry.input(description="One case to open.")
@@ -228,26 +244,24 @@ class OpenCaseInput:
         description="With DIRECT_DEBIT_RETURN: whether the debtor had the money paid back (a refund). It is contested "
         "then, and a person comes first, unless the organization has chosen a reaction to the reason.",
     )
+    end_to_end_id: str | None = strawberry.field(
+        default=None,
+        description="The end-to-end id of its direct debit, by which the bank tells of a return: at most 35 "
+        "characters, one case each.",
+    )
 
     def case(self) -> NewCase:
-        customer = self.customer
         return NewCase(
             external_reference=self.external_reference.strip(),
             origin=self.origin,
             return_reason_code=self.return_reason_code,
-            customer=NewCustomer(
-                external_reference=customer.external_reference.strip(),
-                name=customer.name.strip(),
-                language=customer.language,
-                phone=customer.phone,
-                email=customer.email,
-                time_zone=customer.time_zone,
-            ),
+            customer=self.customer.customer(),
             amount=self.amount_due.amount,
             currency=self.amount_due.currency,
             due_on=self.due_on,
             is_refund=self.is_refund,
             payment_link=self.payment_link.strip() if self.payment_link else None,
+            end_to_end_id=self.end_to_end_id.strip() if self.end_to_end_id else None,
         )
 
 
@@ -256,4 +270,22 @@ class OpenCollectionCasesInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose cases.")
     cycle_id: strawberry.ID = strawberry.field(description="The cycle that they go through.")
     cases: list[OpenCaseInput] = strawberry.field(description="The cases, 1 to 1,000.")
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
+
+
+@strawberry.input(description="A mandate, and whose it is.")
+class MandateInput:
+    reference: str = strawberry.field(
+        description="Its unique reference: at most 35 characters, capitals or not. A known one stays as it is."
+    )
+    customer: CustomerInput = strawberry.field(description="Whose it is.")
+
+    def mandate(self) -> NewMandate:
+        return NewMandate(self.reference.strip(), self.customer.customer())
+
+
+@strawberry.input(description="Up to 1,000 mandates a call: all are registered, or none.")
+class RegisterMandatesInput:
+    organization_id: strawberry.ID = strawberry.field(description="Whose direct debits they allow.")
+    mandates: list[MandateInput] = strawberry.field(description="The mandates, 1 to 1,000.")
     idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)

@@ -15,7 +15,7 @@ from dunlin.api.pages import MAX_PAGE, After, Before, Connection, First, Last, O
 from dunlin.api.preview import PreviewSmsInput, SmsPreview, read_preview
 from dunlin.api.types.audit import AuditEntry
 from dunlin.api.types.case import CaseStep, CollectionCase, Payment
-from dunlin.api.types.customer import Customer
+from dunlin.api.types.customer import Customer, Mandate
 from dunlin.api.types.cycle import CollectionCycle, CollectionStep
 from dunlin.api.types.inbound import InboundText
 from dunlin.api.types.integration import Integration
@@ -55,6 +55,7 @@ def _shapes(may_see: bool) -> dict[str, tuple[type[Model], Callable[[Any], Node]
         "Customer": (tables.Customer, lambda row: Customer.of(row, may_see=may_see)),
         "CollectionCase": (tables.CollectionCase, CollectionCase.of),
         "CaseStep": (tables.CaseStep, CaseStep.of),
+        "Mandate": (tables.Mandate, Mandate.of),
         "Payment": (tables.Payment, Payment.of),
         "Reminder": (tables.Reminder, lambda row: Reminder.of(row, may_see=may_see)),
         "DeliveryStatusEvent": (tables.DeliveryEvent, DeliveryStatusEvent.of),

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dunlin.domain.actions.open_cases import open_cases
+from dunlin.domain.errors import Refusal
 from dunlin.domain.rules.case_input import MAX_CASES, NewCase
-from dunlin.domain.rules.case_row import BadHeader, Flaw, read_header, read_row
+from dunlin.domain.rules.case_row import BadHeader, Flaw, flaw_of, read_header, read_row
 from dunlin.domain.store import Store
 from dunlin.domain.tables import CollectionCycle, Organization
 from dunlin.domain.viewer import Viewer
@@ -78,8 +79,8 @@ async def import_cases(
             rows = list(islice(records, MAX_CASES))
             if not rows:
                 return
-            if cases := list(_usable(rows, columns, organization.country, seen, progress)):
-                await _open(store, viewer, organization, cycle, cases, progress)
+            if usable := list(_usable(rows, columns, organization.country, seen, progress)):
+                await _open(store, viewer, organization, cycle, usable, progress)
             progress.advance(file.tell())
             await asyncio.sleep(0)  # for signals, where no row could be used
     progress.is_stopped = True
@@ -90,11 +91,26 @@ async def _open(
     viewer: Viewer,
     organization: Organization,
     cycle: CollectionCycle,
-    cases: list[NewCase],
+    usable: list[tuple[Record, NewCase]],
     progress: Progress,
 ) -> None:
+    """Open the cases of a batch, but those that say what is stored of others: of a debit or a mandate."""
     now = datetime.now(UTC)
-    stored = await open_cases(store, viewer, organization_id=organization.id, cycle_id=cycle.id, cases=cases, now=now)
+    cases = [case for _, case in usable]
+    try:
+        stored = await open_cases(
+            store, viewer, organization_id=organization.id, cycle_id=cycle.id, cases=cases, now=now
+        )
+    except Refusal as refusal:
+        refused = {int(problem.path[1]) for problem in refusal.problems if problem.path[:1] == ("cases",)}
+        if not refused:
+            raise
+        for problem in refusal.problems:
+            progress.report(_sentence(usable[int(problem.path[1])][0], flaw_of(problem)))
+        progress.unused += len(refused)
+        if left := [row for place, row in enumerate(usable) if place not in refused]:
+            await _open(store, viewer, organization, cycle, left, progress)
+        return
     new = sum(case.opened_at == now for case in stored)
     progress.opened += new
     progress.known += len(stored) - new
@@ -113,14 +129,14 @@ def _columns(header: Record | None) -> list[str]:
 
 def _usable(
     records: Iterable[Record], columns: list[str], country: str, seen: SeenReferences, progress: Progress
-) -> Iterator[NewCase]:
-    """Yield the cases of the rows that can be used, and report the others."""
+) -> Iterator[tuple[Record, NewCase]]:
+    """Yield the rows that can be used with their cases, and report the others."""
     for record in records:
         outcome = _read(record, columns, country)
         if isinstance(outcome, NewCase):
             earlier = seen.add(outcome.external_reference, record.number)
             if earlier is None:
-                yield outcome
+                yield record, outcome
                 continue
             outcome = [Flaw("external_reference", f"It stands in row {earlier} already: each row is another case.")]
         progress.unused += 1

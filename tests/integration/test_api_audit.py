@@ -37,6 +37,7 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
     ),
     "editStep": (AuditAction.STEP_EDITED, {"field": "name", "before": "Step 1", "after": "First text"}),
     "openCollectionCases": (AuditAction.CASES_OPENED, {"field": "cases", "before": None, "after": "1"}),
+    "registerMandates": (AuditAction.MANDATES_REGISTERED, {"field": "mandates", "before": None, "after": "2"}),
     "updateSendingPolicy": (
         AuditAction.SENDING_POLICY_UPDATED,
         {"field": "windowStart", "before": "00:00", "after": "09:00"},

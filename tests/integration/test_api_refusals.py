@@ -82,12 +82,32 @@ GOOD: dict[str, JSON] = {
                     "phone": "+447700900001",
                     "email": "ada@example.com",
                     "timeZone": "Europe/London",
+                    "mandateReferences": ["MANDATE-1"],
                 },
                 "amountDue": {"amount": "84.50", "currency": "EUR"},
                 "dueOn": "2026-01-15",
                 "paymentLink": "https://pay.example.com/INV-1",
+                "endToEndId": "E2E-1",
             }
         ],
+    },
+    "registerMandates": {
+        "organizationId": "$organization",
+        "mandates": [
+            {
+                "reference": "MANDATE-2",
+                "customer": {
+                    "externalReference": "C-2",
+                    "name": "Bea",
+                    "language": "en",
+                    "phone": "+447700900002",
+                    "email": "bea@example.com",
+                    "timeZone": "Europe/London",
+                    "mandateReferences": ["MANDATE-3"],
+                },
+            }
+        ],
+        "idempotencyKey": "mandates 1",
     },
     "updateSendingPolicy": {
         "organizationId": "$organization",
@@ -176,7 +196,7 @@ NEEDS = (
                 "optOutCustomer",
                 "optInCustomer",
             ),
-            "markInboundTextRead",
+            *("markInboundTextRead", "registerMandates"),
         ),
         Permission.COLLECT,
     )

@@ -42,6 +42,7 @@ SPOILED: dict[str, list[object]] = {
 # The lists that may not be empty, or that have a most.
 LISTS: dict[str, list[object]] = {
     "[OpenCaseInput]": [[], [GOOD["openCollectionCases"]["cases"][0]] * 1_001],
+    "[MandateInput]": [[], [GOOD["registerMandates"]["mandates"][0]] * 1_001],
     "[StepInput]": [[], [{"name": "Wait", "triggerDays": 3}] * 51],
     "[Weekday]": [[]],
     "[Permission]": [[]],

@@ -70,6 +70,7 @@ NODES: dict[str, type[Model]] = {
     "DeliveryStatusEvent": tables.DeliveryEvent,
     "InboundText": tables.InboundText,
     "Integration": tables.Integration,
+    "Mandate": tables.Mandate,
     "Organization": tables.Organization,
     "Payment": tables.Payment,
     "Reminder": tables.Reminder,
@@ -122,6 +123,9 @@ TRIES: dict[str, Try] = {
     "Mutation.openCollectionCases.input.cycleId": Try(
         "NOT_FOUND cycleId",
         changed("openCollectionCases", organizationId="$ours Organization", cycleId="$theirs CollectionCycle"),
+    ),
+    "Mutation.registerMandates.input.organizationId": Try(
+        "NOT_FOUND organizationId", changed("registerMandates", organizationId="$theirs Organization")
     ),
     "Mutation.updateSendingPolicy.input.organizationId": Try(
         "NOT_FOUND organizationId", changed("updateSendingPolicy", organizationId="$theirs Organization")
@@ -239,7 +243,8 @@ async def with_everything(services: Services, account: tables.Account, name: str
     organization, cycle = await a_collecting_organization(services, account, name=name)
     await a_token(services, organization, only=organization.id)
     case = a_new_case(f"{name} 1", return_reason_code="AM04")
-    opened = await open_one(services, cycle, replace(case, customer=replace(case.customer, email="ada@example.com")))
+    customer = replace(case.customer, email="ada@example.com", mandate_references=("MANDATE-1",))
+    opened = await open_one(services, cycle, replace(case, customer=customer))
     await pay(services, opened)
     await a_received_text(services, organization)
     await tables.SmsOptOut.create(

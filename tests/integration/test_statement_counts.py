@@ -6,7 +6,7 @@ are asked by themselves.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -99,7 +99,9 @@ async def _small(services: Services, account: tables.Account, name: str) -> Orga
         connection_id=integration.connection_id, price=Decimal("0.04"), currency="USD", fetched_at=NOW
     )
     await tables.ReturnReasonChoice.create(organization_id=organization.id, code="AM04", reaction=ReturnReaction.REMIND)
-    case = await open_one(services, await a_cycle(organization, [SMS, SMS], days=[7, 90]))
+    new = a_new_case()
+    new = replace(new, customer=replace(new.customer, mandate_references=("MANDATE-1",)))
+    case = await open_one(services, await a_cycle(organization, [SMS, SMS], days=[7, 90]), new)
     await pay(services, case)
     await a_received_text(services, organization)
     await a_token(services, organization, only=organization.id)
@@ -133,6 +135,7 @@ async def _enlarge(services: Services, organization: Organization) -> None:
         await tables.SmsPrice.get(organization_id=of), "country", [f"{10 + one // 2}" for one in more if one % 2]
     )
     await _again(await tables.ReturnReasonChoice.get(organization_id=of), "code", [f"ZZ{one:02}" for one in more])
+    await _again(await tables.Mandate.get(organization_id=of), "folded", [f"mandate-{one}" for one in range(2, 101)])
     await _again(reminder, "resend_number", more)
     await _again(second, "position", range(3, 51))
     await _again(await tables.CaseStep.get(case_id=case.id, position=2), "position", range(3, MANY + 1))

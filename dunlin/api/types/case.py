@@ -126,6 +126,7 @@ class CollectionCase(Node):
     external_reference: str = strawberry.field(
         description="The organization's own reference, e.g. INV-2026-1042; unique there."
     )
+    end_to_end_id: str | None = strawberry.field(description="The end-to-end id of its direct debit, where known.")
     origin: CaseOrigin = strawberry.field(description="Why it was opened.")
     return_reason_code: str | None = strawberry.field(
         description="ISO 20022 return reason of the direct debit, e.g. AM04."
@@ -161,6 +162,7 @@ class CollectionCase(Node):
             row=row,
             number=row.number,
             external_reference=row.external_reference,
+            end_to_end_id=row.end_to_end_id,
             origin=row.origin,
             return_reason_code=row.return_reason_code,
             reaction=row.reaction,

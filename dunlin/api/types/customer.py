@@ -1,7 +1,7 @@
 """Customers: whom cases are about, and whether they may be texted."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -67,6 +67,26 @@ class SmsOptOut:
             lifted_text=row.lifted_words if may_see else None,
             lifted_by=row.lifted_by,
         )
+
+
+_MANDATES = Choice(Listing(tables.Mandate, Walk(("t.customer_id",)), Order("mandates")))
+
+
+@strawberry.type(description="What allows an organization to debit a customer's account.")
+class Mandate(Node):
+    row: strawberry.Private[tables.Mandate]
+    reference: str = strawberry.field(description="Its unique reference, as it was first given.")
+    registered_at: datetime = strawberry.field(description="When it became known here.")
+
+    @classmethod
+    def of(cls, row: tables.Mandate) -> Self:
+        return cls(id=encode_id("Mandate", row.id), row=row, reference=row.reference, registered_at=row.registered_at)
+
+    @strawberry.field(description="Whose account it is about.")
+    async def customer(self, info: Info) -> Annotated["Customer", strawberry.lazy("dunlin.api.types.customer")]:
+        row = await info.context.loaders.customer.load(self.row.customer_id)
+        assert row is not None, "a mandate's customer exists"
+        return Customer.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
 
 
 @strawberry.type(description="Who owes: the debtor.")
@@ -139,3 +159,9 @@ class Customer(Node):
             Window(first, after, last, before),
             lambda row: SmsOptOut.of(row, may_see=may_see),
         )
+
+    @strawberry.field(description="The customer's mandates, in the order in which they became known.")
+    async def mandates(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Mandate]:
+        return await read_connection(info, _MANDATES, self.row.id, Window(first, after, last, before), Mandate.of)

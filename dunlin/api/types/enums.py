@@ -60,6 +60,7 @@ _describe(
         "STEP_EDITED": "A step of a cycle was edited.",
         "STEP_REMOVED": "A step was removed from its cycle.",
         "CASES_OPENED": "Cases were opened: how many, and the first and last reference.",
+        "MANDATES_REGISTERED": "Mandates became known: how many, and the first and last reference.",
         "CUSTOMER_DECEASED": "A customer's death was told (MD07); every case of theirs was stopped.",
         "CASE_STEP_EDITED": "A pending step of a case got another method.",
         "CASE_PAUSED": "A case was paused, or its pause got another reason or day.",

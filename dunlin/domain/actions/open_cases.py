@@ -6,15 +6,14 @@ from dataclasses import asdict
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from dunlin.domain.actions.change_numbers import change_numbers
-from dunlin.domain.actions.stop_for_deceased import hold_cases_of, stop_for_deceased
+from dunlin.domain.actions.register_mandates import Told, check_owners, store_mandates
+from dunlin.domain.actions.stop_for_deceased import stop_for_deceased
+from dunlin.domain.actions.store_customers import follow_numbers, upsert_customers, use_countries_of
 from dunlin.domain.actions.under_way import OF_CUSTOMERS, until_nothing_is_under_way
 from dunlin.domain.choices import AuditAction, CaseState, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
 from dunlin.domain.idempotency import Once, RowsOf, by_key
-from dunlin.domain.price_list import use_countries
 from dunlin.domain.rules.case_input import NewCase, check_cases, normalized
-from dunlin.domain.rules.phone import country_of
 from dunlin.domain.rules.return_reason import DECEASED, Opening, opening_of
 from dunlin.domain.rules.schedule import SendWindow, starts_at, step_dates, window_of
 from dunlin.domain.store import Store, Transaction, hold_integrations, rows
@@ -61,14 +60,19 @@ async def open_cases(
         await hold_integrations(transaction, organization.id)  # or a disconnect could miss the steps copied here
         # The organization's row is the queue: two calls with the same references open each case once.
         await Organization.select_for_update(no_key=True).get(id=organization.id)
-        steps = await _hold_steps(transaction, cycle)
+        steps = await hold_steps(transaction, cycle)
         known = await _by_reference(organization.id, references)
         new = [case for case in checked if case.external_reference not in known]
+        if problems := await _conflicts(organization.id, checked, known):
+            raise Refusal(problems)
         told = await _told_dead(checked, known)
-        await _follow_numbers(transaction, organization.id, new, told, now)
+        of_new = [case.customer for case in new]
+        await follow_numbers(transaction, organization.id, of_new, told, now)
         if new:
-            await _insert(transaction, organization, cycle, steps, new, now)
-            await _use_countries(transaction, organization.id, new, now)
+            customers = await upsert_customers(transaction, organization.id, of_new)
+            await store_mandates(transaction, organization.id, _mandates(checked, known), customers, now)
+            await insert_cases(transaction, organization, cycle, steps, new, customers, now)
+            await use_countries_of(transaction, organization.id, of_new, now)
             transaction.plans_due = True
             _audit_opening(transaction, viewer, cycle, new)
         await _stop_for_deceased(transaction, viewer, organization.id, new, told, now)
@@ -87,7 +91,7 @@ async def open_cases(
     return opened
 
 
-async def _hold_steps(transaction: Transaction, cycle: CollectionCycle) -> list[CollectionStep]:
+async def hold_steps(transaction: Transaction, cycle: CollectionCycle) -> list[CollectionStep]:
     """Return the steps that are copied, which nobody changes, adds or removes before commit."""
     held = await transaction.rows(
         "SELECT step.id FROM collection_cycle cycle JOIN collection_step step ON step.cycle_id = cycle.id"
@@ -97,23 +101,6 @@ async def _hold_steps(transaction: Transaction, cycle: CollectionCycle) -> list[
     if not held:
         raise Refusal([Problem(ProblemCode.INVALID, "The cycle has no steps.", ("cycleId",))])
     return await CollectionStep.filter(cycle_id=cycle.id).order_by("position")
-
-
-async def _follow_numbers(
-    transaction: Transaction, organization_id: int, new: Sequence[NewCase], told: Collection[str], now: datetime
-) -> None:
-    """Hold the cases of customers who have died or move, before the customers, and give these their other numbers."""
-    latest = {case.customer.external_reference: case.customer.phone for case in new}
-    moved = await transaction.rows(_MOVED_CUSTOMERS, organization_id, list(latest), list(latest.values()))
-    await hold_cases_of(transaction, organization_id, {*told, *(row["external_reference"] for row in moved)})
-    await change_numbers(transaction, {row["id"]: row["phone"] for row in moved}, now)
-
-
-async def _use_countries(
-    transaction: Transaction, organization_id: int, cases: Sequence[NewCase], now: datetime
-) -> None:
-    countries = {country_of(case.customer.phone) for case in cases if case.customer.phone is not None}
-    await use_countries(transaction, [(organization_id, country) for country in countries if country], now)
 
 
 def _audit_opening(transaction: Transaction, viewer: Viewer, cycle: CollectionCycle, new: Sequence[NewCase]) -> None:
@@ -134,6 +121,40 @@ async def _told_dead(cases: Sequence[NewCase], known: Mapping[str, CollectionCas
     return {case.customer.external_reference for case in dead if case.external_reference not in known} | {
         customer.external_reference for customer in of_known
     }
+
+
+async def _conflicts(
+    organization_id: int, cases: Sequence[NewCase], known: Mapping[str, CollectionCase]
+) -> list[Problem]:
+    """Return what new cases say of direct debits and mandates that are known as those of others."""
+    given = {
+        case.end_to_end_id: place
+        for place, case in enumerate(cases)
+        if case.end_to_end_id and case.external_reference not in known
+    }
+    taken = await rows(_TAKEN_DEBITS, organization_id, list(given)) if given else []
+    return [
+        Problem(
+            ProblemCode.DUPLICATE,
+            f"The case {row['external_reference']} has this end-to-end id already.",
+            ("cases", str(given[row["end_to_end_id"]]), "endToEndId"),
+        )
+        for row in taken
+    ] + await check_owners(organization_id, _mandates(cases, known))
+
+
+def _mandates(cases: Sequence[NewCase], known: Mapping[str, CollectionCase]) -> list[Told]:
+    """Return what new cases tell of mandates."""
+    return [
+        Told(
+            ("cases", str(place), "customer", "mandateReferences", str(nth)),
+            reference,
+            case.customer.external_reference,
+        )
+        for place, case in enumerate(cases)
+        if case.external_reference not in known
+        for nth, reference in enumerate(case.customer.mandate_references)
+    ]
 
 
 async def _stop_for_deceased(
@@ -172,16 +193,20 @@ async def _by_reference(organization_id: int, references: list[str]) -> dict[str
     return {case.external_reference: case for case in cases}
 
 
-async def _insert(
+async def insert_cases(
     transaction: Transaction,
     organization: Organization,
     cycle: CollectionCycle,
     steps: Sequence[CollectionStep],
     cases: Sequence[NewCase],
+    customers: Mapping[str, int],
     now: datetime,
 ) -> None:
+    """Insert checked cases that are not known; `customers` are stored, by external reference.
+
+    The caller holds the integrations, the organization and the steps.
+    """
     openings = await _openings(organization.id, cases)
-    customers = await _upsert_customers(transaction, organization.id, cases)
     last = await transaction.rows(
         "UPDATE organization SET last_case_number = last_case_number + $2 WHERE id = $1 RETURNING last_case_number",
         organization.id,
@@ -193,6 +218,7 @@ async def _insert(
         {
             "number": f"DC-{first_number + place}",
             "external_reference": case.external_reference,
+            "end_to_end_id": case.end_to_end_id,
             "customer_id": customers[case.customer.external_reference],
             "origin": case.origin,
             "return_reason_code": case.return_reason_code,
@@ -236,58 +262,23 @@ def _schedules(
     }
 
 
-async def _upsert_customers(transaction: Transaction, organization_id: int, cases: Sequence[NewCase]) -> dict[str, int]:
-    """Store what the newest case says of each customer; return their ids by external reference."""
-    latest = {case.customer.external_reference: case.customer for case in cases}
-    rows = [
-        {
-            "external_reference": customer.external_reference,
-            "name": customer.name,
-            "language": customer.language,
-            "phone": customer.phone,
-            "email": customer.email,
-            "time_zone": customer.time_zone,
-        }
-        for _, customer in sorted(latest.items())
-    ]
-    stored = await transaction.rows(_UPSERT_CUSTOMERS, organization_id, json.dumps(rows))
-    return {row["external_reference"]: row["id"] for row in stored}
-
-
-# Nobody changes numbers meanwhile: whoever does holds the organization, as we do.
-_MOVED_CUSTOMERS = """
-SELECT customer.id, customer.external_reference, new.phone
-FROM unnest($2::text[], $3::text[]) AS new(external_reference, phone)
-JOIN customer ON customer.organization_id = $1 AND customer.external_reference = new.external_reference
-WHERE customer.phone IS DISTINCT FROM new.phone
-"""
-
-_UPSERT_CUSTOMERS = """
-INSERT INTO customer (organization_id, external_reference, name, language, phone, email, time_zone, created_at,
-  sms_opted_out_at)
-SELECT $1, external_reference, name, language, phone, email, time_zone, now(),
-  (SELECT o.opted_out_at FROM sms_opt_out o
-   WHERE o.organization_id = $1 AND o.phone = new.phone AND o.lifted_at IS NULL)
-FROM jsonb_to_recordset($2::text::jsonb)
-  AS new(external_reference text, name text, language text, phone text, email text, time_zone text)
-ON CONFLICT (organization_id, external_reference) DO UPDATE
-SET name = excluded.name, language = excluded.language, phone = excluded.phone, email = excluded.email,
-    time_zone = excluded.time_zone
-RETURNING id, external_reference
+_TAKEN_DEBITS = """
+SELECT c.end_to_end_id, c.external_reference FROM unnest($2::text[]) AS given(id)
+JOIN collection_case c ON c.organization_id = $1 AND c.end_to_end_id = given.id
 """
 
 _INSERT_CASES = """
 WITH new AS (
   SELECT * FROM jsonb_to_recordset($4::text::jsonb) AS n(
-    number text, external_reference text, customer_id bigint, origin text, return_reason_code text,
+    number text, external_reference text, end_to_end_id text, customer_id bigint, origin text, return_reason_code text,
     reaction text, state text, pause_reason text, attention_reason text, amount_due numeric, currency text,
     due_on date, payment_link text, next_action_at timestamptz, due_at timestamptz[])
 ), opened AS (
-  INSERT INTO collection_case (organization_id, cycle_id, number, external_reference, customer_id, origin,
-    return_reason_code, reaction, state, pause_reason, paused_at, attention_reason, amount_due, currency, due_on,
-    payment_link, opened_at, next_action_at)
-  SELECT $1, $2, number, external_reference, customer_id, origin, return_reason_code, reaction, state, pause_reason,
-    CASE WHEN state = 'PAUSED' THEN $3::timestamptz END, attention_reason, amount_due, currency, due_on,
+  INSERT INTO collection_case (organization_id, cycle_id, number, external_reference, end_to_end_id, customer_id,
+    origin, return_reason_code, reaction, state, pause_reason, paused_at, attention_reason, amount_due, currency,
+    due_on, payment_link, opened_at, next_action_at)
+  SELECT $1, $2, number, external_reference, end_to_end_id, customer_id, origin, return_reason_code, reaction, state,
+    pause_reason, CASE WHEN state = 'PAUSED' THEN $3::timestamptz END, attention_reason, amount_due, currency, due_on,
     payment_link, $3, next_action_at
   FROM new RETURNING id, external_reference
 ), ordered AS (

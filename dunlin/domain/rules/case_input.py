@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from dunlin.domain.choices import CaseOrigin
 from dunlin.domain.errors import Problem, ProblemCode
-from dunlin.domain.rules import phone
+from dunlin.domain.rules import mandate, phone
 from dunlin.domain.rules.texts import composed
 
 MAX_CASES = 1_000
@@ -33,6 +33,7 @@ class NewCustomer:
     phone: str | None  # as typed; a national number is read as of the organization's country
     email: str | None
     time_zone: str | None = None  # an IANA name; without it the number tells
+    mandate_references: tuple[str, ...] = ()  # further ones that are the customer's
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,13 @@ class NewCase:
     due_on: date
     is_refund: bool = False  # the debtor had the money paid back
     payment_link: str | None = None
+    end_to_end_id: str | None = None  # of the direct debit
+
+
+@dataclass(frozen=True, slots=True)
+class NewMandate:
+    reference: str
+    customer: NewCustomer
 
 
 def check_cases(cases: list[NewCase], country: str) -> list[Problem]:
@@ -55,36 +63,99 @@ def check_cases(cases: list[NewCase], country: str) -> list[Problem]:
         return [Problem(ProblemCode.INVALID, message, ("cases",))]
     problems: list[Problem] = []
     seen: set[str] = set()
+    debits: set[str] = set()
+    owners: dict[str, str] = {}
     for place, case in enumerate(cases):
         found = list(_check(case, country))
         if case.external_reference in seen:
             message = "This reference stands twice in the call."
             found.append(Problem(ProblemCode.DUPLICATE, message, ("externalReference",)))
         seen.add(case.external_reference)
+        if case.end_to_end_id and case.end_to_end_id in debits:
+            message = "This end-to-end id is given twice."
+            found.append(Problem(ProblemCode.DUPLICATE, message, ("endToEndId",)))
+        debits.add(case.end_to_end_id or "")
+        found += _check_one_owner(case.customer, owners)
         problems += [Problem(p.code, p.message, ("cases", str(place), *p.path)) for p in found]
     return problems
 
 
+def check_mandates(mandates: list[NewMandate], country: str) -> list[Problem]:
+    """Return everything that is wrong, each under the path of its place in the input."""
+    if not 1 <= len(mandates) <= MAX_CASES:
+        message = f"Give 1 to {MAX_CASES} mandates a call; these are {len(mandates)}."
+        return [Problem(ProblemCode.INVALID, message, ("mandates",))]
+    problems: list[Problem] = []
+    owners: dict[str, str] = {}
+    for place, given in enumerate(mandates):
+        found = [*_check_short(given.reference, "reference"), *_check_customer(given.customer, country)]
+        owner = owners.setdefault(mandate.folded(given.reference), given.customer.external_reference)
+        if owner != given.customer.external_reference:
+            found.append(Problem(ProblemCode.DUPLICATE, _TWO_OWNERS, ("reference",)))
+        found += _check_one_owner(given.customer, owners)
+        problems += [Problem(p.code, p.message, ("mandates", str(place), *p.path)) for p in found]
+    return problems
+
+
+_TWO_OWNERS = "This mandate is given to two customers."
+
+
+def _check_one_owner(customer: NewCustomer, owners: dict[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each mandate that was another customer's before, and note whose they are."""
+    for place, reference in enumerate(customer.mandate_references):
+        owner = owners.setdefault(mandate.folded(reference), customer.external_reference)
+        if owner != customer.external_reference:
+            path = ("customer", "mandateReferences", str(place))
+            yield Problem(ProblemCode.DUPLICATE, _TWO_OWNERS, path)
+
+
 def normalized(case: NewCase, country: str) -> NewCase:
     """Return a checked case with its phone number in E.164 and empty fields as None."""
-    typed = case.customer
+    return replace(
+        case,
+        customer=normalized_customer(case.customer, country),
+        payment_link=case.payment_link or None,
+        end_to_end_id=case.end_to_end_id or None,
+    )
+
+
+def normalized_customer(typed: NewCustomer, country: str) -> NewCustomer:
+    """Return a checked customer with the phone number in E.164 and empty fields as None."""
     number = phone.normalize(typed.phone, country) if typed.phone else None
-    customer = replace(typed, phone=number, email=typed.email or None)
-    return replace(case, customer=customer, payment_link=case.payment_link or None)
+    return replace(typed, phone=number, email=typed.email or None)
 
 
 def _check(case: NewCase, country: str) -> Iterator[Problem]:
     yield from _check_line(case.external_reference, "externalReference")
-    yield from _check_line(case.customer.external_reference, "customer", "externalReference")
-    yield from _check_line(case.customer.name, "customer", "name")
-    if case.customer.phone:
-        yield from check_phone(case.customer.phone, country, "customer", "phone")
-    yield from _check_email(case.customer.email)
+    if case.end_to_end_id:
+        yield from _check_short(case.end_to_end_id, "endToEndId")
+    yield from _check_customer(case.customer, country)
     yield from _check_amount(case.amount)
     yield from _check_reason(case)
     yield from _check_link(case.payment_link)
     if not 2000 <= case.due_on.year <= 2100:
         yield Problem(ProblemCode.INVALID, "A due date lies between 2000 and 2100.", ("dueOn",))
+
+
+def _check_customer(customer: NewCustomer, country: str) -> Iterator[Problem]:
+    yield from _check_line(customer.external_reference, "customer", "externalReference")
+    yield from _check_line(customer.name, "customer", "name")
+    if customer.phone:
+        yield from check_phone(customer.phone, country, "customer", "phone")
+    yield from _check_email(customer.email)
+    given = customer.mandate_references
+    if len(given) > mandate.MAX_MANDATES:
+        message = f"Give at most {mandate.MAX_MANDATES} mandates with a customer; registerMandates takes more."
+        yield Problem(ProblemCode.INVALID, message, ("customer", "mandateReferences"))
+    for place, reference in enumerate(given):
+        yield from _check_short(reference, "customer", "mandateReferences", str(place))
+
+
+def _check_short(value: str, *path: str) -> Iterator[Problem]:
+    if not value.strip():
+        yield Problem(ProblemCode.REQUIRED, "This may not be empty.", path)
+    elif len(value) > mandate.MAX_LENGTH or not value.isprintable():
+        yield Problem(ProblemCode.INVALID, f"This has 1 to {mandate.MAX_LENGTH} printable characters.", path)
 
 
 def _check_line(value: str, *path: str) -> Iterator[Problem]:

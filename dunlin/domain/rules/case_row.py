@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from dunlin.domain.choices import CaseOrigin
+from dunlin.domain.errors import Problem
 from dunlin.domain.rules.case_input import DECIMALS, NewCase, NewCustomer, check_cases
 from dunlin.domain.rules.notation import CURRENCIES, LANGUAGE, TIME_ZONES, read_date, read_decimal
 
@@ -20,6 +21,8 @@ OPTIONAL = (
     "phone",
     "email",
     "payment_link",
+    "end_to_end_id",
+    "mandate_reference",
 )
 
 _SHOWN = 40  # characters of a value that a sentence quotes
@@ -35,6 +38,8 @@ _COLUMNS = {
     ("amountDue", "amount"): "amount",
     ("dueOn",): "due_on",
     ("paymentLink",): "payment_link",
+    ("endToEndId",): "end_to_end_id",
+    ("customer", "mandateReferences", "0"): "mandate_reference",
 }
 
 
@@ -48,6 +53,11 @@ class Flaw:
 
 class BadHeader(Exception):
     """The first row does not name the columns as it should; the text says how."""
+
+
+def flaw_of(problem: Problem) -> Flaw:
+    """Return a problem of a case as one of its row."""
+    return Flaw(_COLUMNS[problem.path[2:]], problem.message)
 
 
 def read_header(fields: Sequence[str]) -> list[str]:
@@ -83,7 +93,7 @@ def read_row(columns: Sequence[str], fields: Sequence[str], country: str) -> New
     flaws = list(_unreadable(values))
     case = _case(values)
     problems = check_cases([case], country)
-    found = [Flaw(_COLUMNS[problem.path[2:]], problem.message) for problem in problems]
+    found = [flaw_of(problem) for problem in problems]
     unread = {flaw.column for flaw in flaws}
     if "origin" in unread:
         unread |= {"return_reason_code", "is_refund"}
@@ -137,12 +147,14 @@ def _case(values: Mapping[str, str]) -> NewCase:
             phone=values.get("phone") or None,
             email=values.get("email") or None,
             time_zone=values.get("time_zone") or None,
+            mandate_references=tuple(filter(None, [values.get("mandate_reference")])),
         ),
         amount=read_decimal(values["amount"]) or Decimal(0),
         currency=values["currency"],
         due_on=read_date(values["due_on"]) or _ANY_DAY,
         is_refund=_YES_NO.get(values.get("is_refund", "").lower(), False),
         payment_link=values.get("payment_link") or None,
+        end_to_end_id=values.get("end_to_end_id") or None,
     )
 
 

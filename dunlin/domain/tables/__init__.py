@@ -6,7 +6,7 @@ Times are aware UTC datetimes. Money is an exact decimal with its currency.
 
 from dunlin.domain.tables.account import Account, AuditEntry, IdempotencyKey, OfOrganization, Organization, Token
 from dunlin.domain.tables.answer import InboundText, ReceivedReport, SmsOptOut
-from dunlin.domain.tables.case import CaseStep, CollectionCase, Customer, Payment, ReturnReasonChoice
+from dunlin.domain.tables.case import CaseStep, CollectionCase, Customer, Mandate, Payment, ReturnReasonChoice
 from dunlin.domain.tables.cycle import CollectionCycle, CollectionStep, StepTexts
 from dunlin.domain.tables.integration import Connection, Integration, SmsPrice
 from dunlin.domain.tables.reminder import DeliveryEvent, DeliverySequence, Reminder, SendAttempt
@@ -26,6 +26,7 @@ __all__ = [
     "IdempotencyKey",
     "InboundText",
     "Integration",
+    "Mandate",
     "MonthlySpending",
     "OfOrganization",
     "Organization",

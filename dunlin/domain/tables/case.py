@@ -45,6 +45,21 @@ class Customer(OfOrganization):
         indexes = (Index(fields=("organization_id", "phone")),)
 
 
+class Mandate(OfOrganization):
+    """What allows an organization to debit a customer's account, by its unique reference. It stays that customer's."""
+
+    reference = fields.CharField(max_length=35)  # as given
+    folded = fields.CharField(max_length=105)  # what it is found by: banks do not keep its capitals
+    customer: ForeignKeyRelation[Customer] = fields.ForeignKeyField("dunlin.Customer", on_delete=OnDelete.RESTRICT)
+    customer_id: int
+    registered_at = fields.DatetimeField()
+
+    class Meta:
+        table = "mandate"
+        unique_together = (("organization_id", "folded"),)
+        indexes = (Index(fields=("customer_id", "id")),)
+
+
 class ReturnReasonChoice(OfOrganization):
     """An organization's own reaction to a return reason, in place of the table's."""
 
@@ -65,6 +80,7 @@ class CollectionCase(OfOrganization):
 
     number = fields.CharField(max_length=32)
     external_reference = fields.CharField(max_length=200)
+    end_to_end_id = fields.CharField(max_length=35, null=True)  # of the direct debit, by which banks name it
     customer: ForeignKeyRelation[Customer] = fields.ForeignKeyField("dunlin.Customer", on_delete=OnDelete.RESTRICT)
     customer_id: int
     cycle: ForeignKeyRelation[CollectionCycle] = fields.ForeignKeyField(
@@ -92,7 +108,11 @@ class CollectionCase(OfOrganization):
 
     class Meta:
         table = "collection_case"
-        unique_together = (("organization_id", "external_reference"), ("organization_id", "number"))
+        unique_together = (
+            ("organization_id", "external_reference"),
+            ("organization_id", "number"),
+            ("organization_id", "end_to_end_id"),
+        )
         indexes = (
             Index(fields=("organization_id", "id")),
             Index(fields=("organization_id", "state", "id")),
