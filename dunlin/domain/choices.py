@@ -91,6 +91,14 @@ class ReturnReaction(StrEnum):
     NEVER = "NEVER"
 
 
+class DateBasis(StrEnum):
+    """What a return is dated by: the day of the collection, of its booking, or of the file that tells of it."""
+
+    COLLECTED = "COLLECTED"
+    BOOKED = "BOOKED"
+    REPORTED = "REPORTED"
+
+
 class CaseState(StrEnum):
     ACTIVE = "ACTIVE"
     PAUSED = "PAUSED"
