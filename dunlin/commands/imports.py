@@ -32,12 +32,16 @@ def _written(path: Path) -> TextIO:
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_cases(account: str | None, organization: str, cycle: str, report: Path | None, file: Path) -> None:
-    """Open a case per row of FILE: UTF-8, separated by commas or semicolons, its first row the names of the columns.
+    """Open cases by FILE: a table with a case per row, or a bank's file of returned direct debits.
 
-    A case whose external_reference is known stays as it is, so that the same file may be imported again. Rows that
-    cannot be used are told one by one, and the others are used. Exit code 0: every row was used. 3: not every one.
-    1: nothing more could be done. 130: stopped by Ctrl-C; what was counted is stored, the same command goes on.
+    A table is UTF-8, separated by commas or semicolons, its first row the names of the columns. A bank's file is XML:
+    pain.002.001.03 or .10, camt.054.001.02 or .08; one that cannot be read to its end is not used at all. What is known
+    stays as it is, so that the same file may be imported again. What cannot be used is told one by one, and the rest is
+    used. Exit code 0: everything was used. 3: not everything. 1: nothing more could be done. 130: stopped by Ctrl-C;
+    what was counted is stored, the same command goes on.
     """
+    from dunlin.runtime.bank_file import is_xml
+    from dunlin.runtime.bank_import import import_bank_file_by_hand
     from dunlin.runtime.case_import import Progress, import_by_hand
     from dunlin.runtime.csv_records import UnreadableFile
 
@@ -46,8 +50,11 @@ def import_cases(account: str | None, organization: str, cycle: str, report: Pat
     with operating() as settings, contextlib.ExitStack() as stack:
         told = None if report is None else stack.enter_context(_written(report))
         shown = sys.stderr.isatty()
+        with file.open("rb") as opened:
+            is_banks = is_xml(opened)
+        length = file.stat().st_size * (2 if is_banks else 1)  # a bank's file is read twice
         bar = stack.enter_context(
-            click.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr, hidden=not shown)
+            click.progressbar(length=length, label="Importing", file=sys.stderr, hidden=not shown)
         )
 
         def tell(sentence: str) -> None:
@@ -56,7 +63,7 @@ def import_cases(account: str | None, organization: str, cycle: str, report: Pat
         progress = Progress(tell, lambda read: bar.update(read - bar.pos))
         try:
             asyncio.run(
-                import_by_hand(
+                (import_bank_file_by_hand if is_banks else import_by_hand)(
                     settings,
                     file,
                     progress,
@@ -69,7 +76,9 @@ def import_cases(account: str | None, organization: str, cycle: str, report: Pat
             raise click.ClickException(f"{file} cannot be imported. {error}") from error
         finally:
             stack.close()
-            click.echo(f"Opened: {progress.opened}. Known already: {progress.known}. Not used: {progress.unused}.")
+            updated = f" Updated: {progress.updated}." if is_banks else ""
+            known = f" Known already: {progress.known}. Not used: {progress.unused}."
+            click.echo(f"Opened: {progress.opened}.{updated}{known}")
     if progress.is_stopped:
         click.echo("Stopped before the end of the file. What is counted is stored; the same command goes on.", err=True)
         sys.exit(_STOPPED)

@@ -32,6 +32,7 @@ class Progress:
     report: Callable[[str], None]
     advance: Callable[[int], None]
     opened: int = 0
+    updated: int = 0  # cases that a bank's file tells of
     known: int = 0
     unused: int = 0
     is_stopped: bool = False
@@ -54,7 +55,7 @@ async def import_by_hand(
     async with open_store(settings) as store:
         account = await account_named(account_name)
         organization = await organization_named(account, organization_name)
-        cycle = await _cycle_named(organization, cycle_name)
+        cycle = await cycle_named(organization, cycle_name)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopping.set)
         with path.open("rb") as file:
@@ -155,7 +156,7 @@ def _sentence(record: Record, flaw: Flaw) -> str:
     return f"{place}, {flaw.column}: {flaw.message}" if flaw.column else f"{place}: {flaw.message}"
 
 
-async def _cycle_named(organization: Organization, name: str) -> CollectionCycle:
+async def cycle_named(organization: Organization, name: str) -> CollectionCycle:
     """Return the cycle of that name, or of that number where several have the name."""
     cycles = await CollectionCycle.filter(organization_id=organization.id).order_by("id")
     found = [cycle for cycle in cycles if cycle.name == name] or [cycle for cycle in cycles if str(cycle.id) == name]

@@ -58,7 +58,7 @@ JUDGED: dict[str, tuple[ToldReturn, Found, Verdict]] = {
     "its case knows the reason": (
         TOLD,
         Found([replace(CASE, return_reason_code="AM04")]),
-        Known(1, "The case DC-1 was told this reason already."),
+        Known(1, "The case DC-1 was told this reason already.", is_first=True),
     ),
     "it comes back once more, with the same reason": (
         TOLD,

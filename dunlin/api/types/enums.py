@@ -61,6 +61,8 @@ _describe(
         "STEP_REMOVED": "A step was removed from its cycle.",
         "CASES_OPENED": "Cases were opened: how many, and the first and last reference.",
         "MANDATES_REGISTERED": "Mandates became known: how many, and the first and last reference.",
+        "CREDITOR_ACCOUNTS_SET": "The accounts that bank files must be about were set.",
+        "BANK_FILE_IMPORTED": "Returned direct debits were taken from a bank's file, at most 500 an entry.",
         "CUSTOMER_DECEASED": "A customer's death was told (MD07); every case of theirs was stopped.",
         "CASE_STEP_EDITED": "A pending step of a case got another method.",
         "CASE_PAUSED": "A case was paused, or its pause got another reason or day.",
@@ -135,6 +137,17 @@ _describe(
         "NEVER": "Opens PAUSED and asks for attention; nothing is ever sent. With MD07, nothing is sent in any case of "
         "that customer.",
     },
+)
+_describe(
+    choices.ReturnOutcome,
+    "What became of a transaction of a bank's file.",
+    {
+        "OPENED": "A case was opened for it.",
+        "UPDATED": "Its case got the return reason, and does what that asks for.",
+        "ALREADY_KNOWN": "It was taken before, from whatever file: nothing was changed.",
+        "NOT_USED": "Nothing was done about it; reason says why.",
+    },
+    name="BankReturnOutcome",
 )
 _describe(
     choices.CaseState,

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.register_mandates import Told, check_owners, store_mandates
-from dunlin.domain.actions.stop_for_deceased import stop_for_deceased
+from dunlin.domain.actions.stop_for_deceased import mark_deceased
 from dunlin.domain.actions.store_customers import follow_numbers, upsert_customers, use_countries_of
 from dunlin.domain.actions.under_way import OF_CUSTOMERS, until_nothing_is_under_way
-from dunlin.domain.choices import AuditAction, CaseState, Permission
+from dunlin.domain.choices import AuditAction, CaseState, Permission, ReturnReaction
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
 from dunlin.domain.idempotency import Once, RowsOf, by_key
 from dunlin.domain.rules.case_input import NewCase, check_cases, normalized
@@ -167,18 +167,9 @@ async def _stop_for_deceased(
 ) -> None:
     """Stop the cases of those customers of new cases who have died, and of those whose death was told now."""
     references = {case.customer.external_reference for case in new} | set(told)
-    customers = await Customer.filter(organization_id=organization_id, external_reference__in=references).order_by("id")
-    deceased = [one for one in customers if one.deceased_at is not None or one.external_reference in told]
-    for customer in deceased:
-        if customer.deceased_at is None:
-            transaction.audit(
-                viewer,
-                AuditAction.CUSTOMER_DECEASED,
-                ("Customer", customer.id),
-                organization_id=organization_id,
-                after={"deceasedAt": now},
-            )
-    await stop_for_deceased(transaction, {customer.id for customer in deceased}, now)
+    customers = await Customer.filter(organization_id=organization_id, external_reference__in=references)
+    deceased = {one.id for one in customers if one.deceased_at is not None or one.external_reference in told}
+    await mark_deceased(transaction, viewer, organization_id, deceased, now)
 
 
 async def _by_reference(organization_id: int, references: list[str]) -> dict[str, CollectionCase]:
@@ -241,11 +232,16 @@ async def insert_cases(
 
 async def _openings(organization_id: int, cases: Sequence[NewCase]) -> Mapping[tuple[str | None, bool], Opening]:
     """Return how cases begin, for each return reason that occurs, whether refunded or not."""
-    chosen = {row.code: row.reaction for row in await ReturnReasonChoice.filter(organization_id=organization_id)}
+    chosen = await reactions_of(organization_id)
     return {
         (code, is_refund): opening_of(code, chosen, is_refund=is_refund)
         for code, is_refund in {(case.return_reason_code, case.is_refund) for case in cases}
     }
+
+
+async def reactions_of(organization_id: int) -> dict[str, ReturnReaction]:
+    """Return the organization's own reactions to return reasons, by code."""
+    return {row.code: row.reaction for row in await ReturnReasonChoice.filter(organization_id=organization_id)}
 
 
 def _schedules(

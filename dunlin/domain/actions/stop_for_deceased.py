@@ -4,10 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 
 from dunlin.domain.actions.end_cases import stop_sending
-from dunlin.domain.choices import Check
+from dunlin.domain.choices import AuditAction, Check
 from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.return_reason import WHY_DECEASED
 from dunlin.domain.store import Transaction
+from dunlin.domain.tables import Customer
+from dunlin.domain.viewer import Viewer
 
 
 async def hold_cases_of(transaction: Transaction, organization_id: int, customer_references: Collection[str]) -> None:
@@ -19,6 +21,27 @@ async def hold_cases_of(transaction: Transaction, organization_id: int, customer
         organization_id,
         sorted(customer_references),
     )
+
+
+async def mark_deceased(
+    transaction: Transaction, viewer: Viewer, organization_id: int, customer_ids: Collection[int], now: datetime
+) -> list[int]:
+    """Stop everything for customers who have died, and tell the audit trail of those not known as such; return all.
+
+    The caller holds what `stop_for_deceased` asks for.
+    """
+    if not customer_ids:
+        return []
+    for customer in await Customer.filter(id__in=customer_ids, deceased_at__isnull=True).order_by("id"):
+        transaction.audit(
+            viewer,
+            AuditAction.CUSTOMER_DECEASED,
+            ("Customer", customer.id),
+            organization_id=organization_id,
+            after={"deceasedAt": now},
+        )
+    await stop_for_deceased(transaction, customer_ids, now)
+    return sorted(customer_ids)
 
 
 async def stop_for_deceased(transaction: Transaction, customer_ids: Collection[int], now: datetime) -> None:

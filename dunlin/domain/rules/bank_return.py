@@ -92,8 +92,11 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Known:
+    """`is_first`: no file has told of it yet, and the case knows it all the same."""
+
     case_id: int
     why: str
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,7 @@ def _about(told: ToldReturn, case: FoundCase, found: Found) -> Verdict:
     if case.closed_reason is not None:
         return Unused(f"The case {case.number} is closed as {case.closed_reason}: a person must look.", case)
     if case.return_reason_code == told.reason_code and not any(one.case_id == case.id for one in found.earlier):
-        return Known(case.id, f"The case {case.number} was told this reason already.")
+        return Known(case.id, f"The case {case.number} was told this reason already.", is_first=True)
     return Update(case)
 
 

@@ -1,6 +1,9 @@
 """Who collects, as banks name them: by IBAN (ISO 13616) or by SEPA creditor identifier (EPC262-08)."""
 
 import re
+from collections.abc import Sequence
+
+from dunlin.domain.errors import Problem, ProblemCode
 
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _IDENTIFIER = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{3}[A-Z0-9]{1,28}")
@@ -26,6 +29,23 @@ def is_account(text: str) -> bool:
     """Return whether `text` is an IBAN or a creditor identifier whose check digits are right."""
     written = "".join(text.split()).upper()
     return len(written) <= MAX_LENGTH and (_is_iban(written) or _is_identifier(written))
+
+
+def check_accounts(accounts: Sequence[str]) -> list[Problem]:
+    """Return everything that is wrong, each under the path of its place in the input."""
+    if len(accounts) > MAX_ACCOUNTS:
+        message = f"Give at most {MAX_ACCOUNTS} accounts; these are {len(accounts)}."
+        return [Problem(ProblemCode.INVALID, message, ("accounts",))]
+    problems, seen = [], set()
+    for place, account in enumerate(accounts):
+        path = ("accounts", str(place))
+        if not is_account(account):
+            message = "This is neither an IBAN nor a SEPA creditor identifier with right check digits."
+            problems.append(Problem(ProblemCode.INVALID, message, path))
+        elif account_key(account) in seen:
+            problems.append(Problem(ProblemCode.DUPLICATE, "This account stands twice in the call.", path))
+        seen.add(account_key(account))
+    return problems
 
 
 def _is_iban(written: str) -> bool:

@@ -6,6 +6,7 @@ Times are aware UTC datetimes. Money is an exact decimal with its currency.
 
 from dunlin.domain.tables.account import Account, AuditEntry, IdempotencyKey, OfOrganization, Organization, Token
 from dunlin.domain.tables.answer import InboundText, ReceivedReport, SmsOptOut
+from dunlin.domain.tables.bank import BankImport, BankImportLine, CreditorAccount, ReturnedDebit
 from dunlin.domain.tables.case import CaseStep, CollectionCase, Customer, Mandate, Payment, ReturnReasonChoice
 from dunlin.domain.tables.cycle import CollectionCycle, CollectionStep, StepTexts
 from dunlin.domain.tables.integration import Connection, Integration, SmsPrice
@@ -15,11 +16,14 @@ from dunlin.domain.tables.spending import MonthlySpending
 __all__ = [
     "Account",
     "AuditEntry",
+    "BankImport",
+    "BankImportLine",
     "CaseStep",
     "CollectionCase",
     "CollectionCycle",
     "CollectionStep",
     "Connection",
+    "CreditorAccount",
     "Customer",
     "DeliveryEvent",
     "DeliverySequence",
@@ -34,6 +38,7 @@ __all__ = [
     "ReceivedReport",
     "Reminder",
     "ReturnReasonChoice",
+    "ReturnedDebit",
     "SendAttempt",
     "SmsOptOut",
     "SmsPrice",
