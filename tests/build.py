@@ -11,7 +11,15 @@ from dunlin.domain.actions.receive_text import InboundAddress, receive_text
 from dunlin.domain.actions.record_payment import record_payment
 from dunlin.domain.audit import Actor
 from dunlin.domain.carrier import TextReceived
-from dunlin.domain.choices import ActorKind, CaseOrigin, CommunicationMethod, IntegrationKind, Permission, Weekday
+from dunlin.domain.choices import (
+    ActorKind,
+    CaseOrigin,
+    CommunicationMethod,
+    IntegrationKind,
+    Permission,
+    ReturnOutcome,
+    Weekday,
+)
 from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.case_input import NewCase, NewCustomer
 from dunlin.domain.rules.payment import NewPayment
@@ -19,9 +27,12 @@ from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.store import rows
 from dunlin.domain.tables import (
     Account,
+    BankImport,
+    BankImportLine,
     CollectionCase,
     CollectionCycle,
     CollectionStep,
+    CreditorAccount,
     Integration,
     Organization,
     StepTexts,
@@ -204,6 +215,37 @@ async def a_received_text(
     address = InboundAddress(integration.id, organization.id, [])
     received = TextReceived("AC1", f"SM{number:032x}", sender, ("+15005550006",), body, None)
     await receive_text(services.store, address, received, NOW)
+
+
+async def an_import(case: CollectionCase) -> BankImport:
+    """The report of a bank's file that opened a case, of an organization whose account is known."""
+    of = case.organization_id
+    await CreditorAccount.create(organization_id=of, account="BE68539007547034", key="BE68539007547034")
+    made = await BankImport.create(
+        organization_id=of,
+        cycle_id=case.cycle_id,
+        format="camt.054.001.08",
+        message_id="MSG-1",
+        digest="0" * 64,
+        file_name="debits.xml",
+        imported_by="Tester",
+        started_at=NOW,
+        completed_at=NOW,
+        opened=1,
+    )
+    await BankImportLine.create(
+        organization_id=of,
+        bank_import_id=made.id,
+        number=1,
+        line=8,
+        outcome=ReturnOutcome.OPENED,
+        end_to_end_id="E2E-1",
+        amount=Decimal("84.50"),
+        currency="EUR",
+        dated_on=LONG_AGO,
+        case_id=case.id,
+    )
+    return made
 
 
 async def everything_stored() -> dict[str, list[str]]:

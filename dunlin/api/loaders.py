@@ -99,6 +99,7 @@ class Loaders:
         self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
         self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")
         self.newest_sequence: DataLoader[int, int] = DataLoader(load_fn=_load_newest_sequences)
+        self.creditor_accounts = _by_parent(tables.CreditorAccount, "organization_id", "id")
         self.return_reasons = _by_parent(tables.ReturnReasonChoice, "organization_id", "code")
         self.opt_out: DataLoader[tuple[int, str], tables.SmsOptOut | None] = DataLoader(load_fn=_load_opt_out)
         self.forecast: DataLoader[tuple[Viewer, int, int], Forecast] = DataLoader(load_fn=_load_forecasts)

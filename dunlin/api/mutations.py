@@ -5,6 +5,7 @@ from typing import Annotated
 
 import strawberry
 
+from dunlin.api.bank_mutations import BankMutation
 from dunlin.api.case_mutations import CaseMutation
 from dunlin.api.context import Info
 from dunlin.api.customer_mutations import CustomerMutation
@@ -55,7 +56,15 @@ class OpenCollectionCasesPayload:
 
 
 @strawberry.type(description="What can be changed. Expected failures are userErrors; nothing has changed then.")
-class Mutation(CycleMutation, CaseMutation, CustomerMutation, ReminderMutation, OrganizationMutation, TokenMutation):
+class Mutation(
+    CycleMutation,
+    CaseMutation,
+    CustomerMutation,
+    BankMutation,
+    ReminderMutation,
+    OrganizationMutation,
+    TokenMutation,
+):
     @strawberry.mutation(description="Connect an integration. The account is checked with the carrier first.")
     async def connect_integration(
         self,

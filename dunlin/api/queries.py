@@ -14,6 +14,7 @@ from dunlin.api.ids import actor_id, decode_any, decode_id
 from dunlin.api.pages import MAX_PAGE, After, Before, Connection, First, Last, Order, Window, connection_of, read_page
 from dunlin.api.preview import PreviewSmsInput, SmsPreview, read_preview
 from dunlin.api.types.audit import AuditEntry
+from dunlin.api.types.bank import BankImport
 from dunlin.api.types.case import CaseStep, CollectionCase, Payment
 from dunlin.api.types.customer import Customer, Mandate
 from dunlin.api.types.cycle import CollectionCycle, CollectionStep
@@ -59,6 +60,7 @@ def _shapes(may_see: bool) -> dict[str, tuple[type[Model], Callable[[Any], Node]
         "Payment": (tables.Payment, Payment.of),
         "Reminder": (tables.Reminder, lambda row: Reminder.of(row, may_see=may_see)),
         "DeliveryStatusEvent": (tables.DeliveryEvent, DeliveryStatusEvent.of),
+        "BankImport": (tables.BankImport, BankImport.of),
         "InboundText": (tables.InboundText, lambda row: InboundText.of(row, may_see=may_see)),
     }
 

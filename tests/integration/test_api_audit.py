@@ -12,6 +12,7 @@ from dunlin.api.ids import encode_id
 from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.tables import AuditEntry, Organization
 from dunlin.runtime.wiring import Services
+from tests.bank.message import FOREIGN_IBAN, IBAN
 from tests.build import ALL_PERMISSIONS, NOW, a_collecting_organization, a_token, an_account, an_organization
 from tests.client import JSON, ask, error_codes, graphql, mutate, problems
 from tests.conftest import SANDBOX_ACCOUNT
@@ -38,6 +39,11 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
     "editStep": (AuditAction.STEP_EDITED, {"field": "name", "before": "Step 1", "after": "First text"}),
     "openCollectionCases": (AuditAction.CASES_OPENED, {"field": "cases", "before": None, "after": "1"}),
     "registerMandates": (AuditAction.MANDATES_REGISTERED, {"field": "mandates", "before": None, "after": "2"}),
+    "setCreditorAccounts": (
+        AuditAction.CREDITOR_ACCOUNTS_SET,
+        {"field": "creditorAccounts", "before": IBAN, "after": FOREIGN_IBAN},
+    ),
+    "importBankFile": (AuditAction.BANK_FILE_IMPORTED, {"field": "notUsed", "before": None, "after": "1"}),
     "updateSendingPolicy": (
         AuditAction.SENDING_POLICY_UPDATED,
         {"field": "windowStart", "before": "00:00", "after": "09:00"},

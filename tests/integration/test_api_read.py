@@ -25,6 +25,7 @@ from tests.build import (
     a_received_text,
     a_token,
     an_account,
+    an_import,
     an_organization,
     open_one,
     pay,
@@ -68,8 +69,11 @@ async def organization(services: Services) -> Organization:
     """The first organization, with a row of every type."""
     organization, cycle = await a_collecting_organization(services)
     case = a_new_case()
-    opened = await open_one(services, cycle, replace(case, customer=replace(case.customer, email=EMAIL)))
+    opened = await open_one(
+        services, cycle, replace(case, customer=replace(case.customer, email=EMAIL, mandate_references=("M-1",)))
+    )
     await pay(services, opened)
+    await an_import(opened)
     await send(services)
     await a_received_text(services, organization, sender="+447700900099")
     await a_token(services, organization)
@@ -85,7 +89,7 @@ async def test_every_object_is_found_by_its_id(http: httpx.AsyncClient, token: s
     data = await ask(http, token, NODES, ids=FIRST)
 
     assert data["nodes"] == [{"__typename": name, "id": given} for name, given in zip(NODE_TYPES, FIRST, strict=True)]
-    assert len(NODE_TYPES) == 13
+    assert len(NODE_TYPES) == 15
 
 
 async def test_another_account_finds_none_of_these_objects(

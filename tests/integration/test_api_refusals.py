@@ -1,6 +1,7 @@
 """What every mutation refuses: a missing permission, an id that is not the viewer's, and texts with NUL."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from copy import deepcopy
 
@@ -19,12 +20,14 @@ from dunlin.domain.tables import (
     CaseStep,
     CollectionCase,
     CollectionStep,
+    CreditorAccount,
     Customer,
     InboundText,
     Reminder,
     Token,
 )
 from dunlin.runtime.wiring import Services
+from tests.bank.message import FOREIGN_IBAN, IBAN, Debit, a_bank_file
 from tests.build import (
     ALL_PERMISSIONS,
     a_collecting_organization,
@@ -108,6 +111,14 @@ GOOD: dict[str, JSON] = {
             }
         ],
         "idempotencyKey": "mandates 1",
+    },
+    "setCreditorAccounts": {"organizationId": "$organization", "accounts": [FOREIGN_IBAN]},
+    "importBankFile": {
+        "organizationId": "$organization",
+        "cycleId": "$cycle",
+        "content": b64encode(a_bank_file("camt.054.001.08", [Debit()])).decode(),
+        "fileName": "debits.xml",
+        "idempotencyKey": "import 1",
     },
     "updateSendingPolicy": {
         "organizationId": "$organization",
@@ -196,7 +207,7 @@ NEEDS = (
                 "optOutCustomer",
                 "optInCustomer",
             ),
-            *("markInboundTextRead", "registerMandates"),
+            *("markInboundTextRead", "registerMandates", "importBankFile"),
         ),
         Permission.COLLECT,
     )
@@ -211,6 +222,7 @@ async def ids(services: Services) -> Ids:
     """An organization with SMS, a bare one beside it, and one of another account."""
     account = await an_account()
     organization, cycle = await a_collecting_organization(services, account)
+    await CreditorAccount.create(organization_id=organization.id, account=IBAN, key=IBAN)
     bare = await an_organization(account, name="Bare")
     beside = await a_cycle(bare)
     await Customer.create(

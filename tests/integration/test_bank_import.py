@@ -1,4 +1,4 @@
-"""Bank files: what becomes of returned direct debits, each once, and that a file which cannot be used changes nothing."""
+"""What becomes of returned direct debits, each once; a bank's file that cannot be used changes nothing."""
 
 import asyncio
 import io
@@ -529,6 +529,21 @@ async def test_an_import_that_is_killed_is_completed_by_the_same_file(
     assert again.out == f"Opened: {many - opened}. Updated: 0. Known already: {opened}. Not used: 0.\n"
     killed, whole = await BankImport.all().order_by("id")
     assert (killed.opened, killed.completed_at, whole.completed_at is None) == (opened, None, False)
+    assert await CollectionCase.all().count() == many
+
+
+async def test_two_processes_that_import_the_same_file_take_each_return_once(
+    services: Services, cycle: CollectionCycle, tmp_path: Path
+) -> None:
+    many = 2_000
+    await many_mandates(cycle, many)
+    path = a_large_file(tmp_path, many)
+
+    answers = await asyncio.gather(*(dunlin(services, "import", *WHERE, str(path)) for _ in range(2)))
+
+    assert [answer.code for answer in answers] == [0, 0]
+    one, other = await BankImport.all()
+    assert (one.opened + other.opened, one.known + other.known) == (many, many)
     assert await CollectionCase.all().count() == many
 
 

@@ -23,6 +23,7 @@ from tests.build import (
     a_received_text,
     a_token,
     an_account,
+    an_import,
     everything_stored,
     open_one,
     pay,
@@ -62,6 +63,7 @@ def changed(mutation: str, **ids: object) -> JSON:
 NODES: dict[str, type[Model]] = {
     "ApiToken": tables.Token,
     "AuditEntry": tables.AuditEntry,
+    "BankImport": tables.BankImport,
     "CaseStep": tables.CaseStep,
     "CollectionCase": tables.CollectionCase,
     "CollectionCycle": tables.CollectionCycle,
@@ -126,6 +128,17 @@ TRIES: dict[str, Try] = {
     ),
     "Mutation.registerMandates.input.organizationId": Try(
         "NOT_FOUND organizationId", changed("registerMandates", organizationId="$theirs Organization")
+    ),
+    "Mutation.setCreditorAccounts.input.organizationId": Try(
+        "NOT_FOUND organizationId", changed("setCreditorAccounts", organizationId="$theirs Organization")
+    ),
+    "Mutation.importBankFile.input.organizationId": Try(
+        "NOT_FOUND organizationId",
+        changed("importBankFile", organizationId="$theirs Organization", cycleId="$theirs CollectionCycle"),
+    ),
+    "Mutation.importBankFile.input.cycleId": Try(
+        "NOT_FOUND cycleId",
+        changed("importBankFile", organizationId="$ours Organization", cycleId="$theirs CollectionCycle"),
     ),
     "Mutation.updateSendingPolicy.input.organizationId": Try(
         "NOT_FOUND organizationId", changed("updateSendingPolicy", organizationId="$theirs Organization")
@@ -246,6 +259,7 @@ async def with_everything(services: Services, account: tables.Account, name: str
     customer = replace(case.customer, email="ada@example.com", mandate_references=("MANDATE-1",))
     opened = await open_one(services, cycle, replace(case, customer=customer))
     await pay(services, opened)
+    await an_import(opened)
     await a_received_text(services, organization)
     await tables.SmsOptOut.create(
         organization_id=organization.id, phone=PHONE, opted_out_at=NOW, source="SMS", lifted_at=NOW

@@ -3,6 +3,8 @@
 The mutations are those of test_api_refusals.py, which are all that there are.
 """
 
+from base64 import b64encode
+
 import httpx
 import pytest
 
@@ -13,6 +15,7 @@ from dunlin.domain.choices import CaseState, CaseStepState, OptOutSource
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.tables import Account
 from dunlin.runtime.wiring import Services
+from tests.bank.message import IBAN, Debit, a_bank_file
 from tests.build import (
     NOW,
     PHONE,
@@ -33,6 +36,14 @@ from tests.statements import sent_by_the_driver
 
 MANY = 50  # as many as a cycle has steps
 
+
+def returned(count: int) -> str:
+    """Return a bank's file in which the first cases come back, and as many debits that nobody knows."""
+    known = [Debit(f"INV-{number}", None) for number in range(count)]
+    unknown = [Debit(f"E2E-{number}") for number in range(count)]
+    return b64encode(a_bank_file("camt.054.001.08", known + unknown)).decode()
+
+
 # What is given much of, where it is the input that may be long.
 MUCH: dict[str, JSON] = {
     "openCollectionCases": {
@@ -45,6 +56,16 @@ MUCH: dict[str, JSON] = {
             for number in range(MANY)
         ]
     },
+    "registerMandates": {
+        "mandates": [
+            {
+                "reference": f"MANY-{number}",
+                "customer": {"externalReference": f"NEW-{number}", "name": "Ada", "phone": f"+4477009{number:05}"},
+            }
+            for number in range(MANY)
+        ]
+    },
+    "importBankFile": {"content": returned(MANY)},
     "createCollectionCycle": {"steps": GOOD["createCollectionCycle"]["steps"] * (MANY // 2)},
     "editStep": {"applyToOpenCases": True, "triggerDays": 30},
     "createToken": {"organizationIds": "$organizations"},
@@ -63,7 +84,7 @@ async def test_a_mutation_costs_no_more_statements_for_much_than_for_little(
     while await tables.Token.filter(id=1, last_used_at__isnull=True).exists():
         await ask(http, token, "{ viewer { id } }")  # that it was used is noted once a minute, behind the requests
 
-    little = {"editStep": MUCH["editStep"]}.get(mutation, {})
+    little: JSON = {"editStep": MUCH["editStep"], "importBankFile": {"content": returned(1)}}.get(mutation, {})
     one = await cost(http, token, mutation, _input(mutation, few, little))
     fifty = await cost(http, token, mutation, _input(mutation, many, MUCH.get(mutation, {})))
 
@@ -95,6 +116,7 @@ async def _ids(services: Services, account: Account, size: int, mutation: str) -
     else:
         others = [bare]
     await connect_sms(services, organization)
+    await tables.CreditorAccount.create(organization_id=organization.id, account=IBAN, key=IBAN)
     cycle = await a_cycle(organization, [SMS] * (size if mutation in ("addStep", "removeStep") else 1))
     if mutation == "addStep" and size > 1:
         await tables.CollectionStep.filter(cycle_id=cycle.id, position=size).delete()

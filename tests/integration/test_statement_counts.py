@@ -34,6 +34,7 @@ from tests.build import (
     a_token,
     a_viewer,
     an_account,
+    an_import,
     an_organization,
     connect_sms,
     open_one,
@@ -103,6 +104,7 @@ async def _small(services: Services, account: tables.Account, name: str) -> Orga
     new = replace(new, customer=replace(new.customer, mandate_references=("MANDATE-1",)))
     case = await open_one(services, await a_cycle(organization, [SMS, SMS], days=[7, 90]), new)
     await pay(services, case)
+    await an_import(case)
     await a_received_text(services, organization)
     await a_token(services, organization, only=organization.id)
     return organization
@@ -136,6 +138,9 @@ async def _enlarge(services: Services, organization: Organization) -> None:
     )
     await _again(await tables.ReturnReasonChoice.get(organization_id=of), "code", [f"ZZ{one:02}" for one in more])
     await _again(await tables.Mandate.get(organization_id=of), "folded", [f"mandate-{one}" for one in range(2, 101)])
+    await _again(await tables.BankImport.get(organization_id=of), "digest", [f"{one:064}" for one in more])
+    await _again(await tables.BankImportLine.get(organization_id=of), "number", range(2, MANY + 1))
+    await _again(await tables.CreditorAccount.get(organization_id=of), "key", [f"ACCOUNT-{one}" for one in more])
     await _again(reminder, "resend_number", more)
     await _again(second, "position", range(3, 51))
     await _again(await tables.CaseStep.get(case_id=case.id, position=2), "position", range(3, MANY + 1))

@@ -21,6 +21,7 @@ from dunlin.domain import idempotency
 from dunlin.domain.choices import ReturnReaction
 from dunlin.domain.rules.case_input import MAX_CASES
 from dunlin.domain.rules.return_reason import RETURN_REASONS
+from dunlin.runtime.bank_import import MAX_UPLOAD
 from dunlin.runtime.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -82,6 +83,7 @@ def test_the_documented_limits_are_those_in_force() -> None:
         ["a page", f"{MAX_PAGE} entries, {DEFAULT_PAGE} unless asked otherwise"],
         ["ids in `nodes`", f"{MAX_PAGE}"],
         ["cases in `openCollectionCases`", f"{MAX_CASES:,}"],
+        ["a file in `importBankFile`", f"{MAX_UPLOAD:,} bytes, before base64, in a variable"],
         ["an idempotency key", f"{idempotency.MAX_LENGTH} characters, kept for {kept} hours"],
     ]
 

@@ -33,6 +33,7 @@ LISTS: Mapping[str, int] = {
     "ForecastDay.notSending": 4,
     "ForecastSending.estimatedCosts": 2,
     "Organization.integrations": 2,
+    "Organization.creditorAccounts": 3,
     "Organization.availableCommunicationMethods": 3,
     "Organization.returnReasons": 40,
     "Reminder.events": 5,
@@ -73,6 +74,7 @@ WEIGHTS: Mapping[str, int] = {
     "Mutation.closeOrganization": 200,
     "Mutation.connectIntegration": 100,
     "Mutation.disconnectIntegration": 200,
+    "Mutation.importBankFile": 500,
     "Organization.forecast": 500,
     "Organization.returnReasons": 5,
     "Organization.spending": 5,
@@ -85,10 +87,11 @@ WEIGHTS: Mapping[str, int] = {
 GIVEN: Mapping[str, tuple[tuple[str, ...], int]] = {
     "Query.nodes": (("ids",), 100),
     "Mutation.openCollectionCases": (("input", "cases"), 1_000),
+    "Mutation.registerMandates": (("input", "mandates"), 1_000),
 }
 
 # Fields that repeat as often as the field that leads to their type says, beside those of connections.
-ENTRIES = frozenset({"OpenCollectionCasesPayload.cases"})
+ENTRIES = frozenset({"OpenCollectionCasesPayload.cases", "RegisterMandatesPayload.mandates"})
 
 # Asking what is left costs nothing: who has nothing left may ask.
 FREE = frozenset({"Query.rateLimit", "Query.__typename"})

@@ -12,7 +12,7 @@ from dunlin.api.ids import encode_id
 from dunlin.api.listing import Choice, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
 from dunlin.api.scalars import CountryCode, LanguageCode, TimeZone
-from dunlin.api.types import case, cycle, inbound, reminder
+from dunlin.api.types import bank, case, cycle, inbound, reminder
 from dunlin.api.types.enums import IntegrationCategory
 from dunlin.api.types.forecast import Forecast
 from dunlin.api.types.integration import Integration
@@ -29,6 +29,7 @@ from dunlin.domain.choices import (
 from dunlin.domain.rules.forecast import MAX_DAYS
 
 if TYPE_CHECKING:
+    from dunlin.api.types.bank import BankImport
     from dunlin.api.types.case import CollectionCaseConnection, CollectionCaseFilter
     from dunlin.api.types.cycle import CollectionCycle
     from dunlin.api.types.inbound import InboundText, InboundTextFilter
@@ -120,6 +121,20 @@ class Organization(Node):
     @strawberry.field(description="Why direct debits come back, by code, and what its cases do then.")
     async def return_reasons(self, info: Info) -> list[ReturnReason]:
         return await load_return_reasons(info, self.row.id)
+
+    @strawberry.field(
+        description="Its IBANs and SEPA creditor identifiers: only bank files about these are taken. See "
+        "setCreditorAccounts."
+    )
+    async def creditor_accounts(self, info: Info) -> list[str]:
+        return [row.account for row in await info.context.loaders.creditor_accounts.load(self.row.id)]
+
+    @strawberry.field(description="The bank files of returned direct debits that were imported, newest first.")
+    async def bank_imports(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Annotated["BankImport", strawberry.lazy("dunlin.api.types.bank")]]:
+        window = Window(first, after, last, before)
+        return await read_connection(info, bank.OF_ORGANIZATION, self.row.id, window, bank.BankImport.of)
 
     @strawberry.field(description="What it spends on texts this month, and the limit, if it has one.")
     async def spending(self, info: Info) -> Spending:

@@ -38,12 +38,8 @@ async def find_returns(transaction: Transaction, organization_id: int, run: Sequ
     of_place: defaultdict[int, list[FoundCase]] = defaultdict(list)
     for row in found:
         of_place[row["place"]].append(cases[row["id"]])
-    taken = [
-        _taken(row)
-        for row in await transaction.rows(
-            _TAKEN, organization_id, references, sorted({mandate_key(one) for _, one in returns} - {""})
-        )
-    ]
+    by_bank = {mandate_key(one) for _, one in returns if one.end_to_end_id is None} - {""}
+    taken = [_taken(row) for row in await transaction.rows(_TAKEN, organization_id, references, sorted(by_bank))]
     by_reference, by_mandate = _grouped(taken)
     return [
         Found(
