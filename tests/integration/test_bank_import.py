@@ -4,12 +4,10 @@ import asyncio
 import io
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-import psutil
 import pytest
 import pytest_asyncio
 
@@ -545,30 +543,3 @@ async def test_two_processes_that_import_the_same_file_take_each_return_once(
     one, other = await BankImport.all()
     assert (one.opened + other.opened, one.known + other.known) == (many, many)
     assert await CollectionCase.all().count() == many
-
-
-async def test_memory_does_not_grow_with_a_bank_file(
-    services: Services, cycle: CollectionCycle, tmp_path: Path, pytestconfig: pytest.Config
-) -> None:
-    is_whole = bool(pytestconfig.getoption("--full-load", default=False))
-    many = 100_000 if is_whole else 5_000
-    await many_mandates(cycle, many)
-
-    peak = await peak_of(services, a_large_file(tmp_path, many), patience_s=600 if is_whole else 60)
-
-    assert await CollectionCase.all().count() == many
-    assert peak < 200_000_000
-
-
-async def peak_of(services: Services, path: Path, *, patience_s: int) -> int:
-    """Import a file in a process of its own; return the most memory, in bytes, that it was seen to hold."""
-    process = await start(services, "import", *WHERE, str(path))
-    seen, waiting = psutil.Process(process.pid), asyncio.create_task(process.communicate())
-    peak = 0
-    async with asyncio.timeout(patience_s):
-        while not waiting.done():
-            with suppress(psutil.Error):  # it has just ended
-                peak = max(peak, seen.memory_info().rss)
-            await asyncio.wait([waiting], timeout=0.02)
-    assert process.returncode == 0
-    return peak
