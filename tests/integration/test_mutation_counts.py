@@ -51,7 +51,13 @@ MUCH: dict[str, JSON] = {
             {
                 **GOOD["openCollectionCases"]["cases"][0],
                 "externalReference": f"NEW-{number}",
-                "customer": {"externalReference": f"NEW-{number}", "name": "Ada", "phone": f"+4477009{number:05}"},
+                "endToEndId": f"NEW-{number}",
+                "customer": {
+                    "externalReference": f"NEW-{number}",
+                    "name": "Ada",
+                    "phone": f"+4477009{number:05}",
+                    "mandateReferences": [f"NEW-{number}"],
+                },
             }
             for number in range(MANY)
         ]
