@@ -12,7 +12,7 @@ from tortoise.transactions import in_transaction
 from dunlin.api.ids import decode_any, encode_id
 from dunlin.api.pages import Order
 from dunlin.domain.store import rows
-from dunlin.domain.tables import Customer, SmsOptOut
+from dunlin.domain.tables import Customer, Mandate, SmsOptOut
 from dunlin.runtime.wiring import Services
 from tests.build import (
     NOW,
@@ -22,6 +22,7 @@ from tests.build import (
     a_received_text,
     a_token,
     an_account,
+    an_import,
     open_one,
     pay,
 )
@@ -44,7 +45,15 @@ async def token(opened: Services, sandbox: SandboxCarrier) -> str:
     for name in ("First", "Second"):
         organization, cycle = await a_collecting_organization(services, account, name=name)
         await a_cycle(organization)
-        await pay(services, await open_one(services, cycle))
+        case = await pay(services, await open_one(services, cycle))
+        await an_import(case)
+        await Mandate.create(
+            organization_id=organization.id,
+            reference="M-0",
+            folded="m-0",
+            customer_id=case.customer_id,
+            registered_at=NOW,
+        )
         await a_received_text(services, organization)
         await Customer.create(organization_id=organization.id, external_reference="C-2", name="Bo")
         await SmsOptOut.create(
@@ -75,6 +84,9 @@ async def token(opened: Services, sandbox: SandboxCarrier) -> str:
         case_id="CASE WHEN n % 100 = 0 THEN NULL ELSE t.case_id END",
     )
     await multiply("delivery_event", sequence="n + 10")
+    await multiply("mandate", folded="'m-' || n")
+    await multiply("bank_import_line", number="n + 1", outcome="CASE n % 100 WHEN 0 THEN 'NOT_USED' ELSE 'OPENED' END")
+    await multiply("bank_import")
     await multiply("payment", reference="'BANK-' || n")
     await multiply("collection_cycle", name="'Cycle ' || n")
     await multiply("sms_opt_out")
@@ -132,6 +144,7 @@ def texts(condition: str = "", rows: str = "true") -> Long:
 
 CASES, REMINDERS, TEXTS = (Order(name, newest_first=True, parent=1) for name in ("cases", "reminders", "inbound-texts"))
 CASE, CUSTOMER, CYCLE = (encode_id(name, 1) for name in ("CollectionCase", "Customer", "CollectionCycle"))
+BANK_IMPORT, LINES = encode_id("BankImport", 1), Order("bank-import-lines", parent=1)
 RARE_CYCLE = encode_id("CollectionCycle", 2)
 LISTS = {
     "cases": cases(),
@@ -162,6 +175,18 @@ LISTS = {
         "sms_opt_out WHERE organization_id = 1",
         Order("sms-opt-outs", newest_first=True, parent=1),
         CUSTOMER,
+    ),
+    "mandates": Long("mandates", "mandate WHERE customer_id = 1", Order("mandates", parent=1), CUSTOMER),
+    "bank imports": Long(
+        "bankImports", "bank_import WHERE organization_id = 1", Order("bank-imports", newest_first=True, parent=1)
+    ),
+    "lines of a bank import": Long("lines", "bank_import_line WHERE bank_import_id = 1", LINES, BANK_IMPORT),
+    "lines of a bank import that were not used": Long(
+        "lines",
+        "bank_import_line WHERE bank_import_id = 1 AND outcome = 'NOT_USED'",
+        LINES,
+        BANK_IMPORT,
+        ", filter: {outcomes: [NOT_USED]}",
     ),
     "cycles": Long("collectionCycles", "collection_cycle WHERE organization_id = 1", Order("cycles", parent=1)),
     "organizations": Long("organizations", "organization", Order("organizations"), None),
