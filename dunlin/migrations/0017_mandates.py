@@ -6,7 +6,7 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 
 class Migration(migrations.Migration):
-    dependencies = [('dunlin', '0015_lists')]
+    dependencies = [('dunlin', '0016_audit_by_action')]
 
     initial = False
 

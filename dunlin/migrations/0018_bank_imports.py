@@ -6,7 +6,7 @@ from tortoise import fields
 from tortoise.indexes import Index
 
 class Migration(migrations.Migration):
-    dependencies = [('dunlin', '0016_mandates')]
+    dependencies = [('dunlin', '0017_mandates')]
 
     initial = False
 
