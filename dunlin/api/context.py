@@ -1,6 +1,6 @@
 """What an operation carries: who asks, the services, and loaders that live as long as the operation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -23,7 +23,7 @@ class Context:
 
     `stay` is whose connection a subscription runs over. `resume_after` is a cursor that came beside the operation, and
     `position` the cursor of the event that a subscription shows. `taken` is what the operation
-    cost its caller, None until that is known.
+    cost its caller, None until that is known. `begins` is called when its turn has come and its time begins.
     """
 
     services: Services
@@ -36,6 +36,7 @@ class Context:
     resume_after: str | None = None
     position: str | None = None
     taken: Taken | None = None
+    begins: Callable[[], None] = lambda: None
 
     @property
     def reader(self) -> Viewer:

@@ -1,6 +1,7 @@
 """The GraphQL schema, as exported in schema.graphql."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from functools import cached_property
 
 import strawberry
@@ -15,10 +16,10 @@ from strawberry.types.graphql import OperationType
 from dunlin.api.context import OperationScope
 from dunlin.api.errors import CodeErrors
 from dunlin.api.event_executor import EventExecutor
-from dunlin.api.limits.admission import caller_of, refusals
+from dunlin.api.limits.admission import refusals, waited_too_long
 from dunlin.api.limits.fields import FieldCosts
 from dunlin.api.limits.reading import Reader, read_document
-from dunlin.api.limits.turns import Turns
+from dunlin.api.limits.turns import NotItsTurn, Turns
 from dunlin.api.mutations import Mutation
 from dunlin.api.queries import Query
 from dunlin.api.scalars import SCALARS
@@ -30,7 +31,12 @@ class _InTurn(SchemaExtension):
     async def on_execute(self) -> AsyncIterator[None]:
         schema, context = self.execution_context.schema, self.execution_context.context
         assert isinstance(schema, Schema)
-        async with schema.turns.turn(caller_of(context.viewer)):
+        async with AsyncExitStack() as turn:
+            try:
+                await turn.enter_async_context(schema.turns.turn(context.viewer.account_id))
+            except NotItsTurn as error:
+                raise waited_too_long() from error
+            context.begins()
             yield
 
 

@@ -76,10 +76,14 @@ def test_the_documented_limits_are_those_in_force() -> None:
         ["an operation", operation],
         ["variables", f"{variables.MOST_VALUES:,} values, {variables.LONGEST_LIST:,} entries in a list"],
         [
-            "queries and mutations of a token that run at a time, per API process",
+            "queries and mutations of an account that run at a time, per API process",
             f"{turns.AT_ONCE}; {turns.MOST_WAITING} more wait",
         ],
-        ["the time of an operation, but for a subscription", f"{LONGEST_OPERATION_S:.0f} seconds"],
+        [
+            "the time that one of these waits, else it is `RATE_LIMITED` and not begun",
+            f"{turns.LONGEST_WAIT_S:.0f} seconds",
+        ],
+        ["the time of an operation once it is begun, but for a subscription", f"{LONGEST_OPERATION_S:.0f} seconds"],
         ["a page", f"{MAX_PAGE} entries, {DEFAULT_PAGE} unless asked otherwise"],
         ["ids in `nodes`", f"{MAX_PAGE}"],
         ["cases in `openCollectionCases`", f"{MAX_CASES:,}"],

@@ -12,7 +12,7 @@ from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode, bad_input
 from dunlin.api.limits import cost
 from dunlin.api.limits.reading import ReadDocument, Reader
-from dunlin.api.limits.turns import AT_ONCE, MOST_WAITING, Turns
+from dunlin.api.limits.turns import AT_ONCE, LONGEST_WAIT_S, MOST_WAITING, Turns
 from dunlin.api.limits.variables import flaw_of
 from dunlin.domain.viewer import Viewer
 
@@ -36,9 +36,18 @@ class RateLimited(GraphQLError):
 
 def too_many_at_once() -> GraphQLError:
     message = (
-        f"More than {AT_ONCE + MOST_WAITING} operations run or wait already. Ask again when some have been answered."
+        f"More than {AT_ONCE + MOST_WAITING} operations of the account run or wait already. Ask again when some have"
+        " been answered."
     )
     return GraphQLError(message, extensions={"code": ErrorCode.RATE_LIMITED.value, "retryAfter": 1})
+
+
+def waited_too_long() -> GraphQLError:
+    message = (
+        f"{AT_ONCE} operations of the account were running for {LONGEST_WAIT_S:.0f} seconds, and this one was not"
+        " begun. Ask again when some have been answered."
+    )
+    return GraphQLError(message, extensions={"code": ErrorCode.RATE_LIMITED.value, "retryAfter": 5})
 
 
 async def refusals(execution: ExecutionContext, text: str, reader: Reader, turns: Turns) -> Sequence[GraphQLError]:
@@ -49,7 +58,7 @@ async def refusals(execution: ExecutionContext, text: str, reader: Reader, turns
     context: Context = execution.context
     allowance = context.services.allowance
     caller = caller_of(context.viewer)
-    if turns.is_full(caller):
+    if turns.is_full(context.viewer.account_id):
         return [too_many_at_once()]
     if not reader.keeps(text) and (wait := allowance.is_used_up(caller)):
         return [RateLimited(wait, allowance.limit)]  # reading may take longer than all the rest

@@ -1,4 +1,4 @@
-"""How many operations of one caller run at a time in a process, so that nobody has all of its connections.
+"""How many operations of one account run at a time in a process, so that nobody has all of its connections.
 
 The others wait, in their order. A page that asks for twenty things at once is not refused for it.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 AT_ONCE = 8  # of the ten connections to the database that a process has
 MOST_WAITING = 200
+LONGEST_WAIT_S = 10.0
 
 
 @dataclass(slots=True)
@@ -18,28 +19,49 @@ class _Line:
     present: int = 0
 
 
-class Turns:
-    def __init__(self) -> None:
-        self._lines: dict[str, _Line] = {}
+class NotItsTurn(Exception):
+    """It did not become the turn of an operation for as long as one may wait."""
 
-    def is_full(self, caller: str) -> bool:
-        """Return whether so many operations of the caller wait that no more are taken."""
-        line = self._lines.get(caller)
-        return line is not None and line.present >= AT_ONCE + MOST_WAITING
+
+class Turns:
+    """All tokens and users of an account wait in one line: its connections are no more for having many tokens."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, _Line] = {}
+
+    def present(self, account_id: int) -> int:
+        """Return how many operations of the account run or wait."""
+        line = self._lines.get(account_id)
+        return 0 if line is None else line.present
+
+    def is_full(self, account_id: int) -> bool:
+        """Return whether so many operations of the account wait that no more are taken."""
+        return self.present(account_id) >= AT_ONCE + MOST_WAITING
 
     @asynccontextmanager
-    async def turn(self, caller: str) -> AsyncIterator[None]:
-        """Wait until it is the caller's turn, and have it as long as a `with` lasts."""
-        line = self._lines.setdefault(caller, _Line())
+    async def turn(self, account_id: int) -> AsyncIterator[None]:
+        """Wait until it is the account's turn, and have it as long as a `with` lasts; or raise `NotItsTurn`."""
+        line = self._lines.setdefault(account_id, _Line())
         line.present += 1
         try:
-            async with line.places:
+            await _acquire(line.places)
+            try:
                 yield
+            finally:
+                line.places.release()
         finally:
             line.present -= 1
             if not line.present:
-                del self._lines[caller]
+                del self._lines[account_id]
 
     @property
     def is_empty(self) -> bool:
         return not self._lines
+
+
+async def _acquire(places: asyncio.Semaphore) -> None:
+    try:
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            await places.acquire()
+    except TimeoutError as error:
+        raise NotItsTurn from error

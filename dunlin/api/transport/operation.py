@@ -23,10 +23,11 @@ _LONGEST_KEPT = 8_000  # characters
 
 
 @asynccontextmanager
-async def in_time() -> AsyncIterator[None]:
-    """Give up what takes longer than an operation may, by raising `Refused`."""
+async def in_time(context: Context) -> AsyncIterator[None]:
+    """Give up what takes longer than an operation may, by raising `Refused`. Waiting for one's turn does not count."""
     try:
-        async with asyncio.timeout(LONGEST_OPERATION_S):
+        async with asyncio.timeout(LONGEST_OPERATION_S) as time:
+            context.begins = lambda: time.reschedule(asyncio.get_running_loop().time() + LONGEST_OPERATION_S)
             yield
     except TimeoutError as error:
         message = (
@@ -75,7 +76,7 @@ async def results(schema: BaseSchema, text: str, asked: Asked, context: Context)
             async for result in source:
                 yield result
             return
-        async with in_time():
+        async with in_time(context):
             result = await anext(source)
         yield marked(result)
 
