@@ -46,16 +46,17 @@ class NotLetIn(Exception):
         return f'Bearer error="{self.error}", error_description="{self.reason}"' if self.error else "Bearer"
 
 
-class NotYetLetIn(NotLetIn):
-    """So many bad tokens came from their address that theirs is not looked at, for `seconds`."""
+class NotYetLetIn(Exception):
+    """So many bad tokens came from their address that theirs is not looked at, for `seconds`: it may be good."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"Many bad tokens came from your network address. Ask again in {seconds} s.", "invalid_token")
+        self.reason = f"Many bad tokens came from your network address. Ask again in {seconds} s."
         self.seconds = seconds
+        super().__init__(self.reason)
 
 
 class Door:
-    """Lets bearers of tokens in, or raises `NotLetIn`, or `KeysUnavailable` where that cannot be told."""
+    """Lets bearers of tokens in, or raises `NotLetIn`, or `NotYetLetIn` or `KeysUnavailable` where that is not told."""
 
     def __init__(self, keys: tuple[bytes, ...], uses: TokenUses, sign_in: SignIn | None) -> None:
         self._keys = keys

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from dunlin.api.authentication import OUT_OF_FORCE, Door, NotLetIn, bearer_token
+from dunlin.api.authentication import OUT_OF_FORCE, Door, NotLetIn, NotYetLetIn, bearer_token
 from dunlin.domain.choices import ActorKind
 from dunlin.domain.viewer import Viewer, viewer_by
 from dunlin.runtime.issuer_keys import KeysUnavailable
@@ -152,5 +152,5 @@ class Stays:
             await stay.renewed()
         except NotLetIn as refused:
             stay.end(Ending(NEW_TOKEN_NEEDED, refused.reason))
-        except KeysUnavailable:  # the issuer is away, and the token was good
+        except (KeysUnavailable, NotYetLetIn):  # it cannot be told now, and the token was good
             stay.see(stay.viewer, time.monotonic())

@@ -12,6 +12,7 @@ import websockets
 from tortoise.transactions import in_transaction
 
 from dunlin.api.ids import encode_id
+from dunlin.api.strangers import AT_ONCE
 from dunlin.api.transport.live_limits import LiveLimits
 from dunlin.api.transport.occupancy import Occupancy
 from dunlin.api.transport.refused import Refused
@@ -189,6 +190,20 @@ async def test_a_token_that_cannot_be_looked_at_in_time_closes_the_socket_for_no
             async with connected(address) as socket:
                 await socket.send({"type": "connection_init", "payload": {"authToken": token}})
                 assert await socket.close_code() == 1013
+        await until_nobody_is_left(ground)
+
+
+async def test_a_good_token_is_not_called_bad_for_the_bad_ones_of_its_address(services: Services, token: str) -> None:
+    async with limited(services) as (address, ground):
+        door = ground.stays._door
+        for _ in range(2 * AT_ONCE):
+            door._strangers.note_bad("127.0.0.1")
+        door._strangers.wait_of("dunlin_another", "127.0.0.1")
+        async with connected(address) as socket:
+            await socket.send({"type": "connection_init", "payload": {"authToken": token}})
+
+            assert await socket.close_code() == 1013
+            assert (socket.close_reason or "").startswith("Many bad tokens came from your network address.")
         await until_nobody_is_left(ground)
 
 

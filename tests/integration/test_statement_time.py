@@ -14,7 +14,7 @@ from dunlin.runtime.database import database_config
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import Services
 from tests.build import a_token, an_organization
-from tests.client import error_codes, graphql
+from tests.client import connected, error_codes, graphql
 
 
 @asynccontextmanager
@@ -74,3 +74,17 @@ async def test_an_operation_whose_statement_is_given_up_is_told_so(
             body = await graphql(http, token, "{ organizations { nodes { name } } viewer { name } }")
 
     assert error_codes(body) == ["TIMEOUT"]
+
+
+async def test_a_socket_whose_token_takes_too_long_to_look_up_is_closed_for_now(
+    api_address: str, services: Services, settings: Settings
+) -> None:
+    token = await a_token(services, await an_organization())
+    async with a_session(settings, None) as other:
+        await other.execute("SET statement_timeout = 0")
+        async with all_statements_within("300ms"), other.transaction():
+            await other.execute("LOCK TABLE token")
+            async with connected(api_address) as socket:
+                await socket.send({"type": "connection_init", "payload": {"authToken": token}})
+
+                assert await socket.close_code() == 1013

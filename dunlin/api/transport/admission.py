@@ -30,6 +30,9 @@ def refusing() -> Iterator[None]:
         yield
     except NotLetIn as refused:
         raise _not_let_in(refused) from refused
+    except NotYetLetIn as refused:
+        headers = {"Retry-After": str(refused.seconds)}
+        raise Refused(429, ErrorCode.RATE_LIMITED, refused.reason, headers) from refused
     except KeysUnavailable as error:
         raise unavailable("The issuer of the token") from error
     except Exception as error:
@@ -49,8 +52,6 @@ def unavailable(who: str) -> Refused:
 
 
 def _not_let_in(refused: NotLetIn) -> Refused:
-    if isinstance(refused, NotYetLetIn):
-        return Refused(429, ErrorCode.RATE_LIMITED, refused.reason, {"Retry-After": str(refused.seconds)})
     headers = {"WWW-Authenticate": refused.challenge}
     if refused.is_known:
         return Refused(403, ErrorCode.FORBIDDEN, refused.reason, headers)

@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack, suppress
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from dunlin.api.authentication import NotLetIn, header_of_params
+from dunlin.api.authentication import header_of_params
 from dunlin.api.stays import NEW_TOKEN_NEEDED, Stay
-from dunlin.api.transport.admission import address_of
+from dunlin.api.transport.admission import address_of, refusing
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.message import (
     Closing,
@@ -30,8 +30,6 @@ from dunlin.api.transport.message import (
 from dunlin.api.transport.pace import Pace
 from dunlin.api.transport.refused import Refused
 from dunlin.api.transport.socket_operations import SocketOperations
-from dunlin.domain.store import is_away
-from dunlin.runtime.issuer_keys import KeysUnavailable
 
 _LONGEST_CHECK_S = 10.0
 _LONGEST_REASON = 123  # bytes, in a frame that closes a WebSocket
@@ -80,19 +78,18 @@ class Conversation:
 
     async def _let_in(self, init: Init, visit: AsyncExitStack) -> Stay:
         """Return the stay of a token that is in force, for as long as the `visit` lasts."""
-        stay = self._ground.stays.stay(header_of_params(init.params), address_of(self._websocket))
         try:
-            async with asyncio.timeout(_LONGEST_CHECK_S):
-                staying = await visit.enter_async_context(stay)
+            with refusing():
+                stay = self._ground.stays.stay(header_of_params(init.params), address_of(self._websocket))
+                async with asyncio.timeout(_LONGEST_CHECK_S):
+                    staying = await visit.enter_async_context(stay)
             visit.enter_context(self._ground.occupancy.guest(staying.viewer))
-        except NotLetIn as refused:
-            raise Closing(NEW_TOKEN_NEEDED, refused.reason) from refused
-        except Refused as refused:
-            raise Closing(1013, refused.message) from refused
-        except Exception as error:
-            if not (isinstance(error, KeysUnavailable | TimeoutError) or is_away(error)):
-                raise
+        except TimeoutError as error:
             raise Closing(1013, "The token cannot be checked now; try again.") from error
+        except Refused as refused:
+            # Clients throw a token away for 4403, so that is said only of one that is bad or opens nothing.
+            code = NEW_TOKEN_NEEDED if refused.status in (401, 403) else 1013
+            raise Closing(code, refused.message) from refused
         return staying
 
     async def _take(self, message: Message, operations: SocketOperations) -> None:
