@@ -5,6 +5,7 @@ The token is one of ours (`dunlin_...`), or one that an issuer of OpenID Connect
 
 import math
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from dunlin.api.claims import read_grant
@@ -105,11 +106,22 @@ def bearer_token(header: str | None) -> str:
     return token
 
 
-def header_of_params(params: Mapping[str, object]) -> str | None:
-    """Return the header that a connection_init stands for: {"Authorization": "Bearer ..."} or {"authToken": "..."}."""
-    token = params.get("authToken")
-    header = f"{_SCHEME}{token}" if isinstance(token, str) else params.get("Authorization")
-    return header if isinstance(header, str) else None
+def header_of_params(params: Mapping[str, object]) -> str:
+    """Return the header that a connection_init stands for, or raise `NotLetIn`.
+
+    That is {"authToken": "..."}, or {"Authorization": "Bearer ..."}, by itself or in "headers". Clients write these
+    names in one case or another, as HTTP lets them.
+    """
+    for given in (params, params.get("headers")):
+        named = {name.lower(): value for name, value in given.items()} if isinstance(given, Mapping) else {}
+        token = named.get("authtoken")
+        header = f"{_SCHEME}{token}" if isinstance(token, str) else named.get("authorization")
+        if isinstance(header, str):
+            break
+    with suppress(NotLetIn):
+        bearer_token(header if isinstance(header, str) else None)
+        return str(header)
+    raise NotLetIn('Send a token as the payload of connection_init: {"Authorization": "Bearer <token>"}.', None)
 
 
 async def _viewer_of_user(sign_in: SignIn, token: str, address: str | None) -> Viewer:

@@ -104,6 +104,31 @@ async def test_only_pages_of_known_origins_open_a_websocket(
             assert await status_of_handshake(address, given) == status
 
 
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
+@pytest.mark.parametrize("is_nested", [False, True], ids=["by itself", "in headers"])
+async def test_a_token_comes_under_whatever_case_of_its_name(
+    api_address: str, services: Services, name: str, is_nested: bool
+) -> None:
+    header: JSON = {name: f"Bearer {await a_token(services, await an_account())}"}
+    async with connected(api_address) as socket:
+        await socket.send({"type": "connection_init", "payload": {"headers": header} if is_nested else header})
+
+        assert await socket.receive() == {"type": "connection_ack"}
+
+
+@pytest.mark.parametrize("payload", [None, {}, {"Authorization": "Basic eDp4"}, {"headers": {"Authorization": 3}}])
+async def test_who_brings_no_token_in_connection_init_is_told_how(
+    api_address: str, services: Services, payload: JSON | None
+) -> None:
+    async with connected(api_address) as socket:
+        await socket.send({"type": "connection_init"} | ({} if payload is None else {"payload": payload}))
+
+        assert await socket.close_code() == 4403
+        assert socket.close_reason == (
+            'Send a token as the payload of connection_init: {"Authorization": "Bearer <token>"}.'
+        )
+
+
 @pytest.mark.parametrize(
     "payload",
     [
