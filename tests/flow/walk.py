@@ -7,10 +7,10 @@ import httpx
 from tests.client import JSON, graphql
 
 ORGANIZATIONS = """
-query { organizations { nodes {
+query { organizations(first: 10) { nodes {
   id name availableCommunicationMethods
   integrations { kind status }
-  collectionCycles { nodes { id steps { id communicationMethod } } }
+  collectionCycles(first: 5) { nodes { id steps { id communicationMethod } } }
 } } }
 """
 CONNECT = """
