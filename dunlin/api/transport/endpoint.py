@@ -125,7 +125,7 @@ def accepted(request: Request, offered: Sequence[MediaType]) -> MediaType:
     media_type = acceptable(request.headers.get("accept"), offered)
     if media_type is None:
         names = " or ".join(offered)
-        raise Refused(406, ErrorCode.BAD_USER_INPUT, f"Answers are {names}; Accept takes neither.")
+        raise Refused(406, ErrorCode.BAD_USER_INPUT, f"Answers are {names}, which the Accept header does not take.")
     return media_type
 
 
