@@ -7,6 +7,7 @@ from typing import TypeAlias
 import strawberry
 from strawberry.extensions import SchemaExtension
 
+from dunlin.api.limits.reading import ReadDocument
 from dunlin.api.live import EventHub
 from dunlin.api.loaders import Loaders
 from dunlin.api.request_id import new_request_id
@@ -24,6 +25,7 @@ class Context:
     `stay` is whose connection a subscription runs over. `resume_after` is a cursor that came beside the operation, and
     `position` the cursor of the event that a subscription shows. `taken` is what the operation
     cost its caller, None until that is known. `begins` is called when its turn has come and its time begins.
+    `document` is what the text was read as, None while it was not; `is_new` if it had to be parsed for this operation.
     """
 
     services: Services
@@ -36,6 +38,8 @@ class Context:
     resume_after: str | None = None
     position: str | None = None
     taken: Taken | None = None
+    document: ReadDocument | None = None
+    is_new: bool = False
     begins: Callable[[], None] = lambda: None
 
     @property

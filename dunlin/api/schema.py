@@ -6,6 +6,7 @@ from functools import cached_property
 
 import strawberry
 from graphql import GraphQLError
+from graphql import OperationType as GraphQLOperationType
 from strawberry.extensions import SchemaExtension
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
@@ -13,10 +14,10 @@ from strawberry.types import ExecutionContext
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from dunlin.api.context import OperationScope
+from dunlin.api.context import Context, OperationScope
 from dunlin.api.errors import CodeErrors
 from dunlin.api.event_executor import EventExecutor
-from dunlin.api.limits.admission import refusals, waited_too_long
+from dunlin.api.limits.admission import read_for, refusals, waited_too_long
 from dunlin.api.limits.fields import FieldCosts
 from dunlin.api.limits.reading import Reader, read_document
 from dunlin.api.limits.turns import NotItsTurn, Turns
@@ -76,6 +77,11 @@ class Schema(strawberry.Schema):
     @cached_property
     def turns(self) -> Turns:
         return Turns()
+
+    def kind_of(self, text: str, name: str | None, context: Context) -> GraphQLOperationType | None:
+        """Return what an operation is, read for it at most once; None too where its caller may not have it read."""
+        document = read_for(context, text, self.reader)
+        return None if document is None else document.kind_of(name)
 
     def check(self, document: str) -> Sequence[GraphQLError]:
         """Return what keeps a document from being run here, whatever its variables; raise what its syntax lacks."""

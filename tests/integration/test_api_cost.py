@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 import pytest_asyncio
-from graphql import get_introspection_query
+from graphql import DocumentNode, get_introspection_query
+from graphql.language.parser import Parser
 
 from dunlin.api.ids import encode_id
 from dunlin.api.limits.cost import MOST, MOST_OF_SUBSCRIPTION
@@ -231,6 +232,39 @@ async def test_what_cannot_be_run_is_paid_for_until_it_is_not_read_any_more(
     assert told[0] == code
     assert told[-1] == "RATE_LIMITED"
     assert schema.reader.misses == read
+
+
+async def test_new_documents_of_who_has_nothing_left_are_not_parsed_over_any_transport(
+    services: Services, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[Parser] = []
+    parse_document = Parser.parse_document
+
+    def counting(parser: Parser) -> DocumentNode:
+        parsed.append(parser)
+        return parse_document(parser)
+
+    monkeypatch.setattr(Parser, "parse_document", counting)
+    headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+    async with an_api(services, 100) as http, acknowledged(address(http), token) as socket:
+        await socket.subscribe("# the first\n" + VIEWER)
+        assert "data" in await socket.event()
+        assert (await socket.receive())["type"] == "complete"
+        read = len(parsed)
+        for _ in range(4):
+            await post(http, token, "{ nothing } #" + "x" * 1_000)
+        drained = len(parsed), schema.reader.misses
+        await socket.subscribe("# over a socket\n" + VIEWER, operation="2")
+        over_socket = await socket.receive()
+        streamed_codes = error_codes(await streamed(http, token, "# streamed\n" + VIEWER))
+        await http.get("/graphql/stream", params={"query": "# by GET\n" + VIEWER}, headers=headers)
+        await socket.subscribe("# " + "x" * 9_000 + "\n" + VIEWER, operation="3")
+        long = await socket.receive()
+
+    assert read == 1
+    assert [one["payload"][0]["extensions"]["code"] for one in (over_socket, long)] == ["RATE_LIMITED"] * 2
+    assert streamed_codes == ["RATE_LIMITED"]
+    assert (len(parsed), schema.reader.misses) == drained
 
 
 async def test_who_has_nothing_left_may_ask_how_much_is_left(services: Services, token: str) -> None:

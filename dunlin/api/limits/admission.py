@@ -60,9 +60,9 @@ async def refusals(execution: ExecutionContext, text: str, reader: Reader, turns
     caller = caller_of(context.viewer)
     if turns.is_full(context.viewer.account_id):
         return [too_many_at_once()]
-    if not reader.keeps(text) and (wait := allowance.is_used_up(caller)):
-        return [RateLimited(wait, allowance.limit)]  # reading may take longer than all the rest
-    document, is_new = reader.read(text, context.viewer.account_id)
+    document = read_for(context, text, reader)
+    if document is None:
+        return [RateLimited(allowance.is_used_up(caller) or timedelta(0), allowance.limit)]
     execution.graphql_document, execution.validation_rules = document.tree, ()
     errors = _flaws(execution, document)
     points = _cost(execution, document)
@@ -74,10 +74,22 @@ async def refusals(execution: ExecutionContext, text: str, reader: Reader, turns
     context.taken = await allowance.take(caller, points)
     if not context.taken.wait:
         return []
-    if is_new:
+    if context.is_new:
         # Else whoever cannot pay for what they ask could have us read ever new documents.
         await allowance.take(caller, _cost_of_refusing(text), in_any_case=True)
     return [RateLimited(context.taken.wait, allowance.limit)]
+
+
+def read_for(context: Context, text: str, reader: Reader) -> ReadDocument | None:
+    """Return the document of an operation, read once for it; None where its caller has nothing left to have it read.
+
+    Reading may take longer than all the rest.
+    """
+    if context.document is None:
+        if not reader.keeps(text) and context.services.allowance.is_used_up(caller_of(context.viewer)):
+            return None
+        context.document, context.is_new = reader.read(text, context.viewer.account_id)
+    return context.document
 
 
 def caller_of(viewer: Viewer) -> str:

@@ -10,7 +10,9 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     Visitor,
+    get_operation_ast,
     parse,
     visit,
 )
@@ -37,6 +39,11 @@ class ReadDocument:
     plan: Plan | None = None
     operations: int = 0
     is_introspection: bool = False
+
+    def kind_of(self, name: str | None) -> OperationType | None:
+        """Return whether an operation is a query, mutation or subscription; None if there is none of that name."""
+        operation = None if self.tree is None else get_operation_ast(self.tree, name)
+        return None if operation is None else operation.operation
 
 
 @dataclass(slots=True)

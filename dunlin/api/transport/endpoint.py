@@ -97,7 +97,7 @@ class Endpoint:
 
     async def _execute(self, method: str, query: str, asked: Asked, context: Context) -> ExecutionResult:
         try:
-            async with in_time(context):
+            async with in_time(asked, context):
                 result = await self._schema.execute(
                     query,
                     variable_values=asked.variables,

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from strawberry.schema import BaseSchema
-
 from dunlin.api.context import Context
 from dunlin.api.live import EventHub
+from dunlin.api.schema import Schema
 from dunlin.api.stays import Stay, Stays
 from dunlin.api.transport.documents import Documents
 from dunlin.api.transport.live_limits import LiveLimits
@@ -20,7 +19,7 @@ class Ground:
     hub: EventHub
     stays: Stays
     documents: Documents
-    schema: BaseSchema
+    schema: Schema
     limits: LiveLimits
     occupancy: Occupancy
 

@@ -3,31 +3,35 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from functools import lru_cache
 from typing import Any
 
-from graphql import GraphQLError, OperationType, get_operation_ast, parse
+from graphql import OperationType
 from strawberry.schema import BaseSchema
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
-from dunlin.api.limits.bounds import LONGEST_DOCUMENT, MOST_TOKENS
 from dunlin.api.transport.refused import Refused
 from dunlin.api.transport.request import Asked
 
 LONGEST_OPERATION_S = 30.0
 
-_LONGEST_KEPT = 8_000  # characters
-
 
 @asynccontextmanager
-async def in_time(context: Context) -> AsyncIterator[None]:
-    """Give up what takes longer than an operation may, by raising `Refused`. Waiting for one's turn does not count."""
+async def in_time(asked: Asked, context: Context) -> AsyncIterator[None]:
+    """Give up what takes longer than an operation may, by raising `Refused`.
+
+    Waiting for one's turn does not count, and a subscription may wait for its first event as long as it likes.
+    """
     try:
         async with asyncio.timeout(LONGEST_OPERATION_S) as time:
-            context.begins = lambda: time.reschedule(asyncio.get_running_loop().time() + LONGEST_OPERATION_S)
+
+            def begin() -> None:
+                now = asyncio.get_running_loop().time()
+                time.reschedule(None if is_watching(asked, context) else now + LONGEST_OPERATION_S)
+
+            context.begins = begin
             yield
     except TimeoutError as error:
         message = (
@@ -37,30 +41,10 @@ async def in_time(context: Context) -> AsyncIterator[None]:
         raise Refused(503, ErrorCode.TIMEOUT, message) from error
 
 
-def kind_of(text: str, name: str | None) -> OperationType | None:
-    """Return whether a document's operation is a query, mutation or subscription; None if that cannot be told.
-
-    Such a document is not run either: it is too long, or bad syntax, or has no operation of that name.
-    """
-    if len(text) > LONGEST_DOCUMENT:
-        return None
-    return (_kept if len(text) <= _LONGEST_KEPT else _read)(text, name)
-
-
-def _read(text: str, name: str | None) -> OperationType | None:
-    try:
-        document = parse(text, no_location=True, max_lexical_tokens=MOST_TOKENS)
-    except (GraphQLError, RecursionError):
-        return None
-    operation = get_operation_ast(document, name)
-    return None if operation is None else operation.operation
-
-
-_kept = lru_cache(maxsize=256)(_read)
-
-
-def is_subscription(text: str, asked: Asked) -> bool:
-    return kind_of(text, asked.operation_name) is OperationType.SUBSCRIPTION
+def is_watching(asked: Asked, context: Context) -> bool:
+    """Return whether an operation is a subscription, as far as it has been read."""
+    kind = None if context.document is None else context.document.kind_of(asked.operation_name)
+    return kind is OperationType.SUBSCRIPTION
 
 
 async def results(schema: BaseSchema, text: str, asked: Asked, context: Context) -> AsyncGenerator[ExecutionResult]:
@@ -72,13 +56,14 @@ async def results(schema: BaseSchema, text: str, asked: Asked, context: Context)
         text, variable_values=asked.variables, context_value=context, operation_name=asked.operation_name
     )
     async with aclosing(source):
-        if is_subscription(text, asked):
-            async for result in source:
-                yield result
-            return
-        async with in_time(context):
-            result = await anext(source)
-        yield marked(result)
+        async with in_time(asked, context):
+            result = await anext(source, None)
+        while result is not None:
+            if not is_watching(asked, context):
+                yield marked(result)
+                return
+            yield result
+            result = await anext(source, None)
 
 
 def marked(result: ExecutionResult) -> ExecutionResult:

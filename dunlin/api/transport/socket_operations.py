@@ -6,19 +6,22 @@ from contextlib import aclosing
 
 import orjson
 import structlog
+from graphql import OperationType
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.types.execution import PreExecutionError
 
 from dunlin.api.authentication import NotLetIn
+from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
 from dunlin.api.request_id import new_request_id
 from dunlin.api.stays import NEW_TOKEN_NEEDED, Stay
 from dunlin.api.transport.admission import refusing, unavailable
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.message import Closing, Subscribe
-from dunlin.api.transport.operation import error_of, is_subscription, is_unavailable, payload_of, results
+from dunlin.api.transport.operation import error_of, is_unavailable, is_watching, payload_of, results
 from dunlin.api.transport.pace import Pace
 from dunlin.api.transport.refused import Refused
+from dunlin.api.transport.request import Asked
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.issuer_keys import KeysUnavailable
 
@@ -78,13 +81,13 @@ class SocketOperations:
     async def _answer(self, message: Subscribe, request_id: str) -> None:
         asked, account_id = message.asked, self._stay.viewer.account_id
         text = self._ground.documents.text_of(asked, account_id)
-        comes_back = is_subscription(text, asked)
+        context = self._ground.context(self._stay, self._stay.viewer, request_id)
         with self._ground.occupancy.operation(self._stay.viewer):
             try:
-                context = self._ground.context(self._stay, await self._viewer(), request_id)
+                context.viewer = await self._viewer()
                 async with aclosing(results(self._ground.schema, text, asked, context)) as found:
                     async for result in found:
-                        if comes_back and is_unavailable(result):
+                        if is_watching(asked, context) and is_unavailable(result):
                             raise unavailable("The database")
                         if isinstance(result, PreExecutionError):
                             await self._end_with(message.operation_id, "error", payload_of(result)["errors"])
@@ -92,11 +95,15 @@ class SocketOperations:
                         self._ground.documents.keep(asked, text, account_id)
                         await self._send(message.operation_id, "next", payload_of(result))
             except Refused as refused:
-                if comes_back and refused.code is ErrorCode.UNAVAILABLE:
+                if refused.code is ErrorCode.UNAVAILABLE and self._comes_back(text, asked, context):
                     # Clients take an operation that has ended for done with, and an event with errors for seen.
                     raise Closing(1013, refused.message) from refused
                 raise
         await self._end_with(message.operation_id, "complete")
+
+    def _comes_back(self, text: str, asked: Asked, context: Context) -> bool:
+        kind = self._ground.schema.kind_of(text, asked.operation_name, context)
+        return kind is OperationType.SUBSCRIPTION
 
     async def _viewer(self) -> Viewer:
         """Return who asks, looked at anew for each operation, as for each request."""

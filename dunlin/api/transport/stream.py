@@ -21,7 +21,7 @@ from dunlin.api.transport.admission import address_of, refusing
 from dunlin.api.transport.endpoint import accepted, require_method
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.media_type import MediaType
-from dunlin.api.transport.operation import error_of, is_subscription, is_unavailable, kind_of, payload_of, results
+from dunlin.api.transport.operation import error_of, is_unavailable, is_watching, payload_of, results
 from dunlin.api.transport.refused import Refused, refusal
 from dunlin.api.transport.request import Asked, read_request
 
@@ -66,11 +66,12 @@ class Streams:
         visit.enter_context(self._ground.occupancy.operation(stay.viewer))
         asked = await read_request(request)
         text = self._ground.documents.text_of(asked, stay.viewer.account_id)
-        if request.method == "GET" and kind_of(text, asked.operation_name) is OperationType.MUTATION:
-            message = "GET only reads. Send a mutation by POST."
-            raise Refused(405, ErrorCode.BAD_USER_INPUT, message, {"Allow": "POST"})
         last_seen = request.headers.get("last-event-id") or None
         context = self._ground.context(stay, stay.viewer, request_id_of(request.scope), last_seen)
+        kind = self._ground.schema.kind_of(text, asked.operation_name, context) if request.method == "GET" else None
+        if kind is OperationType.MUTATION:
+            message = "GET only reads. Send a mutation by POST."
+            raise Refused(405, ErrorCode.BAD_USER_INPUT, message, {"Allow": "POST"})
         await _Stream(self._ground, stay, context, send).run(text, asked, request.receive)
 
 
@@ -103,11 +104,10 @@ class _Stream:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _produce(self, text: str, asked: Asked) -> None:
-        comes_back = is_subscription(text, asked)
         try:
             async with aclosing(results(self._ground.schema, text, asked, self._context)) as found:
                 async for result in found:
-                    if comes_back and is_unavailable(result):
+                    if is_watching(asked, self._context) and is_unavailable(result):
                         # Clients take an event with errors for seen, and come back behind the last one they have if
                         # the stream ends without being complete.
                         raise _Over
