@@ -6,7 +6,7 @@ from typing import Self
 
 from dunlin.runtime.settings import Settings
 
-PINGS_AT_ONCE = 100
+PINGS_AT_ONCE = 500
 PINGS_PER_SECOND = 10
 
 
