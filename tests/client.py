@@ -99,7 +99,7 @@ class Socket:
         message = await self.receive()
         assert (message["type"], message["id"]) == ("error", operation), message
         [error] = message["payload"]
-        assert set(error["extensions"]) == {"code", "requestId"}
+        assert set(error["extensions"]) - {"retryAfter"} == {"code", "requestId"}
         refused: JSON = error
         return refused
 

@@ -20,6 +20,8 @@ from dunlin.domain.store import is_away, is_too_slow
 
 log = structlog.get_logger()
 
+RETRY_AFTER_S = 5  # what is away now may be back then
+
 
 class ErrorCode(StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -92,7 +94,7 @@ class CodeErrors(MaskErrors):
                 "The database does not answer. Ask again; whether a change was made is not known, and with the same"
                 " idempotency key or reference it is made once."
             )
-            return self._shown(error, message, _code(ErrorCode.UNAVAILABLE))
+            return self._shown(error, message, {**_code(ErrorCode.UNAVAILABLE), "retryAfter": RETRY_AFTER_S})
         if is_too_slow(original):
             log.warning("a statement took too long", request_id=self._request_id)
             message = (

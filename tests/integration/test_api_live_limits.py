@@ -1,6 +1,7 @@
 """What live connections may take, how long each of them may keep quiet, and what becomes of those that are gone."""
 
 import asyncio
+import json
 import re
 from contextlib import suppress
 from dataclasses import replace
@@ -69,7 +70,9 @@ async def test_who_finds_no_place_is_told_at_the_handshake(services: Services, l
                     pass
         assert refused.value.response.status_code == status
         assert refused.value.response.headers["Retry-After"] == "10"
-        assert b"requestId" in refused.value.response.body
+        [error] = json.loads(refused.value.response.body)["errors"]
+        assert set(error["extensions"]) == {"code", "requestId", "retryAfter"}
+        assert error["extensions"]["retryAfter"] == 10
         await until_nobody_is_left(ground)
         async with connected(address):
             pass
@@ -112,7 +115,7 @@ async def test_a_socket_runs_so_many_operations_and_goes_on_when_one_is_too_many
             await watch(socket, cycle, operation)
         await socket.subscribe(VIEWER, operation="3")
         refused = await socket.refusal("3")
-        assert refused["extensions"]["code"] == "RATE_LIMITED"
+        assert _told(refused) == ("RATE_LIMITED", 1)
 
         await socket.send({"id": "2", "type": "complete"})
         await socket.subscribe(VIEWER, operation="3")
@@ -131,7 +134,7 @@ async def test_a_token_runs_so_many_operations_over_all_of_its_sockets(
             await watch(one, cycle)
             await one.settle()
         await socket.subscribe(VIEWER, operation="2")
-        assert (await socket.refusal("2"))["extensions"]["code"] == "RATE_LIMITED"
+        assert _told(await socket.refusal("2")) == ("RATE_LIMITED", 10)
 
         await other.vanish()
         async with asyncio.timeout(5):
@@ -152,10 +155,14 @@ async def test_operations_that_begin_too_fast_are_refused_until_a_moment_has_pas
             await socket.subscribe(VIEWER, operation=f"{number}")
         refused = [message for message in await _ends(socket, 20) if message["type"] == "error"]
         assert 10 <= len(refused) <= 17
-        assert {error["extensions"]["code"] for one in refused for error in one["payload"]} == {"RATE_LIMITED"}
+        assert {_told(error) for one in refused for error in one["payload"]} == {("RATE_LIMITED", 1)}
         await asyncio.sleep(0.15)
         await socket.subscribe(VIEWER, operation="again")
         assert (await socket.event("again"))["data"] == {"viewer": {"name": "Tester"}}
+
+
+def _told(error: JSON) -> tuple[str, int | None]:
+    return error["extensions"]["code"], error["extensions"].get("retryAfter")
 
 
 async def _ends(socket: Socket, count: int) -> list[JSON]:

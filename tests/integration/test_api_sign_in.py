@@ -404,6 +404,7 @@ async def test_what_cannot_be_checked_is_unavailable_until_the_issuer_is_there(
         assert answered.status_code == 503
         assert error_codes(answered.json()) == ["UNAVAILABLE"]
         assert answered.headers["retry-after"] == "5"
+        assert answered.json()["errors"][0]["extensions"]["retryAfter"] == 5
         assert (await world.posted(await a_token(services, world.account))).status_code == 200
         async with connected(world.address) as socket:
             await socket.send({"type": "connection_init", "payload": {"authToken": world.token()}})

@@ -106,10 +106,19 @@ def test_the_documented_limits_of_live_connections_are_those_in_force() -> None:
     per_second, at_once = limits.operations_per_second, limits.operations_at_once
 
     assert table("api.md", "what", "limit") == [
-        ["connections of a token, per API process", f"{limits.connections_per_token}"],
+        ["connections of a token, per API process", f"{limits.connections_per_token}, else 1013 or 429"],
+        [
+            "connections from one network address, per API process",
+            f"{limits.connections_per_address:,}, else 429 at the handshake",
+        ],
+        ["connections, per API process", f"{limits.connections:,}, else 503 at the handshake"],
         ["operations at a time over a WebSocket", f"{limits.operations_per_socket}"],
         ["operations at a time of a token, per API process", f"{limits.operations_per_token:,}"],
         ["operations begun over a WebSocket", f"{per_second} a second, {at_once} at once after a pause"],
+        [
+            "pings of a client over a WebSocket",
+            f"{limits.pings_per_second} a second, {limits.pings_at_once} at once after a pause",
+        ],
         ["a message over a WebSocket", f"{LARGEST_MESSAGE:,} bytes"],
         ["time for `connection_init`", f"{limits.init_within.seconds} seconds"],
         ["a WebSocket without an operation", f"closed after {limits.idle_for.seconds // 60} minutes"],

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from starlette.requests import HTTPConnection, Request
 
 from dunlin.api.authentication import Door, NotLetIn, NotYetLetIn
-from dunlin.api.errors import ErrorCode
+from dunlin.api.errors import RETRY_AFTER_S, ErrorCode
 from dunlin.api.transport.refused import Refused
 from dunlin.domain.store import is_away, is_too_slow
 from dunlin.domain.viewer import Viewer
@@ -31,8 +31,7 @@ def refusing() -> Iterator[None]:
     except NotLetIn as refused:
         raise _not_let_in(refused) from refused
     except NotYetLetIn as refused:
-        headers = {"Retry-After": str(refused.seconds)}
-        raise Refused(429, ErrorCode.RATE_LIMITED, refused.reason, headers) from refused
+        raise Refused(429, ErrorCode.RATE_LIMITED, refused.reason, retry_after=refused.seconds) from refused
     except KeysUnavailable as error:
         raise unavailable("The issuer of the token") from error
     except Exception as error:
@@ -48,7 +47,7 @@ def address_of(connection: HTTPConnection) -> str | None:
 
 def unavailable(who: str) -> Refused:
     message = f"{who} does not answer. Nothing has been done; try again."
-    return Refused(503, ErrorCode.UNAVAILABLE, message, {"Retry-After": "5"})
+    return Refused(503, ErrorCode.UNAVAILABLE, message, retry_after=RETRY_AFTER_S)
 
 
 def _not_let_in(refused: NotLetIn) -> Refused:

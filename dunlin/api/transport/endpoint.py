@@ -21,7 +21,16 @@ from dunlin.api.transport.admission import Admission, address_of
 from dunlin.api.transport.documents import Documents
 from dunlin.api.transport.media_type import ANSWERS, MediaType, acceptable
 from dunlin.api.transport.operation import in_time, marked, payload_of
-from dunlin.api.transport.refused import OK_FOR_OLD_CLIENTS, CannotRun, Refused, broken, malformed, refusal, written
+from dunlin.api.transport.refused import (
+    OK_FOR_OLD_CLIENTS,
+    CannotRun,
+    Refused,
+    broken,
+    malformed,
+    refusal,
+    retrying,
+    written,
+)
 from dunlin.api.transport.request import Asked, read_request
 from dunlin.runtime.wiring import Services
 
@@ -143,5 +152,4 @@ def _answer(result: ExecutionResult, media_type: MediaType) -> Response:
     extensions = body["errors"][0]["extensions"]
     code = ErrorCode(extensions["code"])
     status = 200 if media_type is MediaType.JSON and code in OK_FOR_OLD_CLIENTS else _STATUS[code]
-    headers = {"Retry-After": str(extensions["retryAfter"])} if "retryAfter" in extensions else None
-    return written(body, status, media_type, headers)
+    return written(body, status, media_type, retrying(extensions.get("retryAfter")))

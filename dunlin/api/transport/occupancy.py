@@ -10,7 +10,7 @@ from dunlin.api.transport.live_limits import LiveLimits
 from dunlin.api.transport.refused import Refused
 from dunlin.domain.viewer import Viewer
 
-_SOON = {"Retry-After": "10"}
+_SOON = 10  # seconds
 
 
 class Occupancy:
@@ -24,7 +24,9 @@ class Occupancy:
     def connection(self, address: str | None) -> Iterator[None]:
         """Take a place for a connection, before it is known whose it is."""
         most, most_of_one = self._limits.connections, self._limits.connections_per_address
-        full = Refused(503, ErrorCode.UNAVAILABLE, "No more connections are taken here now; try again.", _SOON)
+        full = Refused(
+            503, ErrorCode.UNAVAILABLE, "No more connections are taken here now; try again.", retry_after=_SOON
+        )
         with self._place("process", "", most, full):
             if address is None:  # a socket of this machine: whose connection it is, only its proxy knows
                 yield
@@ -44,7 +46,9 @@ class Occupancy:
         """Take a place for an operation, over whichever of a token's connections."""
         most = self._limits.operations_per_token
         message = f"The token has {most} operations running; end one first."
-        with self._place("operation", _key_of(viewer), most, Refused(429, ErrorCode.RATE_LIMITED, message, _SOON)):
+        with self._place(
+            "operation", _key_of(viewer), most, Refused(429, ErrorCode.RATE_LIMITED, message, retry_after=_SOON)
+        ):
             yield
 
     @contextmanager
@@ -65,7 +69,9 @@ class Occupancy:
 
 
 def _many(who: str, most: int) -> Refused:
-    return Refused(429, ErrorCode.RATE_LIMITED, f"{who} has {most} live connections; close one first.", _SOON)
+    return Refused(
+        429, ErrorCode.RATE_LIMITED, f"{who} has {most} live connections; close one first.", retry_after=_SOON
+    )
 
 
 def _key_of(viewer: Viewer) -> str:

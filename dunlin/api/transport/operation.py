@@ -86,11 +86,6 @@ def payload_of(result: ExecutionResult) -> dict[str, Any]:
     return payload
 
 
-def error_of(refused: Refused, request_id: str) -> dict[str, Any]:
-    """Return a refusal as one of the errors that are sent."""
-    return {"message": refused.message, "extensions": {"code": refused.code.value, "requestId": request_id}}
-
-
 def is_unavailable(result: ExecutionResult) -> bool:
     """Return whether it lacks something that will be there later."""
     return any((error.extensions or {}).get("code") == ErrorCode.UNAVAILABLE for error in result.errors or ())

@@ -1,6 +1,7 @@
 """Requests that are turned away before anything runs, and how all of them are told."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -23,16 +24,28 @@ OK_FOR_OLD_CLIENTS = {
 
 
 class Refused(Exception):
-    """A request that is not answered with data. `message` says what was wrong and what is allowed."""
+    """A request that is not answered with data. `message` says what was wrong and what is allowed.
+
+    `retry_after` is in whole seconds, and told in the error itself as well as, over HTTP, in the header.
+    """
 
     is_well_formed = False
 
-    def __init__(self, status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: ErrorCode,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(status, code, message)
         self.status = status
         self.code = code
         self.message = message
-        self.headers = headers
+        self.retry_after = retry_after
+        self.headers = {**(headers or {}), **retrying(retry_after)}
 
 
 class CannotRun(Refused):
@@ -51,14 +64,26 @@ def broken() -> Refused:
     return Refused(500, ErrorCode.INTERNAL, "Something went wrong on our side.")
 
 
+def retrying(seconds: int | None) -> dict[str, str]:
+    """Return the headers that say when to ask again."""
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+def error_of(refused: Refused, request_id: str) -> dict[str, Any]:
+    """Return a refusal as one of the errors that are sent."""
+    extensions: dict[str, Any] = {"code": refused.code.value, "requestId": request_id}
+    if refused.retry_after is not None:
+        extensions["retryAfter"] = refused.retry_after
+    return {"message": refused.message, "extensions": extensions}
+
+
 def refusal(request: Request, refused: Refused, media_type: MediaType = MediaType.JSON) -> Response:
     """Return the answer to a request that is turned away, in GraphQL's shape and without `data`."""
     request_id = request_id_of(request.scope)
-    extensions = {"code": refused.code.value, "requestId": request_id}
-    body = {"errors": [{"message": refused.message, "extensions": extensions}]}
+    body = {"errors": [error_of(refused, request_id)]}
     is_ok = refused.is_well_formed and media_type is MediaType.JSON
     # The id also here, for an answer that is made when everything else has failed passes the middleware by.
-    headers = {**(refused.headers or {}), HEADER: request_id}
+    headers = {**refused.headers, HEADER: request_id}
     return written(body, 200 if is_ok else refused.status, media_type, headers)
 
 

@@ -14,8 +14,7 @@ from dunlin.api.request_id import request_id_of
 from dunlin.api.transport.admission import address_of
 from dunlin.api.transport.conversation import Conversation
 from dunlin.api.transport.ground import Ground
-from dunlin.api.transport.operation import error_of
-from dunlin.api.transport.refused import Refused
+from dunlin.api.transport.refused import Refused, error_of
 from dunlin.runtime.settings import Settings
 
 _PROTOCOL = "graphql-transport-ws"
@@ -71,5 +70,5 @@ def _origins_of(settings: Settings) -> frozenset[str]:
 async def _deny(websocket: WebSocket, refused: Refused) -> None:
     """Answer the handshake by HTTP. Browsers do not show why to their pages, other clients do."""
     body = {"errors": [error_of(refused, request_id_of(websocket.scope))]}
-    headers = {"Cache-Control": "no-store", **(refused.headers or {})}
+    headers = {"Cache-Control": "no-store", **refused.headers}
     await websocket.send_denial_response(Response(orjson.dumps(body), refused.status, headers, "application/json"))

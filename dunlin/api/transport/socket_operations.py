@@ -18,9 +18,9 @@ from dunlin.api.stays import NEW_TOKEN_NEEDED, Stay
 from dunlin.api.transport.admission import refusing, unavailable
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.message import Closing, Subscribe
-from dunlin.api.transport.operation import error_of, is_unavailable, is_watching, payload_of, results
+from dunlin.api.transport.operation import is_unavailable, is_watching, payload_of, results
 from dunlin.api.transport.pace import Pace
-from dunlin.api.transport.refused import Refused
+from dunlin.api.transport.refused import Refused, error_of
 from dunlin.api.transport.request import Asked
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.issuer_keys import KeysUnavailable
@@ -135,4 +135,4 @@ class SocketOperations:
 
 
 def _too_many(message: str) -> Refused:
-    return Refused(429, ErrorCode.RATE_LIMITED, message)
+    return Refused(429, ErrorCode.RATE_LIMITED, message, retry_after=1)

@@ -21,8 +21,8 @@ from dunlin.api.transport.admission import address_of, refusing
 from dunlin.api.transport.endpoint import accepted, require_method
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.media_type import MediaType
-from dunlin.api.transport.operation import error_of, is_unavailable, is_watching, payload_of, results
-from dunlin.api.transport.refused import Refused, refusal
+from dunlin.api.transport.operation import is_unavailable, is_watching, payload_of, results
+from dunlin.api.transport.refused import Refused, error_of, refusal
 from dunlin.api.transport.request import Asked, read_request
 
 _METHODS = "POST, GET"
@@ -52,7 +52,9 @@ class Streams:
         except ClientDisconnect:
             return  # nobody is there to be answered
         except Refused as refused:
-            told = Refused(refused.status, refused.code, refused.message, refused.headers)  # with its own status
+            told = Refused(  # with its own status
+                refused.status, refused.code, refused.message, refused.headers, retry_after=refused.retry_after
+            )
             await refusal(request, told)(scope, receive, send)
 
     async def _answer(self, request: Request, visit: AsyncExitStack, send: Send) -> None:
