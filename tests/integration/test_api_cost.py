@@ -397,7 +397,10 @@ async def test_an_input_of_which_there_is_to_be_one_may_stand_in_a_fragment(
     assert [error["code"] for error in body["data"]["connectIntegration"]["userErrors"]] == ["NOT_FOUND"]
 
 
-async def test_bad_tokens_from_one_address_are_not_looked_up_without_end(services: Services, token: str) -> None:
+async def test_bad_tokens_from_one_address_are_not_looked_up_without_end(
+    services: Services, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dunlin.api.strangers.PER_SECOND", 0.1)
     async with an_api(services) as http:
         friend = (await post(http, token, VIEWER)).status_code
         refused = [await post(http, f"dunlin_{place}", VIEWER) for place in range(AT_ONCE + 5)]
@@ -408,7 +411,8 @@ async def test_bad_tokens_from_one_address_are_not_looked_up_without_end(service
     assert [answer.status_code for answer in refused[:AT_ONCE]] == [401] * AT_ONCE
     assert (late.status_code, error_codes(late.json()), asked) == (429, ["RATE_LIMITED"], [])
     [error] = late.json()["errors"]
-    assert late.headers["Retry-After"] == str(error["extensions"]["retryAfter"]) == "1"
+    assert late.headers["Retry-After"] == str(error["extensions"]["retryAfter"])
+    assert error["extensions"]["retryAfter"] >= 1
     assert (friend, friends) == (200, 200)
 
 

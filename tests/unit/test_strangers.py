@@ -1,5 +1,8 @@
 """Bad tokens from one network address are looked at so often, and then only at times."""
 
+import pytest
+from structlog.testing import capture_logs
+
 from dunlin.api.strangers import AT_ONCE, PER_SECOND, Strangers
 
 HERE, ELSEWHERE = "203.0.113.7", "203.0.113.8"
@@ -66,3 +69,29 @@ def test_what_is_remembered_is_bounded() -> None:
         strangers.note_bad(f"10.{place // 65536}.{place // 256 % 256}.{place % 256}")
 
     assert (len(strangers._friends), len(strangers._forgiven_at)) == (10_000, 10_000)
+
+
+def test_a_good_token_gets_in_soon_however_many_bad_ones_came() -> None:
+    strangers, clock = after(AT_ONCE)
+    looked_at = 0
+    for _ in range(1_000):
+        clock.now += 0.01
+        if strangers.wait_of("new", HERE) == 0.0:
+            looked_at += 1
+            strangers.note_bad(HERE)
+
+    assert 70 <= looked_at <= 90, "in ten seconds"
+
+
+@pytest.mark.parametrize(
+    ("address", "warnings"), [("127.0.0.1", 1), ("10.1.2.3", 1), ("fd00::1", 1), ("8.8.8.8", 0), ("testclient", 0)]
+)
+def test_a_proxy_that_is_not_trusted_is_warned_of_once(address: str, warnings: int) -> None:
+    with capture_logs() as few:
+        strangers, _ = after(AT_ONCE - 1, address)
+    with capture_logs() as logged:
+        for _ in range(10):
+            strangers.note_bad(address)
+
+    assert few == []
+    assert [entry["log_level"] for entry in logged] == ["warning"] * warnings
