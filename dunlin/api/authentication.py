@@ -70,12 +70,10 @@ class Door:
         return await self.viewer_of_token(bearer_token(header), address)
 
     async def viewer_of_token(self, token: str, address: str | None) -> Viewer:
-        if not token.startswith(PREFIX):
-            if self._sign_in is None:
-                raise NotLetIn(OUT_OF_FORCE, "invalid_token")
-            return await _viewer_of_user(self._sign_in, token, address)
         if wait := self._strangers.wait_of(token, address):
             raise NotYetLetIn(math.ceil(wait))
+        if not token.startswith(PREFIX):
+            return await self._viewer_of_user(token, address)
         now = datetime.now(UTC)
         found = await token_of(token, self._keys, now) if len(token) <= _LONGEST else None
         if found is None:
@@ -92,6 +90,28 @@ class Door:
         for secret, token in found.items():
             self._note_use(token, secret, now)
         return found
+
+    async def _viewer_of_user(self, token: str, address: str | None) -> Viewer:
+        if self._sign_in is None:
+            raise NotLetIn(OUT_OF_FORCE, "invalid_token")
+        try:
+            signed_in = await self._sign_in.check(token)
+            grant = read_grant(signed_in.claims, self._sign_in.claim_prefix)
+            await check_grant(grant)
+        except TokenInvalid as error:
+            if error.is_forged:
+                self._strangers.note_bad(address)
+            raise NotLetIn(error.reason, "invalid_token") from error
+        except GrantRefused as error:
+            raise NotLetIn(error.reason, "insufficient_scope") from error
+        self._strangers.note_good(token)
+        return Viewer(
+            actor=Actor(ActorKind.USER, signed_in.subject, signed_in.name, address),
+            account_id=grant.account_id,
+            organization_ids=grant.organization_ids,
+            permissions=grant.permissions,
+            expires_at=signed_in.until,
+        )
 
     def _note_use(self, token: Token, secret: str, now: datetime) -> None:
         if use := use_to_note(token, secret, self._keys[0], now):
@@ -122,21 +142,3 @@ def header_of_params(params: Mapping[str, object]) -> str:
         bearer_token(header if isinstance(header, str) else None)
         return str(header)
     raise NotLetIn('Send a token as the payload of connection_init: {"Authorization": "Bearer <token>"}.', None)
-
-
-async def _viewer_of_user(sign_in: SignIn, token: str, address: str | None) -> Viewer:
-    try:
-        signed_in = await sign_in.check(token)
-        grant = read_grant(signed_in.claims, sign_in.claim_prefix)
-        await check_grant(grant)
-    except TokenInvalid as error:
-        raise NotLetIn(error.reason, "invalid_token") from error
-    except GrantRefused as error:
-        raise NotLetIn(error.reason, "insufficient_scope") from error
-    return Viewer(
-        actor=Actor(ActorKind.USER, signed_in.subject, signed_in.name, address),
-        account_id=grant.account_id,
-        organization_ids=grant.organization_ids,
-        permissions=grant.permissions,
-        expires_at=signed_in.until,
-    )

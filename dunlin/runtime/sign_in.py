@@ -27,11 +27,15 @@ _LONGEST_NAME = 200
 
 
 class TokenInvalid(Exception):
-    """The token opens nothing. `reason` is a sentence for its bearer and holds nothing of the token."""
+    """The token opens nothing. `reason` is a sentence for its bearer and holds nothing of the token.
 
-    def __init__(self, reason: str) -> None:
+    `is_forged` where its signature was checked, which takes a while, and is not the issuer's.
+    """
+
+    def __init__(self, reason: str, *, is_forged: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_forged = is_forged
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class SignIn:
                 options={"require": list(_REQUIRED)},
             )
         except jwt.PyJWTError as error:
-            raise TokenInvalid(_reason(error)) from error
+            raise TokenInvalid(_reason(error), is_forged=isinstance(error, jwt.InvalidSignatureError)) from error
         return self._signed_in(claims)
 
     def _key_id(self, token: str) -> str:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from dunlin.api.ids import encode_id
+from dunlin.api.strangers import AT_ONCE
 from dunlin.domain.choices import ActorKind, Permission
 from dunlin.domain.tables import Account, AuditEntry, CollectionCycle, Organization
 from dunlin.runtime.issuer_keys import KeyTimes
@@ -366,6 +367,20 @@ async def test_a_flood_of_tokens_with_unknown_keys_reaches_the_issuer_once(world
 
 def issuer_asked(world: World) -> int:
     return world.issuer.asked.count(KEYS)
+
+
+async def test_forged_tokens_are_not_checked_without_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dunlin.api.strangers.PER_SECOND", 0.1)
+    good, expired = world.token(), world.token(exp=0)
+    assert [(await world.posted(expired)).status_code for _ in range(AT_ONCE + 1)] == [401] * (AT_ONCE + 1)
+    forged = [world.token(number=number).rpartition(".")[0] + ".AAAA" for number in range(AT_ONCE + 1)]
+    assert (await world.posted(good)).status_code == 200
+
+    statuses = [(await world.posted(token)).status_code for token in forged]
+
+    assert statuses == [401] * AT_ONCE + [429]
+    assert (await world.posted(good)).status_code == 200
+    assert (await world.posted(world.token(number=-1))).status_code == 429
 
 
 async def test_nobody_waits_for_an_issuer_whose_keys_are_known(world: World) -> None:
