@@ -3,11 +3,12 @@
 Rows come out of rows that the viewer may see, and every relation stays within one organization.
 """
 
+import asyncio
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from strawberry.dataloader import DataLoader
+from strawberry import dataloader
 from tortoise.models import Model
 
 from dunlin.api.listing import CountKey, PageKey, load_counts, load_pages
@@ -22,8 +23,17 @@ from dunlin.domain.rules.impact import Impact
 from dunlin.domain.viewer import Viewer
 
 M = TypeVar("M", bound=Model)
+K = TypeVar("K")
+T = TypeVar("T")
 
 _MOST_IDS = 10_000  # of one statement: Tortoise gives each as a parameter, and PostgreSQL takes 32,767
+
+
+class DataLoader(dataloader.DataLoader[K, T]):
+    """Where one part of an answer fails, what else it waits for is cancelled; other parts may wait for the same."""
+
+    def load(self, key: K) -> asyncio.Future[T]:
+        return asyncio.shield(super().load(key))
 
 
 def _by_id(model: type[M]) -> DataLoader[int, M | None]:
