@@ -18,6 +18,7 @@ _SLICE_S = 0.02
 _SLICES = 10  # a request waits no longer for Redis
 _MOST_SILENCES = 3  # in a row, or a connection that fails:
 _ALONE_S = 5.0  # then it is not asked for so long
+_OVERDRAWN_MS = 1.75 * _WINDOW_MS  # of the debt of one window that there can be at most
 _MOST_CALLERS = 10_000
 _FORGET_MS = 1_000
 
@@ -84,6 +85,12 @@ class Allowance:
             return None
         wait = self._level(caller) + self._milliseconds(1) - _WINDOW_MS
         return timedelta(milliseconds=wait) if wait > 0 else None
+
+    def is_overdrawn(self, caller: str) -> timedelta | None:
+        """Return as `is_used_up`, but only for who is so far in debt that even what is free to ask is not answered."""
+        if not self.limit or self._level(caller) < _OVERDRAWN_MS:
+            return None
+        return self.is_used_up(caller)
 
     async def take(self, caller: str, cost: int, *, in_any_case: bool = False) -> Taken:
         """Take points, if so many are left. `in_any_case` for what was done already: it may go into debt."""

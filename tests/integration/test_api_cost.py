@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -70,14 +71,14 @@ async def test_every_answer_tells_what_it_cost_and_what_is_left(services: Servic
     assert timedelta(0) < reset_at - datetime.now(UTC) < timedelta(seconds=6)
 
 
-async def test_what_is_left_can_be_asked_for_and_costs_nothing(services: Services, token: str) -> None:
+async def test_what_is_left_can_be_asked_for_and_costs_a_point(services: Services, token: str) -> None:
     async with an_api(services) as http:
         await post(http, token, PAGE, n=100)
         body = (await post(http, token, LEFT)).json()
 
     told, beside = body["data"]["rateLimit"], body["extensions"]["cost"]
-    assert (told["cost"], told["limit"]) == (0, LIMIT)
-    assert (told["remaining"], beside["requested"]) == (beside["remaining"], 0)
+    assert (told["cost"], told["limit"]) == (1, LIMIT)
+    assert (told["remaining"], beside["requested"]) == (beside["remaining"], 1)
     assert LIMIT - 115 < told["remaining"] < LIMIT - 90
 
 
@@ -251,7 +252,7 @@ async def test_new_documents_of_who_has_nothing_left_are_not_parsed_over_any_tra
         assert "data" in await socket.event()
         assert (await socket.receive())["type"] == "complete"
         read = len(parsed)
-        for _ in range(4):
+        for _ in range(2):
             await post(http, token, "{ nothing } #" + "x" * 1_000)
         drained = len(parsed), schema.reader.misses
         await socket.subscribe("# over a socket\n" + VIEWER, operation="2")
@@ -429,3 +430,32 @@ async def test_variables_without_end_are_refused_before_they_are_read(http: http
     ]
 
     assert [error_codes(answer.json()) for answer in refused] == [["BAD_USER_INPUT"]] * 3
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        pytest.param({"content": b"{"}, id="no JSON"),
+        pytest.param({"json": {"documentId": "unknown"}}, id="an unknown document"),
+        pytest.param({"content": b"{}", "headers": {"Content-Type": "text/plain"}}, id="another type"),
+        pytest.param({"json": {"query": "{ __typename }"}}, id="nothing"),
+        pytest.param({"json": {"query": LEFT}}, id="how much is left"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/graphql", "/graphql/stream"])
+async def test_every_request_of_a_token_takes_a_point_and_has_an_end(
+    services: Services, token: str, path: str, request_of: dict[str, Any]
+) -> None:
+    accept = "text/event-stream" if path.endswith("stream") else NEW
+    headers = {"Content-Type": "application/json", **request_of.get("headers", {})}
+    sent: dict[str, Any] = {**request_of, "headers": {**headers, "Authorization": f"Bearer {token}", "Accept": accept}}
+    async with an_api(services, 20) as http:
+        first = await http.post(path, **sent)
+        answers = [await http.post(path, **sent) for _ in range(60)]
+        other = await post(http, await a_token(services, await an_account()), VIEWER)
+
+    assert "RATE_LIMITED" not in first.text
+    assert answers[-1].status_code == 429
+    assert "RATE_LIMITED" in answers[-1].text
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+    assert "data" in other.json()

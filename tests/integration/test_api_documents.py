@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -21,6 +22,11 @@ from tests.serving import a_listener, address_of, served
 NEW = "application/graphql-response+json"
 VIEWER = "{ viewer { name } }"
 LIST = "query List($first: Int) { organizations(first: $first) { nodes { id } } }"
+
+
+def an_unheard_of_document() -> str:
+    """A document that no test has sent before: the API under test is the same for all of them."""
+    return f"query Q{uuid4().hex} {{ viewer {{ name }} }}"
 
 
 def digest(query: str) -> str:
@@ -58,10 +64,11 @@ def manifest(tmp_path: Path) -> Path:
 
 
 async def test_a_document_is_registered_by_sending_it_once_with_its_hash(http: httpx.AsyncClient, token: str) -> None:
-    unknown = await post(http, token, extensions=registering(VIEWER))
-    sent = await post(http, token, query=VIEWER, extensions=registering(VIEWER))
-    by_hash = await post(http, token, extensions=registering(VIEWER))
-    by_id = await post(http, token, documentId=f"sha256:{digest(VIEWER)}")
+    document = an_unheard_of_document()
+    unknown = await post(http, token, extensions=registering(document))
+    sent = await post(http, token, query=document, extensions=registering(document))
+    by_hash = await post(http, token, extensions=registering(document))
+    by_id = await post(http, token, documentId=f"sha256:{digest(document)}")
 
     assert (unknown.status_code, error_codes(unknown.json())) == (404, ["PERSISTED_QUERY_NOT_FOUND"])
     assert unknown.json()["errors"][0]["message"] == "PersistedQueryNotFound"
@@ -81,7 +88,7 @@ async def test_a_registered_document_may_be_asked_for_by_url(http: httpx.AsyncCl
 
 
 async def test_who_takes_json_only_gets_200_to_ask_again(http: httpx.AsyncClient, token: str) -> None:
-    answer = await post(http, token, "application/json", extensions=registering("{ __typename }"))
+    answer = await post(http, token, "application/json", extensions=registering(an_unheard_of_document()))
 
     assert (answer.status_code, error_codes(answer.json())) == (200, ["PERSISTED_QUERY_NOT_FOUND"])
 
@@ -134,9 +141,10 @@ async def test_what_does_not_pass_or_is_too_long_is_not_kept(
 async def test_what_one_account_registers_no_other_one_finds(
     http: httpx.AsyncClient, token: str, services: Services
 ) -> None:
-    await post(http, token, query=VIEWER, extensions=registering(VIEWER))
+    document = an_unheard_of_document()
+    await post(http, token, query=document, extensions=registering(document))
 
-    answer = await post(http, await a_token(services, await an_account()), extensions=registering(VIEWER))
+    answer = await post(http, await a_token(services, await an_account()), extensions=registering(document))
 
     assert error_codes(answer.json()) == ["PERSISTED_QUERY_NOT_FOUND"]
 

@@ -16,6 +16,8 @@ from dunlin.api.limits.turns import AT_ONCE, LONGEST_WAIT_S, MOST_WAITING, Turns
 from dunlin.api.limits.variables import flaw_of
 from dunlin.domain.viewer import Viewer
 
+LEAST = 1  # points that every request of a caller takes, whatever becomes of it
+
 
 class CostTooHigh(GraphQLError):
     def __init__(self, requested: int, limit: int) -> None:
@@ -58,10 +60,14 @@ async def refusals(execution: ExecutionContext, text: str, reader: Reader, turns
     context: Context = execution.context
     allowance = context.services.allowance
     caller = caller_of(context.viewer)
+    if wait := allowance.is_overdrawn(caller):
+        return [RateLimited(wait, allowance.limit)]
     if turns.is_full(context.viewer.account_id):
+        await charge_refusal(context)
         return [too_many_at_once()]
     document = read_for(context, text, reader)
     if document is None:
+        await charge_refusal(context)
         return [RateLimited(allowance.is_used_up(caller) or timedelta(0), allowance.limit)]
     execution.graphql_document, execution.validation_rules = document.tree, ()
     errors = _flaws(execution, document)
@@ -71,13 +77,20 @@ async def refusals(execution: ExecutionContext, text: str, reader: Reader, turns
     if errors:
         context.taken = await allowance.take(caller, _cost_of_refusing(text), in_any_case=True)
         return errors
-    context.taken = await allowance.take(caller, points)
+    # What costs nothing, as to ask how much is left, takes its point also from who has none.
+    context.taken = await allowance.take(caller, max(LEAST, points), in_any_case=not points)
     if not context.taken.wait:
         return []
-    if context.is_new:
-        # Else whoever cannot pay for what they ask could have us read ever new documents.
-        await allowance.take(caller, _cost_of_refusing(text), in_any_case=True)
+    # Else whoever cannot pay for what they ask could have us read ever new documents.
+    await allowance.take(caller, _cost_of_refusing(text) if context.is_new else LEAST, in_any_case=True)
     return [RateLimited(context.taken.wait, allowance.limit)]
+
+
+async def charge_refusal(context: Context) -> None:
+    """Take what the least costs for a request that was refused unread, unless it has paid already."""
+    if context.taken is None:
+        caller = caller_of(context.viewer)
+        context.taken = await context.services.allowance.take(caller, LEAST, in_any_case=True)
 
 
 def read_for(context: Context, text: str, reader: Reader) -> ReadDocument | None:

@@ -20,7 +20,7 @@ from dunlin.api.request_id import request_id_of
 from dunlin.api.transport.admission import Admission, address_of
 from dunlin.api.transport.documents import Documents
 from dunlin.api.transport.media_type import ANSWERS, MediaType, acceptable
-from dunlin.api.transport.operation import in_time, marked, payload_of
+from dunlin.api.transport.operation import in_time, marked, paying, payload_of
 from dunlin.api.transport.refused import (
     OK_FOR_OLD_CLIENTS,
     CannotRun,
@@ -87,12 +87,13 @@ class Endpoint:
             require_method(request, _METHODS)
             media_type = accepted(request, ANSWERS)
             viewer = await self._admission.of(request)
-            asked = await read_request(request)
-            query = self._documents.text_of(asked, viewer.account_id)
             context = Context(
                 self._services, self._hub, viewer, address_of(request), request_id=request_id_of(request.scope)
             )
-            result = await self._execute(request.method, query, asked, context)
+            async with paying(context):
+                asked = await read_request(request)
+                query = self._documents.text_of(asked, viewer.account_id)
+                result = await self._execute(request.method, query, asked, context)
         except Refused as refused:
             return refusal(request, refused, media_type)
         except ClientDisconnect:

@@ -1,6 +1,7 @@
 """Running an operation: how long it may take, and what is answered over connections that stay."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from strawberry.types.execution import PreExecutionError
 
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
+from dunlin.api.limits.admission import caller_of, charge_refusal
 from dunlin.api.transport.refused import Refused
 from dunlin.api.transport.request import Asked
 
@@ -39,6 +41,21 @@ async def in_time(asked: Asked, context: Context) -> AsyncIterator[None]:
             " not known, and with the same idempotency key or reference it is made once."
         )
         raise Refused(503, ErrorCode.TIMEOUT, message) from error
+
+
+@asynccontextmanager
+async def paying(context: Context) -> AsyncIterator[None]:
+    """Have a request that is refused cost its caller something, and refuse at once who is too far in debt."""
+    allowance = context.services.allowance
+    if wait := allowance.is_overdrawn(caller_of(context.viewer)):
+        seconds = max(1, math.ceil(wait.total_seconds()))
+        message = f"Far more than {allowance.limit:,} points a minute were asked for. Ask again in {seconds} s."
+        raise Refused(429, ErrorCode.RATE_LIMITED, message, {"Retry-After": str(seconds)})
+    try:
+        yield
+    except Refused:
+        await charge_refusal(context)
+        raise
 
 
 def is_watching(asked: Asked, context: Context) -> bool:

@@ -18,7 +18,7 @@ from dunlin.api.stays import NEW_TOKEN_NEEDED, Stay
 from dunlin.api.transport.admission import refusing, unavailable
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.message import Closing, Subscribe
-from dunlin.api.transport.operation import is_unavailable, is_watching, payload_of, results
+from dunlin.api.transport.operation import is_unavailable, is_watching, paying, payload_of, results
 from dunlin.api.transport.pace import Pace
 from dunlin.api.transport.refused import Refused, error_of
 from dunlin.api.transport.request import Asked
@@ -80,8 +80,9 @@ class SocketOperations:
 
     async def _answer(self, message: Subscribe, request_id: str) -> None:
         asked, account_id = message.asked, self._stay.viewer.account_id
-        text = self._ground.documents.text_of(asked, account_id)
         context = self._ground.context(self._stay, self._stay.viewer, request_id)
+        async with paying(context):
+            text = self._ground.documents.text_of(asked, account_id)
         with self._ground.occupancy.operation(self._stay.viewer):
             try:
                 context.viewer = await self._viewer()

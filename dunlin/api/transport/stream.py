@@ -21,7 +21,7 @@ from dunlin.api.transport.admission import address_of, refusing
 from dunlin.api.transport.endpoint import accepted, require_method
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.media_type import MediaType
-from dunlin.api.transport.operation import is_unavailable, is_watching, payload_of, results
+from dunlin.api.transport.operation import is_unavailable, is_watching, paying, payload_of, results
 from dunlin.api.transport.refused import Refused, error_of, refusal
 from dunlin.api.transport.request import Asked, read_request
 
@@ -66,14 +66,15 @@ class Streams:
             stay = await visit.enter_async_context(self._ground.stays.stay(header, address))
         visit.enter_context(self._ground.occupancy.guest(stay.viewer))
         visit.enter_context(self._ground.occupancy.operation(stay.viewer))
-        asked = await read_request(request)
-        text = self._ground.documents.text_of(asked, stay.viewer.account_id)
         last_seen = request.headers.get("last-event-id") or None
         context = self._ground.context(stay, stay.viewer, request_id_of(request.scope), last_seen)
-        kind = self._ground.schema.kind_of(text, asked.operation_name, context) if request.method == "GET" else None
-        if kind is OperationType.MUTATION:
-            message = "GET only reads. Send a mutation by POST."
-            raise Refused(405, ErrorCode.BAD_USER_INPUT, message, {"Allow": "POST"})
+        async with paying(context):
+            asked = await read_request(request)
+            text = self._ground.documents.text_of(asked, stay.viewer.account_id)
+            kind = self._ground.schema.kind_of(text, asked.operation_name, context) if request.method == "GET" else None
+            if kind is OperationType.MUTATION:
+                message = "GET only reads. Send a mutation by POST."
+                raise Refused(405, ErrorCode.BAD_USER_INPUT, message, {"Allow": "POST"})
         await _Stream(self._ground, stay, context, send).run(text, asked, request.receive)
 
 

@@ -16,7 +16,7 @@ from dunlin.runtime.allowance import Taken
     f"evenly, all of them within a minute. One operation costs at most {MOST:,}."
 )
 class RateLimit:
-    cost: int = strawberry.field(description="The points of this operation. To ask for rateLimit alone costs 0.")
+    cost: int = strawberry.field(description="The points of this operation. To ask for rateLimit alone costs 1.")
     limit: int = strawberry.field(
         description="The most that there can be, and what comes back in a minute; 0: no limit."
     )
