@@ -55,6 +55,7 @@ def create_app(services: Services, limits: LiveLimits | None = None) -> Starlett
     stays = Stays(door)
     limits = limits or LiveLimits.of(services.settings)
     ground = Ground(services, hub, stays, documents, schema, limits, Occupancy(limits))
+    metrics.watch_connections(ground.occupancy)
     endpoint = Endpoint(services, hub, Admission(door), documents, schema)
 
     async def page(request: Request) -> GraphiqlPage:

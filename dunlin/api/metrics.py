@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from dunlin.api.limits.reading import Reader
 from dunlin.api.shared import Shared
+from dunlin.api.transport.occupancy import Occupancy
 from dunlin.domain.actions.backlog import backlog
 
 
@@ -43,6 +44,15 @@ class Metrics:
                 ("reminders_unconfirmed", "Reminders of which it is not known whether a carrier has them."),
             )
         }
+
+    def watch_connections(self, occupancy: Occupancy) -> None:
+        """Tell of the live connections too."""
+        gauge = Gauge(
+            "dunlin_live_connections",
+            "WebSockets and event streams that are open in this process.",
+            registry=self._registry,
+        )
+        gauge.set_function(lambda: occupancy.connections)
 
     def count_callback(self, kind: str, outcome: str) -> None:
         self._callbacks.labels(kind, outcome).inc()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
+import httpx
 import pytest
 import pytest_asyncio
 import websockets
@@ -105,6 +106,15 @@ def test_the_tokens_of_two_accounts_and_a_user_of_the_same_name_are_counted_apar
 
 def _account(account_id: int) -> Organization:
     return Organization(id=account_id, account_id=account_id)
+
+
+async def test_live_connections_are_told_as_a_figure(services: Services, token: str) -> None:
+    async with limited(services) as (address, ground), httpx.AsyncClient(base_url=address) as http:
+        assert "\ndunlin_live_connections 0.0\n" in (await http.get("/metrics")).text
+        async with connected(address), acknowledged(address, token):
+            assert "\ndunlin_live_connections 2.0\n" in (await http.get("/metrics")).text
+        await until_nobody_is_left(ground)
+        assert "\ndunlin_live_connections 0.0\n" in (await http.get("/metrics")).text
 
 
 async def test_a_socket_runs_so_many_operations_and_goes_on_when_one_is_too_many(

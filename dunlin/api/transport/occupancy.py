@@ -64,6 +64,11 @@ class Occupancy:
                 del self._taken[kind, key]
 
     @property
+    def connections(self) -> int:
+        """How many connections there are, of bearers of a token or not yet."""
+        return self._taken.get(("process", ""), 0)
+
+    @property
     def is_empty(self) -> bool:
         return not self._taken
 
