@@ -135,6 +135,9 @@ async def chase(shared: Shared, seed: int, load: Load, *, within_s: float, broke
             "restless and streaming": StreamFollower(*common, chance=Random(ring.seed + 1)),
         }
         async with following(*followers.values()):
+            async with asyncio.timeout(30):  # else it may be over before somebody has begun to follow
+                while not all(one.connections for one in followers.values()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
             opening = asyncio.create_task(ring.open_some(http, load.cases, within_s=6 * load.rounds))
             await Chaos(ring, apis, workers).go_on(load.rounds)
             await opening
