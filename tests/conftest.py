@@ -144,4 +144,5 @@ def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LONGEST_DOCUMENT", 10**9)
     monkeypatch.setattr(reading, "MOST_TOKENS", 10**9)
     monkeypatch.setattr(cost, "MOST", 10**9)
+    monkeypatch.setattr(cost, "MOST_OF_SUBSCRIPTION", 10**9)
     monkeypatch.setattr(validation, "_MOST_COMPARISONS", 10**9)

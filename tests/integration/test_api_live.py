@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -318,11 +319,12 @@ async def test_an_event_that_was_shown_leaves_nothing_in_memory(
     await watch(socket, cycle.organization_id, after=start(cycle.organization_id))
     await event(socket)
     kept = []
-    for _ in range(3):
+    for _ in range(5):
         await append_events(services, await Reminder.get(), 200)
         for _ in range(200):
             await event(socket)
         gc.collect()
         kept.append(len(gc.get_objects()))
 
-    assert kept[2] - kept[1] < 200, kept
+    # What events leave they leave each time; the rest of the process makes objects of its own now and then.
+    assert min(later - earlier for earlier, later in pairwise(kept[1:])) < 200, kept

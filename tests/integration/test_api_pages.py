@@ -8,7 +8,15 @@ import pytest_asyncio
 from graphql import get_named_type, get_nullable_type, is_list_type
 
 from dunlin.api.ids import encode_id
-from dunlin.domain.tables import CollectionCase, CollectionCycle, Organization, Reminder, SmsOptOut
+from dunlin.domain.tables import (
+    BankImportLine,
+    CollectionCase,
+    CollectionCycle,
+    Mandate,
+    Organization,
+    Reminder,
+    SmsOptOut,
+)
 from dunlin.runtime.wiring import Services
 from tests.build import (
     NOW,
@@ -18,6 +26,7 @@ from tests.build import (
     a_new_case,
     a_received_text,
     a_token,
+    an_import,
     an_organization,
     open_one,
     pay,
@@ -34,7 +43,7 @@ VARIABLES = "query ($first: Int, $after: String, $last: Int, $before: String)"
 def listed(place: str) -> str:
     """Return a query of a page of a list; of one that hangs on a row, on that of the first organization."""
     owner, field = place.split(".")
-    entry = "{ source }" if field == "smsOptOuts" else "{ id }"
+    entry = {"smsOptOuts": "{ source }", "lines": "{ number }"}.get(field, "{ id }")
     page = f"{field}{ARGUMENTS} {{ {PAGE.replace('{ id }', entry)} }}"
     if owner != "Query":
         page = f"organizations(first: 1) {{ nodes {{ {WAYS[owner].replace('...', page)} }} }}"
@@ -46,6 +55,7 @@ WAYS = {
     "Organization": "...",
     "CollectionCase": "collectionCases(last: 1) { nodes { ... } }",
     "Customer": "collectionCases(last: 1) { nodes { customer { ... } } }",
+    "BankImport": "bankImports(last: 1) { nodes { ... } }",
 }
 PLACES = sorted(
     f"{owner}.{field}"
@@ -81,7 +91,27 @@ async def cycle(services: Services) -> CollectionCycle:
         await SmsOptOut.create(
             organization_id=organization.id, phone=PHONE, opted_out_at=NOW, source="SMS", lifted_at=NOW
         )
+    await _five_bank_imports(case)
     return cycle
+
+
+async def _five_bank_imports(case: CollectionCase) -> None:
+    """Five reports, the first with five lines, and five mandates of the case's customer."""
+    report = await an_import(case)
+    line = await BankImportLine.get()
+    for number in range(2, 6):
+        for again in (report.clone(), line.clone()):
+            if isinstance(again, BankImportLine):
+                again.number = number
+            await again.save()
+    for number in range(5):
+        await Mandate.create(
+            organization_id=case.organization_id,
+            customer_id=case.customer_id,
+            reference=f"M-{number}",
+            folded=f"m-{number}",
+            registered_at=NOW,
+        )
 
 
 @pytest_asyncio.fixture
@@ -292,6 +322,7 @@ BOUNDED = {
     "ForecastDay.sending": "one per method",
     "ForecastSending.estimatedCosts": "one per currency",
     "Organization.availableCommunicationMethods": "the members of an enum",
+    "Organization.creditorAccounts": "an organization has 100 at most",
     "Organization.integrations": "one per kind",
     "Organization.returnReasons": "the codes of ISO 20022, and those that somebody has chosen a reaction for by hand",
     "Customer.possibleTimeZones": "the zones of one country's numbers",

@@ -90,7 +90,11 @@ async def test_a_mutation_costs_no_more_statements_for_much_than_for_little(
     while await tables.Token.filter(id=1, last_used_at__isnull=True).exists():
         await ask(http, token, "{ viewer { id } }")  # that it was used is noted once a minute, behind the requests
 
-    little: JSON = {"editStep": MUCH["editStep"], "importBankFile": {"content": returned(1)}}.get(mutation, {})
+    little: JSON = {
+        "editStep": MUCH["editStep"],
+        "importBankFile": {"content": returned(1)},
+        "openCollectionCases": {"cases": MUCH["openCollectionCases"]["cases"][:1]},
+    }.get(mutation, {})
     one = await cost(http, token, mutation, _input(mutation, few, little))
     fifty = await cost(http, token, mutation, _input(mutation, many, MUCH.get(mutation, {})))
 

@@ -251,7 +251,7 @@ QUERIES: dict[str, Callable[[Counted], tuple[JSON, JSON]]] = {
     "node": lambda counted: ({"id": counted.small["CollectionCase"][0]}, {"id": counted.large["CollectionCase"]}),
     "nodes": lambda counted: (
         {"ids": [of_type[0] for of_type in counted.small.values()]},
-        {"ids": [one for of_type in counted.small.values() for one in of_type[:7]]},
+        {"ids": [one for of_type in counted.small.values() for one in of_type[:6]]},
     ),
     "organization": lambda counted: ({"id": counted.small["Organization"][0]}, {"id": counted.large["Organization"]}),
     "organizations": lambda _: ({"first": 1}, {"first": MANY}),
