@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from itertools import pairwise
 
 import httpx
 import pytest
@@ -319,12 +318,12 @@ async def test_an_event_that_was_shown_leaves_nothing_in_memory(
     await watch(socket, cycle.organization_id, after=start(cycle.organization_id))
     await event(socket)
     kept = []
-    for _ in range(5):
+    for _ in range(3):
         await append_events(services, await Reminder.get(), 200)
         for _ in range(200):
             await event(socket)
         gc.collect()
-        kept.append(len(gc.get_objects()))
+        # Of graphql-core's own: what else this process makes meanwhile is no matter of these events.
+        kept.append(sum(type(one).__module__.startswith("graphql.") for one in gc.get_objects()))
 
-    # What events leave they leave each time; the rest of the process makes objects of its own now and then.
-    assert min(later - earlier for earlier, later in pairwise(kept[1:])) < 200, kept
+    assert kept[2] - kept[1] < 200, kept
