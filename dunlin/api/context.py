@@ -23,8 +23,8 @@ class Context:
     """Made anew for each operation, by the transport that lets it in.
 
     `stay` is whose connection a subscription runs over. `resume_after` is a cursor that came beside the operation, and
-    `position` the cursor of the event that a subscription shows. `taken` is what the operation
-    cost its caller, None until that is known. `begins` is called when its turn has come and its time begins.
+    `position` the cursor of the event that a subscription shows. `taken` is what the operation cost its caller, None
+    until that is known. `begins` is called when its turn has come and its time begins.
     `document` is what the text was read as, None while it was not; `is_new` if it had to be parsed for this operation.
     """
 

@@ -458,4 +458,6 @@ async def test_every_request_of_a_token_takes_a_point_and_has_an_end(
     assert answers[-1].status_code == 429
     assert "RATE_LIMITED" in answers[-1].text
     assert int(answers[-1].headers["Retry-After"]) >= 1
+    extensions = answers[-1].json()["errors"][0]["extensions"]
+    assert extensions["retryAfter"] == int(answers[-1].headers["Retry-After"])
     assert "data" in other.json()

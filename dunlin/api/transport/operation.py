@@ -50,7 +50,7 @@ async def paying(context: Context) -> AsyncIterator[None]:
     if wait := allowance.is_overdrawn(caller_of(context.viewer)):
         seconds = max(1, math.ceil(wait.total_seconds()))
         message = f"Far more than {allowance.limit:,} points a minute were asked for. Ask again in {seconds} s."
-        raise Refused(429, ErrorCode.RATE_LIMITED, message, {"Retry-After": str(seconds)})
+        raise Refused(429, ErrorCode.RATE_LIMITED, message, retry_after=seconds)
     try:
         yield
     except Refused:

@@ -20,7 +20,7 @@ from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.message import Closing, Subscribe
 from dunlin.api.transport.operation import is_unavailable, is_watching, paying, payload_of, results
 from dunlin.api.transport.pace import Pace
-from dunlin.api.transport.refused import Refused, error_of
+from dunlin.api.transport.refused import Refused, broken, error_of
 from dunlin.api.transport.request import Asked
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.issuer_keys import KeysUnavailable
@@ -73,8 +73,7 @@ class SocketOperations:
                 raise
             except Exception:
                 log.exception("operation failed")
-                broken = Refused(500, ErrorCode.INTERNAL, "Something went wrong on our side.")
-                await self._refuse(operation_id, broken, request_id)
+                await self._refuse(operation_id, broken(), request_id)
             finally:
                 self._forget(operation_id)
 
