@@ -41,9 +41,9 @@ def import_cases(account: str | None, organization: str, cycle: str, report: Pat
     what was counted is stored, the same command goes on.
     """
     from dunlin.runtime.bank_file import is_xml
-    from dunlin.runtime.bank_import import import_bank_file_by_hand
-    from dunlin.runtime.case_import import Progress, import_by_hand
+    from dunlin.runtime.case_import import Progress
     from dunlin.runtime.csv_records import UnreadableFile
+    from dunlin.runtime.import_by_hand import import_by_hand
 
     if report is not None and report.exists() and report.samefile(file):
         raise click.UsageError("The report would overwrite the file that is imported.")
@@ -63,7 +63,7 @@ def import_cases(account: str | None, organization: str, cycle: str, report: Pat
         progress = Progress(tell, lambda read: bar.update(read - bar.pos))
         try:
             asyncio.run(
-                (import_bank_file_by_hand if is_banks else import_by_hand)(
+                import_by_hand(
                     settings,
                     file,
                     progress,

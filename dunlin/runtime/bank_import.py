@@ -4,10 +4,8 @@ import asyncio
 import base64
 import binascii
 import io
-import signal
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO
 
 from dunlin.domain.actions.import_returns import BATCH, Source, Stopped, begin_import, end_import, take_returns
@@ -20,36 +18,10 @@ from dunlin.domain.store import Store, Transaction
 from dunlin.domain.tables import BankImport, BankImportLine, CollectionCycle, Organization
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.bank_file import BankFile, check_bank_file, read_returns
-from dunlin.runtime.case_import import Progress, cycle_named
+from dunlin.runtime.case_import import Progress
 from dunlin.runtime.csv_records import UnreadableFile
-from dunlin.runtime.operator import account_named, open_store, operator_of, organization_named
-from dunlin.runtime.settings import Settings
 
 MAX_UPLOAD = 1_000_000  # bytes, before base64: with it a request stays well below what the API takes
-
-
-async def import_bank_file_by_hand(
-    settings: Settings,
-    path: Path,
-    progress: Progress,
-    *,
-    account_name: str | None,
-    organization_name: str,
-    cycle_name: str,
-) -> None:
-    """Take the returns of a file. SIGINT and SIGTERM stop it behind the batch that is being stored.
-
-    Raises `UnreadableFile`, `NoSuchOwner` or `Refusal`; what `progress` counts by then is stored.
-    """
-    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
-    async with open_store(settings) as store:
-        account = await account_named(account_name)
-        organization = await organization_named(account, organization_name)
-        cycle = await cycle_named(organization, cycle_name)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopping.set)
-        with path.open("rb") as file:
-            await import_returns(store, operator_of(account.id), cycle, file, path.name, progress, stopping)
 
 
 async def import_returns(

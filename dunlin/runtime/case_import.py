@@ -1,12 +1,10 @@
 """Opening cases by a file, a row per case, in batches of what one call of the API opens."""
 
 import asyncio
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO
 
 from dunlin.domain.actions.open_cases import open_cases
@@ -17,9 +15,8 @@ from dunlin.domain.store import Store
 from dunlin.domain.tables import CollectionCycle, Organization
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.csv_records import Record, Unreadable, UnreadableFile, check_encoding, read_records
-from dunlin.runtime.operator import NoSuchOwner, account_named, open_store, operator_of, organization_named
+from dunlin.runtime.operator import NoSuchOwner
 from dunlin.runtime.seen_references import SeenReferences
-from dunlin.runtime.settings import Settings
 
 
 @dataclass(slots=True)
@@ -36,30 +33,6 @@ class Progress:
     known: int = 0
     unused: int = 0
     is_stopped: bool = False
-
-
-async def import_by_hand(
-    settings: Settings,
-    path: Path,
-    progress: Progress,
-    *,
-    account_name: str | None,
-    organization_name: str,
-    cycle_name: str,
-) -> None:
-    """Open the cases of a file. SIGINT and SIGTERM stop it behind the batch that is being stored.
-
-    Raises `UnreadableFile`, `NoSuchOwner` or `Refusal`; what `progress` counts by then is stored.
-    """
-    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
-    async with open_store(settings) as store:
-        account = await account_named(account_name)
-        organization = await organization_named(account, organization_name)
-        cycle = await cycle_named(organization, cycle_name)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopping.set)
-        with path.open("rb") as file:
-            await import_cases(store, operator_of(account.id), organization, cycle, file, progress, stopping)
 
 
 async def import_cases(
