@@ -15,7 +15,7 @@ from dunlin.domain.actions.create_organization import store_organization
 from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.audit import Actor
-from dunlin.domain.carrier import Credentials
+from dunlin.domain.carrier import TwilioCredentials
 from dunlin.domain.choices import ActorKind, CaseOrigin, CommunicationMethod, IntegrationStatus, Permission, Weekday
 from dunlin.domain.rules.case_input import MAX_CASES, NewCase, NewCustomer
 from dunlin.domain.rules.schedule import SendWindow
@@ -26,7 +26,7 @@ from dunlin.runtime.embedded import with_embedded
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import Services, open_services
 
-CREDENTIALS = Credentials("AC" + "be" * 16, "0" * 32)
+CREDENTIALS = TwilioCredentials("AC" + "be" * 16, "0" * 32)
 SENDER = "+15005550006"
 TEXT = "Dear Ada Reyes, 84.50 euro was due on January 15, 2026."
 

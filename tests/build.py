@@ -158,12 +158,11 @@ def a_new_case(
 
 async def connect_sms(services: Services, organization: Organization, *, now: datetime = NOW) -> Integration:
     """Connect SMS with the sandbox's account."""
-    account = services.default_account
-    assert account is not None
+    account = services.default_accounts[IntegrationKind.SMS]
     return await connect_integration(
         services.store,
         a_viewer(organization),
-        services.channels[account.provider],
+        services.channels,
         services.vault,
         organization_id=organization.id,
         kind=IntegrationKind.SMS,

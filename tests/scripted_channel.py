@@ -19,9 +19,12 @@ from dunlin.domain.carrier import (
     StatusReport,
     TextReceived,
     Traces,
+    TwilioCredentials,
     Unreached,
     Verdict,
 )
+from dunlin.domain.channel import Channels
+from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.times import boot_time
 
 
@@ -52,12 +55,12 @@ class ScriptedChannel:
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
         return None
 
-    async def price(self, credentials: Credentials, country: str) -> Quote:
+    async def price(self, credentials: TwilioCredentials, country: str) -> Quote:
         self.priced.append(country)
         return self._quotes.get(country, NoPrice())
 
     def read_callback(
-        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: TwilioCredentials
     ) -> StatusReport:
         raise ForgedCallback  # nobody calls back
 
@@ -66,17 +69,22 @@ class ScriptedChannel:
         return self.seen
 
     async def fetch(
-        self, credentials: Credentials, provider_message_id: str
+        self, credentials: TwilioCredentials, provider_message_id: str
     ) -> StatusReport | NoSuchMessage | CarrierUnavailable:
         return self.said
 
     def inbound_address(self, key: UUID) -> str:
         return f"https://dunlin.example/{key}"
 
-    async def route_inbound(self, credentials: Credentials, sender: Sender, key: UUID) -> bool:
+    async def route_inbound(self, credentials: TwilioCredentials, sender: Sender, key: UUID) -> bool:
         return False
 
     def read_inbound(
-        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: TwilioCredentials
     ) -> TextReceived:
         raise ForgedCallback  # nor answers
+
+
+def texting(channel: ScriptedChannel) -> Channels:
+    """Return carriers of which `channel` brings all texts, and nothing brings e-mail."""
+    return Channels(dict.fromkeys(IntegrationProvider, channel), {})

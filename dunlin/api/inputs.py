@@ -8,7 +8,7 @@ import strawberry
 from dunlin.api.scalars import CurrencyCode, LanguageCode, PhoneNumber, TimeZone
 from dunlin.domain.actions.connect_integration import CarrierAccount
 from dunlin.domain.actions.edit_step import StepEdit
-from dunlin.domain.carrier import Credentials, Sender, SenderKind
+from dunlin.domain.carrier import Sender, SenderKind, TwilioCredentials
 from dunlin.domain.choices import (
     CaseOrigin,
     CommunicationMethod,
@@ -53,7 +53,7 @@ class TwilioInput:
     api_key_secret: str | None = strawberry.field(default=None, description="The API key's secret.")
 
     def account(self) -> CarrierAccount:
-        credentials = Credentials(
+        credentials = TwilioCredentials(
             self.account_sid.strip(),
             self.auth_token.strip(),
             self.api_key_sid.strip() if self.api_key_sid else None,

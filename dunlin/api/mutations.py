@@ -29,7 +29,6 @@ from dunlin.domain.actions.connect_integration import connect_integration
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.edit_step import edit_step
 from dunlin.domain.actions.open_cases import open_cases
-from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.errors import Refusal
 from dunlin.domain.rules.impact import Impact
 
@@ -122,12 +121,11 @@ class Mutation(
 
 async def _connect(info: Info, given: ConnectIntegrationInput) -> tables.Integration:
     services = info.context.services
-    account = given.twilio.account() if given.twilio else services.default_account
-    provider = account.provider if account else IntegrationProvider.TWILIO
+    account = given.twilio.account() if given.twilio else services.default_accounts.get(given.kind)
     return await connect_integration(
         services.store,
         info.context.viewer,
-        services.channels[provider],
+        services.channels,
         services.vault,
         organization_id=row_id("Organization", given.organization_id, "organizationId"),
         kind=given.kind,

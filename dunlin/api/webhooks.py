@@ -23,7 +23,7 @@ from dunlin.api.transport.body_limit import BodyLimit
 from dunlin.api.transport.refused import Refused, refusal
 from dunlin.domain.actions.receive_text import SealedKeys, find_inbound_address, receive_text
 from dunlin.domain.actions.record_reports import Reported, ReportedAttempt, find_attempt
-from dunlin.domain.carrier import Credentials, ForgedCallback, MalformedCallback, TextReceived
+from dunlin.domain.carrier import ForgedCallback, MalformedCallback, TextReceived, TwilioCredentials
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.wiring import Services
@@ -34,7 +34,7 @@ _CORRELATION = re.compile(r"[A-Za-z0-9_-]{43}")
 _FORM = "application/x-www-form-urlencoded"
 
 # Whose signature is looked for at an address that is nobody's, so that it costs what any forgery costs.
-_NOBODY = Credentials("AC" + "0" * 32, secrets.token_hex(16))
+_NOBODY = TwilioCredentials("AC" + "0" * 32, secrets.token_hex(16))
 
 # What Twilio is to answer to a text: nothing. It answers STOP, START and HELP by itself.
 _NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -81,7 +81,7 @@ class _Webhooks:
     async def _record(self, request: Request, fields: Fields) -> Response:
         correlation: str = request.path_params["correlation"]
         attempt = await find_attempt(correlation) if _CORRELATION.fullmatch(correlation) else None
-        report = self._services.channels[IntegrationProvider.TWILIO].read_callback(
+        report = self._services.channels.texting[IntegrationProvider.TWILIO].read_callback(
             _path_and_query(request), fields, _signature(request), self._credentials(attempt)
         )
         if attempt is None:
@@ -103,18 +103,19 @@ class _Webhooks:
         failure: Exception = ForgedCallback()
         for keys in accounts or (None,):
             try:
-                return self._services.channels[IntegrationProvider.TWILIO].read_inbound(
+                return self._services.channels.texting[IntegrationProvider.TWILIO].read_inbound(
                     _path_and_query(request), fields, _signature(request), self._credentials(keys)
                 )
             except (BrokenSeal, ForgedCallback) as error:
                 failure = error
         raise failure
 
-    def _credentials(self, keys: ReportedAttempt | SealedKeys | None) -> Credentials:
+    def _credentials(self, keys: ReportedAttempt | SealedKeys | None) -> TwilioCredentials:
         """Open the keys that a signature is looked for with; for an address that is nobody's, those of nobody."""
         if keys is None:
             return _NOBODY
-        return self._services.vault.open(keys.sealed_credentials, organization_id=keys.organization_id)
+        credentials = self._services.vault.open(keys.sealed_credentials, organization_id=keys.organization_id)
+        return credentials if isinstance(credentials, TwilioCredentials) else _NOBODY
 
 
 async def _taken(

@@ -20,6 +20,7 @@ from dunlin.domain.carrier import (
     Answer,
     CarrierUnavailable,
     Credentials,
+    CredentialsRejected,
     Fault,
     ForgedCallback,
     LostMessage,
@@ -34,6 +35,7 @@ from dunlin.domain.carrier import (
     TextReceived,
     Throttled,
     Traces,
+    TwilioCredentials,
     Unknown,
     Unreached,
     Verdict,
@@ -64,8 +66,10 @@ class TwilioChannel:
         self._transport = transport
 
     async def send(self, message: Message) -> Answer:
+        if not isinstance(message.credentials, TwilioCredentials):
+            return Unreached("The stored keys are not those of an account at Twilio.")
         try:
-            sid = await self._create(message)
+            sid = await self._create(message, message.credentials)
         except twilio_transport.NotSent as error:
             return Unreached(str(error))
         except twilio_transport.Throttled as error:
@@ -81,9 +85,9 @@ class TwilioChannel:
             return Unknown("The carrier answered without a message id.")
         return Accepted(sid)
 
-    async def _create(self, message: Message) -> object:
+    async def _create(self, message: Message, credentials: TwilioCredentials) -> object:
         with beginning_by(message.begin_by):
-            created = await sending_client(message.credentials, self._transport).messages.create_async(
+            created = await sending_client(credentials, self._transport).messages.create_async(
                 to=message.to,
                 body=message.text,
                 status_callback=f"{self._public_url}{_REPORTS}/{message.correlation}{_CALLBACK_RETRIES}",
@@ -92,13 +96,15 @@ class TwilioChannel:
         return created.sid
 
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
+        if not isinstance(credentials, TwilioCredentials):
+            return CredentialsRejected("These are not the keys of an account at Twilio.")
         return await twilio_check.check(credentials, sender, self._transport)
 
-    async def price(self, credentials: Credentials, country: str) -> Quote:
+    async def price(self, credentials: TwilioCredentials, country: str) -> Quote:
         return await twilio_price.price(credentials, country, self._transport)
 
     def read_callback(
-        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: TwilioCredentials
     ) -> StatusReport:
         return _report(self._genuine(path_and_query, fields, signature, credentials))
 
@@ -106,24 +112,24 @@ class TwilioChannel:
         return await twilio_messages.look_up(lost, self._transport)
 
     async def fetch(
-        self, credentials: Credentials, provider_message_id: str
+        self, credentials: TwilioCredentials, provider_message_id: str
     ) -> StatusReport | NoSuchMessage | CarrierUnavailable:
         return await twilio_messages.fetch(credentials, provider_message_id, self._transport)
 
     def inbound_address(self, key: UUID) -> str:
         return f"{self._public_url}{_INBOUND}/{key}{_CALLBACK_RETRIES}"
 
-    async def route_inbound(self, credentials: Credentials, sender: Sender, key: UUID) -> bool:
+    async def route_inbound(self, credentials: TwilioCredentials, sender: Sender, key: UUID) -> bool:
         base = f"{self._public_url}{_INBOUND}/"
         return await twilio_inbound.route_inbound(credentials, sender, self.inbound_address(key), base, self._transport)
 
     def read_inbound(
-        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: TwilioCredentials
     ) -> TextReceived:
         return _received(self._genuine(path_and_query, fields, signature, credentials))
 
     def _genuine(
-        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: TwilioCredentials
     ) -> MultiDict[str]:
         """Return what the account of these credentials has signed for this address, or raise `ForgedCallback`."""
         if not signature_fits(self._public_url + path_and_query, fields, signature, credentials.auth_token):

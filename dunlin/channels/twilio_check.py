@@ -19,12 +19,12 @@ from dunlin.channels.twilio_transport import (
 )
 from dunlin.domain.carrier import (
     CarrierUnavailable,
-    Credentials,
     CredentialsRejected,
     Fault,
     Sender,
     SenderKind,
     SenderRejected,
+    TwilioCredentials,
     Verdict,
 )
 
@@ -35,7 +35,7 @@ _PHONE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +\-_&]{1,11}")
 
 
-async def check(credentials: Credentials, sender: Sender, transport: Transport) -> Verdict:
+async def check(credentials: TwilioCredentials, sender: Sender, transport: Transport) -> Verdict:
     """Return what is wrong with the account, else with its API key, else with the sender; None if nothing."""
     if flaw := _flaw(credentials):
         return CredentialsRejected(flaw)
@@ -52,7 +52,7 @@ async def check(credentials: Credentials, sender: Sender, transport: Transport) 
         return CarrierUnavailable("The carrier answered in an unexpected form.")
 
 
-def _flaw(credentials: Credentials) -> str | None:
+def _flaw(credentials: TwilioCredentials) -> str | None:
     if not _ACCOUNT_SID.fullmatch(credentials.account_sid):
         return "The account SID should be AC followed by 32 digits and letters from a to f."
     if not credentials.auth_token:
@@ -64,7 +64,7 @@ def _flaw(credentials: Credentials) -> str | None:
     return None if credentials.api_key_secret else "The API key's secret is missing."
 
 
-async def _check_account(credentials: Credentials, transport: Transport) -> Verdict:
+async def _check_account(credentials: TwilioCredentials, transport: Transport) -> Verdict:
     # With the auth token: an API key may be good and yet not be allowed to read the account.
     accounts = token_client(credentials, transport).api.v2010.accounts
     try:
@@ -81,7 +81,7 @@ async def _check_account(credentials: Credentials, transport: Transport) -> Verd
             raise ReadFailed("no account status")
 
 
-async def _check_api_key(credentials: Credentials, transport: Transport) -> Verdict:
+async def _check_api_key(credentials: TwilioCredentials, transport: Transport) -> Verdict:
     if not credentials.api_key_sid:
         return None
     try:
@@ -91,7 +91,7 @@ async def _check_api_key(credentials: Credentials, transport: Transport) -> Verd
     return None
 
 
-async def _check_sender(credentials: Credentials, sender: Sender, transport: Transport) -> Verdict:
+async def _check_sender(credentials: TwilioCredentials, sender: Sender, transport: Transport) -> Verdict:
     try:
         match sender.kind:
             case SenderKind.PHONE_NUMBER:
@@ -109,7 +109,7 @@ async def _check_sender(credentials: Credentials, sender: Sender, transport: Tra
         return SenderRejected(meaning.sentence)
 
 
-async def _check_number(credentials: Credentials, number: str, transport: Transport) -> Verdict:
+async def _check_number(credentials: TwilioCredentials, number: str, transport: Transport) -> Verdict:
     if not _PHONE_NUMBER.fullmatch(number):
         return SenderRejected("The sender's number should look like +14155550123.")
     numbers = token_client(credentials, transport).incoming_phone_numbers
@@ -123,7 +123,7 @@ async def _check_number(credentials: Credentials, number: str, transport: Transp
     return None
 
 
-async def _check_service(credentials: Credentials, sid: str, transport: Transport) -> Verdict:
+async def _check_service(credentials: TwilioCredentials, sid: str, transport: Transport) -> Verdict:
     if not _SERVICE_SID.fullmatch(sid):
         return SenderRejected("The messaging service's SID should be MG followed by 32 digits and letters from a to f.")
     try:

@@ -3,13 +3,15 @@
 from typing import assert_never
 
 from dunlin.channels.twilio_transport import Transport, token_client
-from dunlin.domain.carrier import Credentials, Sender, SenderKind
+from dunlin.domain.carrier import Sender, SenderKind, TwilioCredentials
 
 # What Twilio sets by itself when a number is bought.
 _PLACEHOLDER = "https://demo.twilio.com/"
 
 
-async def route_inbound(credentials: Credentials, sender: Sender, url: str, base: str, transport: Transport) -> bool:
+async def route_inbound(
+    credentials: TwilioCredentials, sender: Sender, url: str, base: str, transport: Transport
+) -> bool:
     """Return whether texts to `sender` are brought to `url` from now on.
 
     An address of somebody else's stays. What begins with `base` is ours, and is replaced.
@@ -28,7 +30,7 @@ async def route_inbound(credentials: Credentials, sender: Sender, url: str, base
         return False
 
 
-async def _route_number(credentials: Credentials, number: str, url: str, base: str, transport: Transport) -> bool:
+async def _route_number(credentials: TwilioCredentials, number: str, url: str, base: str, transport: Transport) -> bool:
     numbers = token_client(credentials, transport).incoming_phone_numbers
     # The filter also matches parts of numbers.
     found = await numbers.list_async(phone_number=number, limit=50)
@@ -41,7 +43,7 @@ async def _route_number(credentials: Credentials, number: str, url: str, base: s
     return True
 
 
-async def _route_service(credentials: Credentials, sid: str, url: str, base: str, transport: Transport) -> bool:
+async def _route_service(credentials: TwilioCredentials, sid: str, url: str, base: str, transport: Transport) -> bool:
     service = token_client(credentials, transport).messaging.v1.services(sid)
     now = await service.fetch_async()
     if now.use_inbound_webhook_on_number or not _is_free(now.inbound_request_url, base):

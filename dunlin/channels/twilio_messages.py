@@ -14,12 +14,12 @@ from dunlin.channels.twilio_errors import explain
 from dunlin.channels.twilio_transport import CallFailed, CallRefused, Transport, sending_client
 from dunlin.domain.carrier import (
     CarrierUnavailable,
-    Credentials,
     LostMessage,
     NoSuchMessage,
     SenderKind,
     StatusReport,
     Traces,
+    TwilioCredentials,
 )
 from dunlin.domain.reminder_status import ReminderStatus
 
@@ -69,7 +69,7 @@ def _error_code(value: str) -> int | None:
 
 
 async def fetch(
-    credentials: Credentials, message_sid: str, transport: Transport
+    credentials: TwilioCredentials, message_sid: str, transport: Transport
 ) -> StatusReport | NoSuchMessage | CarrierUnavailable:
     """Ask for one message."""
     try:
@@ -139,7 +139,7 @@ def _is_same(found: Any, lost: LostMessage) -> bool:
     return bool(found.from_ == lost.sender.value)
 
 
-def _report(credentials: Credentials, found: Any) -> StatusReport:
+def _report(credentials: TwilioCredentials, found: Any) -> StatusReport:
     return status_report(credentials.account_sid, found.sid, str(found.status), str(found.error_code or ""))
 
 

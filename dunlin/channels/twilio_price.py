@@ -10,7 +10,7 @@ from twilio.base.exceptions import TwilioException
 
 from dunlin.channels.twilio_errors import explain
 from dunlin.channels.twilio_transport import CallFailed, CallRefused, Transport, token_client
-from dunlin.domain.carrier import CarrierUnavailable, Credentials, NoPrice, Quote, SegmentPrice
+from dunlin.domain.carrier import CarrierUnavailable, NoPrice, Quote, SegmentPrice, TwilioCredentials
 
 _UNEXPECTED = CarrierUnavailable("The carrier answered in an unexpected form.")
 
@@ -19,7 +19,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,10})?")  # what the column holds exactly
 
 
-async def price(credentials: Credentials, country: str, transport: Transport) -> Quote:
+async def price(credentials: TwilioCredentials, country: str, transport: Transport) -> Quote:
     """Return the highest current price of a segment to `country`: over its networks and over kinds of senders.
 
     Which network a number is with is known only afterwards, and an estimate shall not be exceeded by it.

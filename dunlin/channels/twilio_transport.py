@@ -45,7 +45,7 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from dunlin.channels.twilio_errors import THROTTLE_CODES, explain
-from dunlin.domain.carrier import Credentials, Fault
+from dunlin.domain.carrier import Fault, TwilioCredentials
 from dunlin.domain.times import boot_time
 
 # aiohttp raises these only before it has a connection. ConnectionTimeoutError includes the wait for a free
@@ -212,12 +212,12 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
         return self._base_url + path if product == "api" else f"{self._base_url}/{product}{path}"
 
 
-def token_client(credentials: Credentials, transport: Transport) -> Client:
+def token_client(credentials: TwilioCredentials, transport: Transport) -> Client:
     """Return an SDK client that acts with the auth token. It costs 10 µs, so none is kept."""
     return _client(credentials.account_sid, credentials.auth_token, credentials.account_sid, transport)
 
 
-def sending_client(credentials: Credentials, transport: Transport) -> Client:
+def sending_client(credentials: TwilioCredentials, transport: Transport) -> Client:
     """Return an SDK client that acts with the API key if the account has one, else with the auth token."""
     if not credentials.api_key_sid:
         return token_client(credentials, transport)

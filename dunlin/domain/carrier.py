@@ -13,34 +13,78 @@ class SenderKind(StrEnum):
     PHONE_NUMBER = "PHONE_NUMBER"
     MESSAGING_SERVICE = "MESSAGING_SERVICE"
     ALPHANUMERIC = "ALPHANUMERIC"
+    EMAIL_ADDRESS = "EMAIL_ADDRESS"
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who a text comes from: a number in E.164, a messaging service's id, or a name."""
+    """Who a message comes from: a number in E.164, a messaging service's id, a name, or an e-mail address."""
 
     kind: SenderKind
     value: str
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """The keys of one account at a carrier. Never logged, never returned to a client."""
+class TwilioCredentials:
+    """The keys of one account at Twilio. Never logged, never returned to a client."""
 
     account_sid: str
     auth_token: str
     api_key_sid: str | None = None
     api_key_secret: str | None = None
 
+    @property
+    def account(self) -> str:
+        return self.account_sid
+
     def __repr__(self) -> str:
-        return f"Credentials({self.account_sid})"
+        return f"TwilioCredentials({self.account})"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpCredentials:
+    """One mail server and who we are there. Never logged, never returned to a client.
+
+    Without a username nobody logs in: the server knows us by our address.
+    """
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+
+    @property
+    def account(self) -> str:
+        """Who sends, in a form that can be shown: ada@mail.example.com:587."""
+        return f"{self.username or ''}@{self.host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"SmtpCredentials({self.account})"
+
+
+Credentials = TwilioCredentials | SmtpCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What an e-mail has beside its text. `sender_name` is the organization's; `reply_to` is where answers go.
+
+    `reminder_id` stands in its Message-ID, so that it can be found in any mail server's log.
+    """
+
+    subject: str
+    language: str
+    sender_name: str
+    reply_to: str | None
+    reminder_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One text to hand over, once. `correlation` identifies the attempt to us and to nobody else.
+    """One message to hand over, once. `correlation` identifies the attempt to us and to nobody else.
 
     After `begin_by`, of `boot_time`, no byte of it may leave: something that forbids it may have been reported done.
+    `letter` is there for an e-mail, and only there.
     """
 
     credentials: Credentials
@@ -49,12 +93,14 @@ class Message:
     text: str
     correlation: str
     begin_by: float
+    letter: Letter | None = None
 
 
 class Fault(StrEnum):
     """What a refusal or a failure is about. What follows from each stands in `rules/consequence.py`."""
 
     INVALID_NUMBER = "INVALID_NUMBER"
+    INVALID_ADDRESS = "INVALID_ADDRESS"  # of e-mail
     LANDLINE = "LANDLINE"
     UNREACHABLE = "UNREACHABLE"  # the phone is off or out of reach at the moment
     RECIPIENT = "RECIPIENT"  # this recipient, from this sender; says nothing of the number as such
@@ -201,7 +247,7 @@ class LostMessage:
     It cannot have come there before `since`. What came after `until` is rather another text in the same words.
     """
 
-    credentials: Credentials
+    credentials: TwilioCredentials
     sender: Sender
     to: str
     text: str
@@ -222,6 +268,14 @@ class Traces:
 @dataclass(frozen=True, slots=True)
 class NoSuchMessage:
     """The carrier does not know, or no longer knows, a message of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """What a mail server says, in a mail to us, of an e-mail of ours: of the attempt of `correlation`."""
+
+    correlation: str
+    report: StatusReport
 
 
 class ForgedCallback(Exception):

@@ -1,11 +1,13 @@
 """The seam to carriers; its implementations live in `channels/`, one file per carrier."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, assert_never
 from uuid import UUID
 
 from dunlin.domain.carrier import (
     Answer,
+    Bounce,
     CarrierUnavailable,
     Credentials,
     LostMessage,
@@ -16,12 +18,14 @@ from dunlin.domain.carrier import (
     StatusReport,
     TextReceived,
     Traces,
+    TwilioCredentials,
     Verdict,
 )
+from dunlin.domain.choices import IntegrationKind, IntegrationProvider
 
 
 class Channel(Protocol):
-    """One carrier, both directions. Implementations keep no state between calls but their connections."""
+    """One carrier: what every one does. Implementations keep no state between calls but their connections."""
 
     async def send(self, message: Message) -> Answer:
         """Hand one message over, at most once; answer Unreached after its `begin_by`.
@@ -34,7 +38,21 @@ class Channel(Protocol):
         """Ask the carrier whether these credentials and this sender can send. None means yes."""
         ...
 
-    async def price(self, credentials: Credentials, country: str) -> Quote:
+
+class MailChannel(Channel, Protocol):
+    """A carrier of e-mail, which says in mails to us what it could not deliver."""
+
+    def read_bounce(self, mail: bytes) -> Sequence[Bounce]:
+        """Return what a mail to us says of e-mails of ours, nothing where it says nothing; or raise
+        `MalformedCallback` where it is no mail.
+        """
+        ...
+
+
+class TextingChannel(Channel, Protocol):
+    """A carrier of texts, which has a price, can be asked what became of one, and brings those that come in."""
+
+    async def price(self, credentials: TwilioCredentials, country: str) -> Quote:
         """Ask what a segment to `country` (ISO 3166-1 alpha-2) costs this account.
 
         Raise nothing but `asyncio.CancelledError`.
@@ -42,7 +60,7 @@ class Channel(Protocol):
         ...
 
     def read_callback(
-        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: TwilioCredentials
     ) -> StatusReport:
         """Return what a status callback says, or raise `ForgedCallback` or `MalformedCallback`."""
         ...
@@ -52,7 +70,7 @@ class Channel(Protocol):
         ...
 
     async def fetch(
-        self, credentials: Credentials, provider_message_id: str
+        self, credentials: TwilioCredentials, provider_message_id: str
     ) -> StatusReport | NoSuchMessage | CarrierUnavailable:
         """Ask what has become of a message. Raise nothing but `asyncio.CancelledError`."""
         ...
@@ -61,7 +79,7 @@ class Channel(Protocol):
         """Return the address to set at the carrier for the texts that come in to the integration of this key."""
         ...
 
-    async def route_inbound(self, credentials: Credentials, sender: Sender, key: UUID) -> bool:
+    async def route_inbound(self, credentials: TwilioCredentials, sender: Sender, key: UUID) -> bool:
         """Have the carrier bring the texts that come in to the address of `key`; return whether it does.
 
         What somebody has set there stays. Raise nothing but `asyncio.CancelledError`.
@@ -69,7 +87,24 @@ class Channel(Protocol):
         ...
 
     def read_inbound(
-        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: Credentials
+        self, path_and_query: str, fields: Sequence[tuple[str, str]], signature: str, credentials: TwilioCredentials
     ) -> TextReceived:
         """Return the text that somebody sent to us, or raise `ForgedCallback` or `MalformedCallback`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """The carriers of a process, by what they carry."""
+
+    texting: Mapping[IntegrationProvider, TextingChannel]
+    mail: Mapping[IntegrationProvider, MailChannel]
+
+    def of(self, kind: IntegrationKind, provider: IntegrationProvider) -> Channel:
+        match kind:
+            case IntegrationKind.SMS:
+                return self.texting[provider]
+            case IntegrationKind.EMAIL:
+                return self.mail[provider]
+            case _:
+                assert_never(kind)

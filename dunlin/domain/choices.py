@@ -62,6 +62,7 @@ class Weekday(StrEnum):
 
 class IntegrationKind(StrEnum):
     SMS = "SMS"
+    EMAIL = "EMAIL"
 
 
 class IntegrationStatus(StrEnum):
@@ -72,6 +73,7 @@ class IntegrationStatus(StrEnum):
 
 class IntegrationProvider(StrEnum):
     TWILIO = "TWILIO"
+    SMTP = "SMTP"
     SANDBOX = "SANDBOX"
 
 

@@ -132,7 +132,8 @@ class Deliverer:
     async def _answer(self, handover: Handover, marked_at: float) -> Answer:
         try:
             begin_by = marked_at + self._services.store.times.start_window.total_seconds()
-            channel, message = self._services.channels[handover.provider], self._message(handover, begin_by)
+            message = self._message(handover, begin_by)
+            channel = self._services.channels.of(handover.kind, handover.provider)
         except BrokenSeal:
             log.error("cannot open credentials", connection=handover.connection_id)
             return Refused(0, Fault.CREDENTIALS, "The stored keys of the account cannot be opened. Connect again.")
@@ -151,6 +152,7 @@ class Deliverer:
             text=handover.text,
             correlation=handover.correlation,
             begin_by=begin_by,
+            letter=handover.letter,
         )
 
     async def _record_answers(self) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import structlog
 
 from dunlin.domain.actions.refresh_prices import PriceQuestion, claim_prices, record_quotes
-from dunlin.domain.carrier import CarrierUnavailable, Quote
+from dunlin.domain.carrier import CarrierUnavailable, Quote, TwilioCredentials
 from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.wiring import Services
 
@@ -53,4 +53,6 @@ class PriceKeeper:
             )
         except BrokenSeal as error:
             return CarrierUnavailable(str(error))
-        return await self._services.channels[question.provider].price(credentials, question.country)
+        if not isinstance(credentials, TwilioCredentials):
+            return CarrierUnavailable("The stored keys are not those of a carrier that has prices.")
+        return await self._services.channels.texting[question.provider].price(credentials, question.country)

@@ -9,7 +9,7 @@ import structlog
 
 from dunlin.domain.actions.look_up import Inquiry, claim_silent, claim_unconfirmed, record_look_up
 from dunlin.domain.actions.record_reports import record_report
-from dunlin.domain.carrier import CarrierUnavailable, Credentials, LostMessage, StatusReport
+from dunlin.domain.carrier import CarrierUnavailable, LostMessage, StatusReport, TwilioCredentials
 from dunlin.domain.store import database_time
 from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.wiring import Services
@@ -69,27 +69,30 @@ class Reconciler:
 
     async def _look_up(self, inquiry: Inquiry) -> None:
         credentials = self._credentials(inquiry)
-        if isinstance(credentials, Credentials):
+        if isinstance(credentials, TwilioCredentials):
             since = inquiry.began_at - _CLOCKS_DIFFER
             until = inquiry.began_at + self._services.store.times.taken_within + _CLOCKS_DIFFER
             lost = LostMessage(credentials, inquiry.sender, inquiry.to, inquiry.text, since, until)
-            seen = await self._services.channels[inquiry.provider].look_up(lost)
+            seen = await self._services.channels.texting[inquiry.provider].look_up(lost)
         else:
             seen = credentials
         await record_look_up(self._services.store, inquiry, seen, await database_time())
 
     async def _fetch(self, inquiry: Inquiry, provider_message_id: str) -> None:
         credentials = self._credentials(inquiry)
-        if isinstance(credentials, Credentials):
-            said = await self._services.channels[inquiry.provider].fetch(credentials, provider_message_id)
+        if isinstance(credentials, TwilioCredentials):
+            said = await self._services.channels.texting[inquiry.provider].fetch(credentials, provider_message_id)
             if isinstance(said, StatusReport):
                 await record_report(self._services.store, inquiry.correlation, said, await database_time())
 
-    def _credentials(self, inquiry: Inquiry) -> Credentials | CarrierUnavailable:
+    def _credentials(self, inquiry: Inquiry) -> TwilioCredentials | CarrierUnavailable:
         if inquiry.sealed_credentials is None:
             return CarrierUnavailable("The keys of the account are destroyed.")
         try:
-            return self._services.vault.open(inquiry.sealed_credentials, organization_id=inquiry.organization_id)
+            credentials = self._services.vault.open(inquiry.sealed_credentials, organization_id=inquiry.organization_id)
         except BrokenSeal:
             log.error("cannot open credentials", connection=inquiry.connection_id)
             return CarrierUnavailable("The stored keys of the account cannot be opened.")
+        if not isinstance(credentials, TwilioCredentials):
+            return CarrierUnavailable("A mail server has no list of what it took.")
+        return credentials

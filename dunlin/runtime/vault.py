@@ -12,7 +12,7 @@ from dataclasses import asdict
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from dunlin.domain.carrier import Credentials
+from dunlin.domain.carrier import Credentials, SmtpCredentials, TwilioCredentials
 from dunlin.domain.vault import BrokenSeal, key_id
 
 _VERSION = b"\x01"
@@ -42,7 +42,8 @@ class AesVault:
             plain = key.decrypt(rest[:_NONCE], rest[_NONCE:], _bound_to(organization_id))
         except (InvalidTag, ValueError) as error:  # ValueError: too short for its nonce
             raise BrokenSeal from error
-        return Credentials(**json.loads(plain))
+        fields = json.loads(plain)
+        return SmtpCredentials(**fields) if "host" in fields else TwilioCredentials(**fields)
 
     def digest(self, secret: str) -> str:
         return hmac.new(self._digest_key, secret.encode(), hashlib.sha256).hexdigest()

@@ -11,9 +11,9 @@ from arq.connections import ArqRedis
 from dunlin.channels.twilio import TwilioChannel
 from dunlin.channels.twilio_transport import Transport
 from dunlin.domain.actions.connect_integration import CarrierAccount
-from dunlin.domain.carrier import Credentials, Sender, SenderKind
-from dunlin.domain.channel import Channel
-from dunlin.domain.choices import IntegrationProvider
+from dunlin.domain.carrier import Sender, SenderKind, TwilioCredentials
+from dunlin.domain.channel import Channels
+from dunlin.domain.choices import IntegrationKind, IntegrationProvider
 from dunlin.domain.store import Store
 from dunlin.domain.times import SendingTimes
 from dunlin.domain.vault import Vault
@@ -29,7 +29,7 @@ from dunlin.runtime.vault import AesVault
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a process stands on. `default_account` is what one connects with who brings no account.
+    """What a process stands on. `default_accounts` are what one connects with who brings no account.
 
     `sign_in` checks the tokens of users; None where no issuer of such is set.
     """
@@ -37,11 +37,11 @@ class Services:
     settings: Settings
     store: Store
     vault: Vault
-    channels: Mapping[IntegrationProvider, Channel]
+    channels: Channels
     redis: ArqRedis
     pacer: Pacer
     allowance: Allowance
-    default_account: CarrierAccount | None
+    default_accounts: Mapping[IntegrationKind, CarrierAccount]
     sign_in: SignIn | None
 
 
@@ -63,24 +63,32 @@ async def open_services(
             settings=settings,
             store=Store(RedisBell(redis), times),
             vault=AesVault(settings.secret_keys),
-            channels={IntegrationProvider.TWILIO: twilio, IntegrationProvider.SANDBOX: twilio},
+            channels=Channels(
+                texting={IntegrationProvider.TWILIO: twilio, IntegrationProvider.SANDBOX: twilio},
+                mail={},
+            ),
             redis=redis,
             pacer=Pacer(redis),
             allowance=Allowance(redis, settings.rate_limit),
-            default_account=_default_account(settings),
+            default_accounts=_default_accounts(settings),
             sign_in=sign_in,
         )
 
 
-def _default_account(settings: Settings) -> CarrierAccount | None:
+def _default_accounts(settings: Settings) -> dict[IntegrationKind, CarrierAccount]:
+    accounts = {IntegrationKind.SMS: _texting_account(settings)}
+    return {kind: account for kind, account in accounts.items() if account is not None}
+
+
+def _texting_account(settings: Settings) -> CarrierAccount | None:
     """Return the operator's own account, or the sandbox's where a test server stands in for Twilio."""
     if settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_sender:
-        credentials = Credentials(settings.twilio_account_sid, settings.twilio_auth_token)
+        credentials = TwilioCredentials(settings.twilio_account_sid, settings.twilio_auth_token)
         return CarrierAccount(IntegrationProvider.TWILIO, credentials, sender_of(settings.twilio_sender))
     if not _has_test_server(settings):
         return None
     if settings.sandbox_account_sid and settings.sandbox_auth_token and settings.sandbox_sender:
-        credentials = Credentials(settings.sandbox_account_sid, settings.sandbox_auth_token)
+        credentials = TwilioCredentials(settings.sandbox_account_sid, settings.sandbox_auth_token)
         return CarrierAccount(IntegrationProvider.SANDBOX, credentials, sender_of(settings.sandbox_sender))
     return None
 

@@ -110,12 +110,11 @@ async def test_a_connect_that_is_only_repeated_sets_nothing_after_a_disconnect(
 
 async def connect(services: Services, organization: Organization) -> None:
     """Connect, each time with the same key: only the first does anything."""
-    account = services.default_account
-    assert account is not None
+    account = services.default_accounts[IntegrationKind.SMS]
     await connect_integration(
         services.store,
         a_viewer(organization),
-        services.channels[account.provider],
+        services.channels,
         services.vault,
         organization_id=organization.id,
         kind=IntegrationKind.SMS,

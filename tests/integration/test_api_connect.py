@@ -172,7 +172,7 @@ async def test_a_carrier_that_cannot_be_reached_is_said_to_be_unavailable_and_no
                     services.vault,
                     organization_id=organization.id,
                     kind=IntegrationKind.SMS,
-                    account=services.default_account,
+                    account=services.default_accounts[IntegrationKind.SMS],
                     now=NOW,
                 )
 

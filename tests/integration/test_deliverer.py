@@ -9,7 +9,7 @@ import pytest
 
 from dunlin.domain.carrier import Fault as CarrierFault
 from dunlin.domain.carrier import Refused, Throttled
-from dunlin.domain.choices import IntegrationStatus
+from dunlin.domain.choices import IntegrationKind, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import rows
 from dunlin.domain.tables import Integration, Reminder
@@ -17,7 +17,7 @@ from dunlin.jobs.deliverer import Deliverer
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, a_cycle, a_new_case, an_organization, connect_sms, open_one
 from tests.delivery import plan
-from tests.scripted_channel import ScriptedChannel
+from tests.scripted_channel import ScriptedChannel, texting
 
 Status = ReminderStatus
 
@@ -34,8 +34,7 @@ async def schedule(services: Services, count: int) -> None:
 @asynccontextmanager
 async def delivering(services: Services, channel: ScriptedChannel, *, concurrency: int = 8) -> AsyncIterator[Deliverer]:
     """Run the loop; it is stopped at the end, and must end by itself then."""
-    channels = dict.fromkeys(services.channels, channel)
-    deliverer = Deliverer(replace(services, channels=channels), concurrency=concurrency)
+    deliverer = Deliverer(replace(services, channels=texting(channel)), concurrency=concurrency)
     running = asyncio.create_task(deliverer.run())
     try:
         yield deliverer
@@ -69,8 +68,7 @@ async def test_a_text_is_handed_over_to_the_number_with_the_keys_of_its_connecti
         await until(Status.SENT, 1)
 
     (message,) = channel.taken
-    assert services.default_account is not None
-    assert message.credentials == services.default_account.credentials
+    assert message.credentials == services.default_accounts[IntegrationKind.SMS].credentials
     assert (message.to, message.text) == ("+447700900001", "Dear Ada Reyes, €84.50 is due.")
 
 

@@ -32,7 +32,7 @@ from tests.build import (
     open_one,
 )
 from tests.delivery import plan
-from tests.scripted_channel import ScriptedChannel
+from tests.scripted_channel import ScriptedChannel, texting
 
 MINUTE = timedelta(minutes=1)
 TEN = NewPayment(Decimal(10), "EUR", None, "BANK-1")
@@ -234,14 +234,13 @@ async def test_a_disconnect_under_a_used_key_with_another_token_is_refused(servi
 
 
 async def connect(services: Services, viewer: Viewer, *, auth_token: str | None = None) -> Integration:
-    account = services.default_account
-    assert account is not None
+    account = services.default_accounts[IntegrationKind.SMS]
     if auth_token is not None:
         account = replace(account, credentials=replace(account.credentials, auth_token=auth_token))
     return await connect_integration(
         services.store,
         viewer,
-        ScriptedChannel(),
+        texting(ScriptedChannel()),
         services.vault,
         organization_id=1,
         kind=IntegrationKind.SMS,
@@ -285,6 +284,5 @@ async def test_what_is_kept_of_a_request_tells_nothing_of_its_secrets(services: 
     await connect(services, a_viewer(await an_organization()))
 
     kept = await rows("SELECT to_jsonb(k)::text AS content FROM idempotency_key k")
-    assert services.default_account is not None
-    assert services.default_account.credentials.auth_token not in kept[0]["content"]
+    assert services.default_accounts[IntegrationKind.SMS].credentials.auth_token not in kept[0]["content"]
     assert (await IdempotencyKey.get()).answer == {"id": 1}

@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 from dunlin.api.app import create_app
 from dunlin.domain.actions.revoke_token import revoke_token
 from dunlin.domain.actions.rotate_keys import Rotation, rotate_keys, tokens_on_old_keys
-from dunlin.domain.carrier import Credentials
+from dunlin.domain.carrier import TwilioCredentials
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import rows
 from dunlin.domain.tables import CollectionCycle, Connection, Reminder, SendAttempt, Token
@@ -24,7 +24,7 @@ from dunlin.runtime.wiring import Services
 from tests.build import NOW, a_collecting_organization, a_new_case, a_token, a_viewer, an_account, open_one
 from tests.conftest import SANDBOX_ACCOUNT
 from tests.delivery import plan
-from tests.scripted_channel import ScriptedChannel
+from tests.scripted_channel import ScriptedChannel, texting
 
 OLD, NEW, FOREIGN = b"o" * 32, b"n" * 32, b"f" * 32
 BOTH = AesVault((NEW, OLD))
@@ -44,12 +44,12 @@ async def connections(services: Services, count: int) -> list[Connection]:
     return await Connection.all().order_by("id")
 
 
-def opened_of(connection: Connection, vault: AesVault) -> Credentials:
+def opened_of(connection: Connection, vault: AesVault) -> TwilioCredentials:
     assert connection.sealed_credentials is not None
     return vault.open(connection.sealed_credentials, organization_id=connection.organization_id)
 
 
-async def opened_with(vault: AesVault) -> set[Credentials]:
+async def opened_with(vault: AesVault) -> set[TwilioCredentials]:
     return {opened_of(connection, vault) for connection in await Connection.all()}
 
 
@@ -75,7 +75,7 @@ async def test_rotating_again_changes_nothing(services: Services) -> None:
 async def test_what_no_key_opens_is_named_and_stays_and_the_others_are_done(services: Services) -> None:
     first, second, third, _ = await connections(services, 4)
     await rows("UPDATE connection SET sealed_credentials = '\\x00'::bytea WHERE id = $1", first.id)
-    foreign = AesVault((FOREIGN,)).seal(Credentials("AC1", "x"), organization_id=third.organization_id)
+    foreign = AesVault((FOREIGN,)).seal(TwilioCredentials("AC1", "x"), organization_id=third.organization_id)
     await rows("UPDATE connection SET sealed_credentials = $2 WHERE id = $1", third.id, foreign)
 
     rotation = await rotate_keys(BOTH, batch=1)
@@ -88,7 +88,7 @@ async def test_what_no_key_opens_is_named_and_stays_and_the_others_are_done(serv
 
 async def test_a_seal_of_the_new_key_that_is_damaged_is_named_too(services: Services) -> None:
     (connection,) = await connections(services, 1)
-    damaged = ONLY_NEW.seal(Credentials("AC1", "x"), organization_id=connection.organization_id)[:-1]
+    damaged = ONLY_NEW.seal(TwilioCredentials("AC1", "x"), organization_id=connection.organization_id)[:-1]
     await rows("UPDATE connection SET sealed_credentials = $1", damaged)
 
     assert (await rotate_keys(BOTH)).unopened == (connection.id,)
@@ -115,7 +115,7 @@ async def test_what_somebody_else_writes_meanwhile_is_never_overwritten(
     services: Services, monkeypatch: pytest.MonkeyPatch, key: bytes | None, expected: Rotation
 ) -> None:
     (connection,) = await connections(services, 1)
-    newer = Credentials("AC" + "1" * 32, "written meanwhile")
+    newer = TwilioCredentials("AC" + "1" * 32, "written meanwhile")
     sealed = AesVault((key,)).seal(newer, organization_id=connection.organization_id) if key else None
     pending: list[bytes | None] = [sealed]
 
@@ -147,7 +147,7 @@ async def test_two_rotations_at_once_do_it_all_once(services: Services) -> None:
 
 @asynccontextmanager
 async def delivering(services: Services, channel: ScriptedChannel) -> AsyncIterator[None]:
-    deliverer = Deliverer(replace(services, channels=dict.fromkeys(services.channels, channel)))
+    deliverer = Deliverer(replace(services, channels=texting(channel)))
     running = asyncio.create_task(deliverer.run())
     try:
         yield

@@ -11,7 +11,7 @@ from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.look_up import claim_silent, claim_unconfirmed, record_look_up
 from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.carrier import Accepted, CarrierUnavailable, StatusReport, Traces, Unknown
-from dunlin.domain.choices import IntegrationKind, IntegrationProvider
+from dunlin.domain.choices import IntegrationKind
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import rows
 from dunlin.domain.tables import CollectionCase, CollectionCycle, Organization, Reminder, SendAttempt
@@ -23,7 +23,7 @@ from dunlin.sandbox.behaviour import Behaviour
 from tests.build import NOW, a_collecting_organization, a_new_case, a_viewer, open_one, pay
 from tests.conftest import SandboxCarrier
 from tests.delivery import SID, answer, begin, plan, statuses
-from tests.scripted_channel import ScriptedChannel
+from tests.scripted_channel import ScriptedChannel, texting
 
 Status = ReminderStatus
 OTHER_SID = "SM" + "f" * 32
@@ -47,7 +47,7 @@ async def let_pass(time: timedelta) -> None:
 
 
 def with_channel(services: Services, channel: ScriptedChannel) -> Services:
-    return replace(services, channels=dict.fromkeys(IntegrationProvider, channel))
+    return replace(services, channels=texting(channel))
 
 
 async def ask(services: Services, seen: Traces | CarrierUnavailable, *, after: timedelta) -> ScriptedChannel:

@@ -13,7 +13,7 @@ from dunlin.jobs.price_keeper import PriceKeeper
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, a_cycle, a_new_case, a_viewer, an_organization, connect_sms, open_one
 from tests.delivery import plan
-from tests.scripted_channel import ScriptedChannel
+from tests.scripted_channel import ScriptedChannel, texting
 
 BELGIUM = SegmentPrice(Decimal("0.11"), "USD")
 BRITAIN = SegmentPrice(Decimal("0.0524"), "USD")
@@ -26,7 +26,7 @@ def a_carrier(**quotes: SegmentPrice | NoPrice | CarrierUnavailable) -> Scripted
 
 
 def keeper(services: Services, channel: ScriptedChannel) -> PriceKeeper:
-    return PriceKeeper(replace(services, channels=dict.fromkeys(services.channels, channel)))
+    return PriceKeeper(replace(services, channels=texting(channel)))
 
 
 async def known(organization: Organization) -> dict[str, SegmentPrice]:

@@ -14,11 +14,11 @@ from dunlin.channels.twilio import TwilioChannel
 from dunlin.channels.twilio_transport import Transport
 from dunlin.domain.carrier import (
     CarrierUnavailable,
-    Credentials,
     CredentialsRejected,
     Sender,
     SenderKind,
     SenderRejected,
+    TwilioCredentials,
     Verdict,
 )
 
@@ -28,8 +28,8 @@ SERVICE = "MG" + "c" * 32
 NUMBER = "+15005550006"
 TOKEN = "s3cret-token"
 
-WITH_TOKEN = Credentials(ACCOUNT, TOKEN)
-WITH_KEY = Credentials(ACCOUNT, TOKEN, KEY, "s3cret-key")
+WITH_TOKEN = TwilioCredentials(ACCOUNT, TOKEN)
+WITH_KEY = TwilioCredentials(ACCOUNT, TOKEN, KEY, "s3cret-key")
 FROM_NUMBER = Sender(SenderKind.PHONE_NUMBER, NUMBER)
 FROM_SERVICE = Sender(SenderKind.MESSAGING_SERVICE, SERVICE)
 
@@ -76,7 +76,7 @@ async def twilio(said: Mapping[str, Said], asked: list[str]) -> AsyncIterator[Tw
         yield TwilioChannel("https://dunlin.example", transport)
 
 
-async def check(credentials: Credentials = WITH_TOKEN, sender: Sender = FROM_NUMBER, **changed: Said) -> Verdict:
+async def check(credentials: TwilioCredentials = WITH_TOKEN, sender: Sender = FROM_NUMBER, **changed: Said) -> Verdict:
     paths = {
         "account": f"{ACCOUNT} {ACCOUNT_PATH}",
         "own_numbers": f"{ACCOUNT} {NUMBERS_PATH}",
@@ -94,7 +94,7 @@ async def check(credentials: Credentials = WITH_TOKEN, sender: Sender = FROM_NUM
     [FROM_NUMBER, FROM_SERVICE, Sender(SenderKind.ALPHANUMERIC, "Dunlin Inc")],
     ids=["number", "service", "name"],
 )
-async def test_a_good_account_with_a_good_sender_can_send(credentials: Credentials, sender: Sender) -> None:
+async def test_a_good_account_with_a_good_sender_can_send(credentials: TwilioCredentials, sender: Sender) -> None:
     assert await check(credentials, sender) is None
 
 
@@ -111,7 +111,7 @@ async def test_a_good_account_with_a_good_sender_can_send(credentials: Credentia
     ],
 )
 async def test_misshapen_keys_are_rejected_by_name_without_asking_the_carrier(
-    credentials: Credentials, words: str
+    credentials: TwilioCredentials, words: str
 ) -> None:
     asked: list[str] = []
     async with twilio(HEALTHY, asked) as channel:

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from dunlin.channels.twilio import TwilioChannel
 from dunlin.channels.twilio_transport import Transport
-from dunlin.domain.carrier import Credentials, Sender, SenderKind
+from dunlin.domain.carrier import Sender, SenderKind, TwilioCredentials
 
 ACCOUNT = "AC" + "a" * 32
 NUMBER_SID = "PN" + "b" * 32
@@ -51,7 +51,7 @@ async def twilio(found: dict[str, object], posted: Posted, *, status: int = 200)
 async def route(sender: Sender, found: dict[str, object], *, status: int = 200) -> tuple[bool, Posted]:
     posted: Posted = []
     async with twilio(found, posted, status=status) as channel:
-        return await channel.route_inbound(Credentials(ACCOUNT, "t0ken"), sender, KEY), posted
+        return await channel.route_inbound(TwilioCredentials(ACCOUNT, "t0ken"), sender, KEY), posted
 
 
 NUMBER_SET = [

@@ -9,13 +9,13 @@ from dunlin.channels.twilio import TwilioChannel
 from dunlin.channels.twilio_transport import Transport
 from dunlin.domain.carrier import (
     CarrierUnavailable,
-    Credentials,
     Fault,
     LostMessage,
     NoSuchMessage,
     Sender,
     StatusReport,
     Traces,
+    TwilioCredentials,
 )
 from dunlin.domain.reminder_status import ReminderStatus
 from tests.integration.test_twilio_check import (
@@ -62,7 +62,7 @@ def listed(*messages: dict[str, object], next_page: str | None = None) -> Said:
     return 200, {"messages": list(messages), "page": 0, "page_size": 50, "next_page_uri": next_page}
 
 
-def lost(sender: Sender = FROM_NUMBER, credentials: Credentials = WITH_TOKEN) -> LostMessage:
+def lost(sender: Sender = FROM_NUMBER, credentials: TwilioCredentials = WITH_TOKEN) -> LostMessage:
     return LostMessage(credentials, sender, TO, "Please pay.", SINCE, UNTIL)
 
 
@@ -190,6 +190,6 @@ async def test_a_message_is_asked_for_by_its_id(
 async def test_a_carrier_that_cannot_be_reached_or_keys_that_are_missing_are_values() -> None:
     async with Transport("http://127.0.0.1:1") as transport:  # nothing listens on port 1
         channel = TwilioChannel("https://dunlin.example", transport)
-        for credentials in (WITH_TOKEN, Credentials(ACCOUNT, "")):
+        for credentials in (WITH_TOKEN, TwilioCredentials(ACCOUNT, "")):
             assert isinstance(await channel.fetch(credentials, SID), CarrierUnavailable)
             assert isinstance(await channel.look_up(lost(credentials=credentials)), CarrierUnavailable)

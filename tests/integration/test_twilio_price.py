@@ -6,7 +6,8 @@ import pytest
 
 from dunlin.channels.twilio import TwilioChannel
 from dunlin.channels.twilio_transport import Transport
-from dunlin.domain.carrier import CarrierUnavailable, Credentials, NoPrice, Quote, SegmentPrice
+from dunlin.domain.carrier import CarrierUnavailable, NoPrice, Quote, SegmentPrice, TwilioCredentials
+from dunlin.domain.choices import IntegrationKind
 from dunlin.runtime.wiring import Services
 from tests.conftest import SANDBOX_ACCOUNT
 from tests.integration.test_twilio_check import ACCOUNT, HTML, WITH_KEY, WITH_TOKEN, Said, refusal, twilio
@@ -27,7 +28,7 @@ def listed(*networks: tuple[str, ...], currency: object = "USD") -> Said:
     return 200, {"iso_country": "BE", "price_unit": currency, "outbound_sms_prices": prices}
 
 
-async def price(said: Said, credentials: Credentials = WITH_TOKEN) -> Quote:
+async def price(said: Said, credentials: TwilioCredentials = WITH_TOKEN) -> Quote:
     async with twilio({PATH: said}, []) as channel:
         return await channel.price(credentials, "BE")
 
@@ -77,14 +78,13 @@ async def test_a_carrier_that_cannot_be_reached_or_keys_that_are_missing_are_val
     async with Transport("http://127.0.0.1:1") as transport:  # nothing listens on port 1
         channel = TwilioChannel("https://dunlin.example", transport)
         assert isinstance(await channel.price(WITH_TOKEN, "BE"), CarrierUnavailable)
-        assert isinstance(await channel.price(Credentials(ACCOUNT, ""), "BE"), CarrierUnavailable)
+        assert isinstance(await channel.price(TwilioCredentials(ACCOUNT, ""), "BE"), CarrierUnavailable)
         assert await channel.price(WITH_TOKEN, "../BE") == NoPrice()
 
 
 async def test_the_sandbox_carrier_has_a_price_list(services: Services) -> None:
-    assert services.default_account is not None
-    channel = services.channels[services.default_account.provider]
-    credentials = Credentials(SANDBOX_ACCOUNT.sid, SANDBOX_ACCOUNT.auth_token)
+    channel = services.channels.texting[services.default_accounts[IntegrationKind.SMS].provider]
+    credentials = TwilioCredentials(SANDBOX_ACCOUNT.sid, SANDBOX_ACCOUNT.auth_token)
 
     assert await channel.price(credentials, "BE") == SegmentPrice(Decimal("0.1100"), "USD")
     assert await channel.price(credentials, "ZZ") == NoPrice()

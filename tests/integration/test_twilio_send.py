@@ -20,13 +20,13 @@ from dunlin.channels.twilio_transport import Transport
 from dunlin.domain.carrier import (
     Accepted,
     Answer,
-    Credentials,
     Fault,
     Message,
     Refused,
     Sender,
     SenderKind,
     Throttled,
+    TwilioCredentials,
     Unknown,
     Unreached,
 )
@@ -35,7 +35,7 @@ from dunlin.domain.times import boot_time
 ACCOUNT = "AC" + "a" * 32
 SID = "SM" + "b" * 32
 MESSAGE = Message(
-    credentials=Credentials(ACCOUNT, "secret"),
+    credentials=TwilioCredentials(ACCOUNT, "secret"),
     sender=Sender(SenderKind.PHONE_NUMBER, "+15005550006"),
     to="+15558675310",
     text="Invoice 7 is due: 10 € & more",
@@ -395,13 +395,13 @@ async def test_a_sender_is_named_in_the_field_of_its_kind(kind: SenderKind, valu
 @pytest.mark.parametrize(
     ("credentials", "pair"),
     [
-        pytest.param(Credentials(ACCOUNT, "secret"), f"{ACCOUNT}:secret", id="auth-token"),
-        pytest.param(Credentials(ACCOUNT, "secret", "SK1", "key"), "SK1:key", id="api-key"),
-        pytest.param(Credentials(ACCOUNT, "", "SK1", "key"), "SK1:key", id="api-key-alone"),
+        pytest.param(TwilioCredentials(ACCOUNT, "secret"), f"{ACCOUNT}:secret", id="auth-token"),
+        pytest.param(TwilioCredentials(ACCOUNT, "secret", "SK1", "key"), "SK1:key", id="api-key"),
+        pytest.param(TwilioCredentials(ACCOUNT, "", "SK1", "key"), "SK1:key", id="api-key-alone"),
     ],
 )
 async def test_the_environment_never_names_the_account(
-    monkeypatch: pytest.MonkeyPatch, credentials: Credentials, pair: str
+    monkeypatch: pytest.MonkeyPatch, credentials: TwilioCredentials, pair: str
 ) -> None:
     pretend_twilio_is_set_up_in_the_environment(monkeypatch)
 
@@ -415,15 +415,15 @@ async def test_the_environment_never_names_the_account(
 @pytest.mark.parametrize(
     "credentials",
     [
-        pytest.param(Credentials("", ""), id="nothing"),
-        pytest.param(Credentials(ACCOUNT, ""), id="no-token"),
-        pytest.param(Credentials("", "secret"), id="no-account"),
-        pytest.param(Credentials(ACCOUNT, "secret", "SK1"), id="no-secret-of-the-api-key"),
-        pytest.param(Credentials("", "secret", "SK1", "key"), id="api-key-without-account"),
+        pytest.param(TwilioCredentials("", ""), id="nothing"),
+        pytest.param(TwilioCredentials(ACCOUNT, ""), id="no-token"),
+        pytest.param(TwilioCredentials("", "secret"), id="no-account"),
+        pytest.param(TwilioCredentials(ACCOUNT, "secret", "SK1"), id="no-secret-of-the-api-key"),
+        pytest.param(TwilioCredentials("", "secret", "SK1", "key"), id="api-key-without-account"),
     ],
 )
 async def test_a_missing_key_is_refused_without_a_request(
-    monkeypatch: pytest.MonkeyPatch, credentials: Credentials
+    monkeypatch: pytest.MonkeyPatch, credentials: TwilioCredentials
 ) -> None:
     pretend_twilio_is_set_up_in_the_environment(monkeypatch)
 

@@ -16,7 +16,7 @@ from dunlin.runtime.bell import RedisBell
 from dunlin.runtime.wiring import Services
 from tests.build import a_collecting_organization, a_cycle, an_organization, open_one
 from tests.delivery import plan
-from tests.scripted_channel import ScriptedChannel
+from tests.scripted_channel import ScriptedChannel, texting
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_a_worker_ends_in_time_although_a_carrier_never_answers(services: 
     channel = ScriptedChannel()
     channel.may_answer.clear()
     hasty = Store(RedisBell(services.redis), services.store.times.divided_by(50))
-    stuck = replace(services, channels=dict.fromkeys(services.channels, channel), store=hasty)
+    stuck = replace(services, channels=texting(channel), store=hasty)
     assert services.settings.redis_url is not None
     worker = WorkerProcess(stuck, RedisSettings.from_dsn(services.settings.redis_url))
 

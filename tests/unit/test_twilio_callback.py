@@ -8,7 +8,7 @@ import pytest
 
 from dunlin.channels.twilio import TwilioChannel, signature_fits
 from dunlin.channels.twilio_transport import Transport
-from dunlin.domain.carrier import Credentials, Fault, ForgedCallback, MalformedCallback, StatusReport
+from dunlin.domain.carrier import Fault, ForgedCallback, MalformedCallback, StatusReport, TwilioCredentials
 from dunlin.domain.reminder_status import ReminderStatus
 
 HOST = "https://hooks.example.com"
@@ -16,7 +16,7 @@ PATH = "/v1/twilio/status?rid=rem_42&t=7"
 TOKEN = "12345"
 ACCOUNT = "AC" + "a" * 32
 MESSAGE = "SM" + "b" * 32
-CREDENTIALS = Credentials(ACCOUNT, TOKEN)
+CREDENTIALS = TwilioCredentials(ACCOUNT, TOKEN)
 
 Fields = Sequence[tuple[str, str]]
 
@@ -151,7 +151,7 @@ def test_an_account_without_a_token_trusts_no_report() -> None:
     signature = sign(PATH, DELIVERED, token="")
 
     with pytest.raises(ForgedCallback):
-        TwilioChannel(HOST, Transport()).read_callback(PATH, DELIVERED, signature, Credentials(ACCOUNT, ""))
+        TwilioChannel(HOST, Transport()).read_callback(PATH, DELIVERED, signature, TwilioCredentials(ACCOUNT, ""))
 
 
 @pytest.mark.parametrize(

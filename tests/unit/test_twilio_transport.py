@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dunlin.channels.twilio_transport import Transport, retry_after, sending_client
-from dunlin.domain.carrier import Credentials
+from dunlin.domain.carrier import TwilioCredentials
 
 NOW = datetime(2025, 11, 24, 9, 0, tzinfo=UTC)
 MESSAGES = "/2010-04-01/Accounts/AC1/Messages.json"
@@ -58,6 +58,6 @@ def test_the_environment_moves_nobody_to_another_region(monkeypatch: pytest.Monk
     monkeypatch.setenv("TWILIO_REGION", "ie1")
     monkeypatch.setenv("TWILIO_EDGE", "dublin")
 
-    client = sending_client(Credentials("AC1", "secret"), Transport())
+    client = sending_client(TwilioCredentials("AC1", "secret"), Transport())
 
     assert client.get_hostname("https://api.twilio.com/x") == "https://api.twilio.com/x"

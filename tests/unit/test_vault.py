@@ -1,21 +1,26 @@
 import pytest
 
-from dunlin.domain.carrier import Credentials
+from dunlin.domain.carrier import TwilioCredentials
 from dunlin.domain.vault import BrokenSeal
 from dunlin.runtime.vault import AesVault
 
 OLD, NEW, FOREIGN = b"o" * 32, b"n" * 32, b"f" * 32
-CREDENTIALS = Credentials("AC1", "hidden-token", "SK1", "hidden-key")
+CREDENTIALS = TwilioCredentials("AC1", "hidden-token", "SK1", "hidden-key")
 VAULT = AesVault((NEW,))
 SEALED = VAULT.seal(CREDENTIALS, organization_id=7)
 
 
 @pytest.mark.parametrize(
     "credentials",
-    [CREDENTIALS, Credentials("AC1", "hidden-token"), Credentials("", ""), Credentials("AC1", "clé-\U0001f511")],
+    [
+        CREDENTIALS,
+        TwilioCredentials("AC1", "hidden-token"),
+        TwilioCredentials("", ""),
+        TwilioCredentials("AC1", "clé-\U0001f511"),
+    ],
     ids=["with an API key", "without an API key", "empty", "in any letters"],
 )
-def test_what_is_sealed_for_an_organization_is_opened_for_it(credentials: Credentials) -> None:
+def test_what_is_sealed_for_an_organization_is_opened_for_it(credentials: TwilioCredentials) -> None:
     sealed = VAULT.seal(credentials, organization_id=7)
 
     assert VAULT.open(sealed, organization_id=7) == credentials
@@ -77,5 +82,5 @@ def test_a_sealed_value_shows_neither_account_nor_keys() -> None:
 
 
 def test_credentials_show_their_account_and_no_secret() -> None:
-    assert repr(CREDENTIALS) == str(CREDENTIALS) == "Credentials(AC1)"
-    assert f"{[CREDENTIALS]}" == "[Credentials(AC1)]"
+    assert repr(CREDENTIALS) == str(CREDENTIALS) == "TwilioCredentials(AC1)"
+    assert f"{[CREDENTIALS]}" == "[TwilioCredentials(AC1)]"

@@ -122,7 +122,7 @@ class Integration(Node):
             return None
         if not info.context.viewer.may(Permission.CONFIGURE):
             return None
-        return info.context.services.channels[connection.provider].inbound_address(self.row.inbound_key)
+        return info.context.services.channels.texting[connection.provider].inbound_address(self.row.inbound_key)
 
     @strawberry.field(
         description="Whether texts that come in are known to reach inboundUrl: the carrier took it when SMS was "

@@ -12,9 +12,10 @@ from dunlin.domain.carrier import (
     CredentialsRejected,
     Sender,
     SenderRejected,
+    TwilioCredentials,
     Verdict,
 )
-from dunlin.domain.channel import Channel
+from dunlin.domain.channel import Channels
 from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
 from dunlin.domain.errors import ProblemCode, refuse
 from dunlin.domain.idempotency import RowOf, earlier_answer, once, request_of
@@ -29,17 +30,18 @@ _ANSWER = RowOf(Integration)
 
 @dataclass(frozen=True, slots=True)
 class CarrierAccount:
-    """What to connect with."""
+    """What to connect with. `reply_to` is where answers to e-mails go, if not to their sender."""
 
     provider: IntegrationProvider
     credentials: Credentials
     sender: Sender
+    reply_to: str | None = None
 
 
 async def connect_integration(
     store: Store,
     viewer: Viewer,
-    channel: Channel,
+    channels: Channels,
     vault: Vault,
     *,
     organization_id: int,
@@ -71,10 +73,11 @@ async def connect_integration(
     if account is None:
         raise refuse(
             ProblemCode.REQUIRED,
-            "Give the Twilio account to connect: this service has none of its own.",
-            "twilio",
+            f"Give {_NAMES[kind]} to connect: this service has none of its own.",
+            _PATHS[kind],
         )
-    _require_good(await channel.check(account.credentials, account.sender))
+    channel = channels.of(kind, account.provider)
+    _require_good(kind, await channel.check(account.credentials, account.sender))
     sealed = vault.seal(account.credentials, organization_id=organization.id)
 
     async def connect(transaction: Transaction) -> Integration:
@@ -84,9 +87,16 @@ async def connect_integration(
         return await once(transaction, request, now, work, _ANSWER)
 
     connected = await store.transact(connect)
-    if await channel.route_inbound(account.credentials, account.sender, connected.inbound_key):
+    if kind is IntegrationKind.SMS and await _route_inbound(channels, account, connected):
         await Connection.filter(id=connected.connection_id).update(inbound_is_set=True)
     return connected
+
+
+async def _route_inbound(channels: Channels, account: CarrierAccount, connected: Integration) -> bool:
+    if not isinstance(account.credentials, TwilioCredentials):
+        return False
+    channel = channels.texting[account.provider]
+    return await channel.route_inbound(account.credentials, account.sender, connected.inbound_key)
 
 
 async def _connect(
@@ -105,7 +115,8 @@ async def _connect(
         organization_id=integration.organization_id,
         integration_id=integration.id,
         provider=account.provider,
-        account_sid=account.credentials.account_sid,
+        account_sid=account.credentials.account,
+        reply_to=account.reply_to,
         sender_kind=account.sender.kind,
         sender=account.sender.value,
         sealed_credentials=sealed_credentials,
@@ -117,7 +128,8 @@ async def _connect(
     integration.held_until = None
     integration.held_reason = None
     await integration.save()
-    await fetch_anew(transaction, integration.organization_id, now)
+    if integration.kind is IntegrationKind.SMS:
+        await fetch_anew(transaction, integration.organization_id, now)
     transaction.audit(
         viewer,
         AuditAction.INTEGRATION_CONNECTED,
@@ -145,15 +157,21 @@ def _require_unconnected(integration: Integration) -> None:
         )
 
 
-def _require_good(verdict: Verdict) -> None:
+_PATHS = {IntegrationKind.SMS: "twilio", IntegrationKind.EMAIL: "smtp"}
+_NAMES = {IntegrationKind.SMS: "the Twilio account", IntegrationKind.EMAIL: "the mail server"}
+_ACCOUNTS = {IntegrationKind.SMS: "accountSid", IntegrationKind.EMAIL: "username"}
+_SENDERS = {IntegrationKind.SMS: "sender", IntegrationKind.EMAIL: "fromAddress"}
+
+
+def _require_good(kind: IntegrationKind, verdict: Verdict) -> None:
     match verdict:
         case None:
             return
         case CredentialsRejected(reason):
-            raise refuse(ProblemCode.CREDENTIALS_REJECTED, reason, "twilio", "accountSid")
+            raise refuse(ProblemCode.CREDENTIALS_REJECTED, reason, _PATHS[kind], _ACCOUNTS[kind])
         case SenderRejected(reason):
-            raise refuse(ProblemCode.SENDER_REJECTED, reason, "twilio", "sender")
+            raise refuse(ProblemCode.SENDER_REJECTED, reason, _PATHS[kind], _SENDERS[kind])
         case CarrierUnavailable(reason):
-            raise refuse(ProblemCode.CARRIER_UNAVAILABLE, reason, "twilio")
+            raise refuse(ProblemCode.CARRIER_UNAVAILABLE, reason, _PATHS[kind])
         case _ as never:
             assert_never(never)

@@ -48,9 +48,10 @@ class Connection(OfOrganization):
     )
     integration_id: int
     provider = fields.CharEnumField(IntegrationProvider, max_length=LONGEST_CHOICE)
-    account_sid = fields.CharField(max_length=64, null=True)
+    account_sid = fields.CharField(max_length=320, null=True)
     sender_kind = fields.CharEnumField(SenderKind, max_length=LONGEST_CHOICE)
-    sender = fields.CharField(max_length=64)
+    sender = fields.CharField(max_length=320)
+    reply_to = fields.CharField(max_length=320, null=True)  # of e-mail
     sealed_credentials = fields.BinaryField(null=True)
     inbound_is_set = fields.BooleanField(default=False, db_default=False)  # the carrier is known to bring texts to us
     created_at = fields.DatetimeField(auto_now_add=True)

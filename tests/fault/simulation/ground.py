@@ -12,6 +12,7 @@ import pytest
 from dunlin.channels import twilio, twilio_messages
 from dunlin.domain import times
 from dunlin.domain.actions import under_way
+from dunlin.domain.channel import Channels
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.store import Store
 from dunlin.jobs.deliverer import Deliverer
@@ -70,7 +71,7 @@ def make_ground(opened: Services, loop: asyncio.AbstractEventLoop) -> Ground:
     services = replace(
         opened,
         store=Store(NoBell()),
-        channels={IntegrationProvider.TWILIO: channel, IntegrationProvider.SANDBOX: channel},
+        channels=Channels({IntegrationProvider.TWILIO: channel, IntegrationProvider.SANDBOX: channel}, {}),
     )
     deliverer, asking = Deliverer(services), Reconciler(services)
     return Ground(loop, services, clock, carrier, transport, channel, deliverer, asking, turns)

@@ -14,7 +14,7 @@ from twilio.http.response import Response
 
 from dunlin.channels.twilio import TwilioChannel
 from dunlin.channels.twilio_transport import NotSent, Transport, _Connector
-from dunlin.domain.carrier import Credentials, Sender, Verdict
+from dunlin.domain.carrier import Credentials, Sender, TwilioCredentials, Verdict
 from dunlin.domain.times import SendingTimes
 from tests.fault.simulation.carrier import PUBLIC_URL, Call, SimulatedCarrier
 
@@ -123,5 +123,5 @@ class SimulatedChannel(TwilioChannel):
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
         return None
 
-    async def route_inbound(self, credentials: Credentials, sender: Sender, key: UUID) -> bool:
+    async def route_inbound(self, credentials: TwilioCredentials, sender: Sender, key: UUID) -> bool:
         return False
