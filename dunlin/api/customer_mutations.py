@@ -7,6 +7,7 @@ import strawberry
 
 from dunlin.api.context import Info
 from dunlin.api.customer_inputs import (
+    ChangeCustomerEmailInput,
     ChangeCustomerPhoneInput,
     MarkInboundTextReadInput,
     OptInCustomerInput,
@@ -18,7 +19,7 @@ from dunlin.api.types.customer import Customer, Mandate
 from dunlin.api.types.inbound import InboundText
 from dunlin.api.types.node import UserError, user_errors
 from dunlin.domain import tables
-from dunlin.domain.actions.change_customer_phone import change_customer_phone
+from dunlin.domain.actions.change_customer_address import change_customer_email, change_customer_phone
 from dunlin.domain.actions.mark_inbound_text_read import mark_inbound_text_read
 from dunlin.domain.actions.opt_out_customer import opt_in_customer, opt_out_customer
 from dunlin.domain.actions.register_mandates import register_mandates
@@ -78,8 +79,19 @@ class CustomerMutation:
         return CustomerPayload.of(await settled(info, _change_phone(info, input)))
 
     @strawberry.mutation(
-        description="Put down that a customer refuses SMS: everybody with the number gets none from this organization, "
-        "and what is scheduled is canceled. One who has opted out already stays as is."
+        description="Correct a customer's e-mail address. What is scheduled goes there, and what was wrong with the "
+        "old address is forgotten."
+    )
+    async def change_customer_email(
+        self,
+        info: Info,
+        input: Annotated[ChangeCustomerEmailInput, strawberry.argument(description="The address.")],  # noqa: A002
+    ) -> CustomerPayload:
+        return CustomerPayload.of(await settled(info, _change_email(info, input)))
+
+    @strawberry.mutation(
+        description="Put down that a customer refuses SMS or e-mail: everybody with the number or address gets none "
+        "from this organization, and what is scheduled is canceled. One who has opted out already stays as is."
     )
     async def opt_out_customer(
         self,
@@ -89,8 +101,8 @@ class CustomerMutation:
         return CustomerPayload.of(await settled(info, _opt_out(info, input)))
 
     @strawberry.mutation(
-        description="Put down that a customer wants SMS again. Nothing that was canceled or skipped comes back. The "
-        "carrier keeps refusals of its own, which only the recipient can lift, by texting START."
+        description="Put down that a customer wants SMS or e-mail again. Nothing that was canceled or skipped comes "
+        "back. A carrier of texts keeps refusals of its own, which only the recipient can lift, by texting START."
     )
     async def opt_in_customer(
         self,
@@ -131,6 +143,17 @@ async def _change_phone(info: Info, given: ChangeCustomerPhoneInput) -> tables.C
         info.context.viewer,
         customer_id=row_id("Customer", given.customer_id, "customerId"),
         number=given.phone,
+        now=datetime.now(UTC),
+        once=once(given.idempotency_key),
+    )
+
+
+async def _change_email(info: Info, given: ChangeCustomerEmailInput) -> tables.Customer:
+    return await change_customer_email(
+        info.context.services.store,
+        info.context.viewer,
+        customer_id=row_id("Customer", given.customer_id, "customerId"),
+        address=given.email,
         now=datetime.now(UTC),
         once=once(given.idempotency_key),
     )

@@ -8,7 +8,7 @@ import strawberry
 from dunlin.api.scalars import CurrencyCode, LanguageCode, PhoneNumber, TimeZone
 from dunlin.domain.actions.connect_integration import CarrierAccount
 from dunlin.domain.actions.edit_step import StepEdit
-from dunlin.domain.carrier import Sender, SenderKind, TwilioCredentials
+from dunlin.domain.carrier import Sender, SenderKind, SmtpCredentials, TwilioCredentials
 from dunlin.domain.choices import (
     CaseOrigin,
     CommunicationMethod,
@@ -62,13 +62,45 @@ class TwilioInput:
         return CarrierAccount(IntegrationProvider.TWILIO, credentials, self.sender.sender())
 
 
+@strawberry.input(description="A mail server of one's own.")
+class SmtpInput:
+    host: str = strawberry.field(description="Its name, e.g. smtp.example.com.")
+    from_address: str = strawberry.field(
+        description="Who the e-mails come from, e.g. billing@example.com. The server must let this account use it."
+    )
+    port: int = strawberry.field(
+        default=587, description="587 or 2525 (STARTTLS), 465 (TLS from the start), or 25 (STARTTLS)."
+    )
+    username: str | None = strawberry.field(
+        default=None, description="Who logs in. Null where the server knows us by our address."
+    )
+    password: str | None = strawberry.field(
+        default=None, description="The password or app password. Stored encrypted, never shown again."
+    )
+
+    def account(self) -> CarrierAccount:
+        credentials = SmtpCredentials(
+            self.host.strip().lower(),
+            self.port,
+            self.username.strip() if self.username else None,
+            self.password or None,
+        )
+        sender = Sender(SenderKind.EMAIL_ADDRESS, self.from_address.strip())
+        return CarrierAccount(IntegrationProvider.SMTP, credentials, sender)
+
+
 @strawberry.input(
-    description="Without twilio the operator's own account is used, or the sandbox where the operator has none."
+    description="Without twilio or smtp the operator's own account is used, or the sandbox where the operator has none."
 )
 class ConnectIntegrationInput:
     organization_id: strawberry.ID = strawberry.field(description="The organization to connect it for.")
     kind: IntegrationKind = strawberry.field(description="Which integration.")
-    twilio: TwilioInput | None = strawberry.field(default=None, description="The account to connect with.")
+    twilio: TwilioInput | None = strawberry.field(default=None, description="The account to connect SMS with.")
+    smtp: SmtpInput | None = strawberry.field(default=None, description="The mail server to connect EMAIL with.")
+    reply_to: str | None = strawberry.field(
+        default=None,
+        description="Where answers to e-mails go, e.g. billing@example.com; without it to the sender. Only for EMAIL.",
+    )
     idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
@@ -93,6 +125,16 @@ class LocalizedTextInput:
     )
 
 
+@strawberry.input(description="An e-mail in one language.")
+class LocalizedEmailInput:
+    language: LanguageCode = strawberry.field(description="The language it is written in.")
+    subject: str = strawberry.field(description="One line of at most 200 characters; placeholders as in a text.")
+    body: str = strawberry.field(
+        description="Plain text of at most 10,000 characters; placeholders as in a text. An empty line begins a new "
+        "paragraph, and addresses that begin with https:// can be clicked: the HTML part is made from it."
+    )
+
+
 @strawberry.input(
     description="Fields left out stay as they are. With applyToOpenCases the pending copies in open cases follow."
 )
@@ -114,6 +156,9 @@ class EditStepInput:
     sms_texts: list[LocalizedTextInput] | None = strawberry.field(
         default=None, description="All texts of the step, one per language; replaces those it has."
     )
+    email_texts: list[LocalizedEmailInput] | None = strawberry.field(
+        default=None, description="All e-mails of the step, one per language; replaces those it has."
+    )
     apply_to_open_cases: bool = strawberry.field(
         default=False, description="Whether the pending copies in open cases follow."
     )
@@ -121,7 +166,8 @@ class EditStepInput:
 
     def edit(self) -> StepEdit:
         texts = None if self.sms_texts is None else [(str(text.language), text.text) for text in self.sms_texts]
-        return StepEdit(self.name, self.trigger_days, self.communication_method, texts)
+        mails = None if self.email_texts is None else _mails(self.email_texts)
+        return StepEdit(self.name, self.trigger_days, self.communication_method, texts, mails)
 
 
 @strawberry.input(description="A step to be added.")
@@ -136,10 +182,17 @@ class StepInput:
     sms_texts: list[LocalizedTextInput] | None = strawberry.field(
         default=None, description="What an SMS says, one text per language; needed for the method SMS."
     )
+    email_texts: list[LocalizedEmailInput] | None = strawberry.field(
+        default=None, description="What an e-mail says, one per language; needed for the method EMAIL."
+    )
 
     def step(self) -> NewStep:
         texts = [(str(text.language), text.text) for text in self.sms_texts or []]
-        return NewStep(self.name, self.trigger_days, self.communication_method, texts)
+        return NewStep(self.name, self.trigger_days, self.communication_method, texts, _mails(self.email_texts or []))
+
+
+def _mails(given: list[LocalizedEmailInput]) -> list[tuple[str, str, str]]:
+    return [(str(mail.language), mail.subject, mail.body) for mail in given]
 
 
 @strawberry.input(description="A cycle to be made.")

@@ -29,7 +29,7 @@ from dunlin.domain.actions.connect_integration import connect_integration
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.edit_step import edit_step
 from dunlin.domain.actions.open_cases import open_cases
-from dunlin.domain.errors import Refusal
+from dunlin.domain.errors import ProblemCode, Refusal, refuse
 from dunlin.domain.rules.impact import Impact
 
 
@@ -121,7 +121,9 @@ class Mutation(
 
 async def _connect(info: Info, given: ConnectIntegrationInput) -> tables.Integration:
     services = info.context.services
-    account = given.twilio.account() if given.twilio else services.default_accounts.get(given.kind)
+    if given.twilio is not None and given.smtp is not None:
+        raise refuse(ProblemCode.INVALID, "Give twilio for SMS or smtp for EMAIL, not both.", "smtp")
+    own = given.twilio or given.smtp
     return await connect_integration(
         services.store,
         info.context.viewer,
@@ -129,7 +131,8 @@ async def _connect(info: Info, given: ConnectIntegrationInput) -> tables.Integra
         services.vault,
         organization_id=row_id("Organization", given.organization_id, "organizationId"),
         kind=given.kind,
-        account=account,
+        account=own.account() if own else services.default_accounts.get(given.kind),
+        reply_to=given.reply_to,
         now=datetime.now(UTC),
         idempotency_key=given.idempotency_key,
     )

@@ -151,7 +151,7 @@ def _sender_parameter(sender: Sender) -> dict[str, str]:
     match sender.kind:
         case SenderKind.MESSAGING_SERVICE:
             return {"messaging_service_sid": sender.value}
-        case SenderKind.PHONE_NUMBER | SenderKind.ALPHANUMERIC:
+        case SenderKind.PHONE_NUMBER | SenderKind.ALPHANUMERIC | SenderKind.EMAIL_ADDRESS:  # the last is refused
             return {"from_": sender.value}
         case _:
             assert_never(sender.kind)

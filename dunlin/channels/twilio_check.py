@@ -100,6 +100,8 @@ async def _check_sender(credentials: TwilioCredentials, sender: Sender, transpor
                 return await _check_service(credentials, sender.value, transport)
             case SenderKind.ALPHANUMERIC:
                 return _check_name(sender.value)
+            case SenderKind.EMAIL_ADDRESS:
+                return SenderRejected("An e-mail address cannot send texts.")
             case _:
                 assert_never(sender.kind)
     except CallRefused as error:

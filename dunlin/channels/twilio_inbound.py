@@ -22,7 +22,7 @@ async def route_inbound(
                 return await _route_number(credentials, sender.value, url, base, transport)
             case SenderKind.MESSAGING_SERVICE:
                 return await _route_service(credentials, sender.value, url, base, transport)
-            case SenderKind.ALPHANUMERIC:
+            case SenderKind.ALPHANUMERIC | SenderKind.EMAIL_ADDRESS:
                 return False  # nobody can answer a name
             case _:
                 assert_never(sender.kind)

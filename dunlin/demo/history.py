@@ -13,7 +13,14 @@ from dunlin.demo.era import DISCONNECTED, SmsEra, reset_reason
 from dunlin.demo.numbers import NOT_A_NUMBER, NOT_IN_USE, OPTED_OUT, OUT_OF_REACH
 from dunlin.demo.rows import Rows
 from dunlin.domain.carrier import Accepted, Answer, Refused, Unknown
-from dunlin.domain.choices import CaseStepState, Check, CommunicationMethod, IntegrationStatus, OptOutSource
+from dunlin.domain.choices import (
+    CaseStepState,
+    Check,
+    CommunicationMethod,
+    IntegrationKind,
+    IntegrationStatus,
+    OptOutSource,
+)
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules import recipient
 from dunlin.domain.rules.consequence import consequence_of
@@ -23,6 +30,7 @@ from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
 from dunlin.domain.rules.return_reason import why_never
 from dunlin.domain.rules.texts import Filling
 from dunlin.domain.rules.trace import decision
+from dunlin.domain.rules.writing import Wording
 from dunlin.domain.rules.zones import possible_zones
 from dunlin.domain.tables import (
     CaseStep,
@@ -95,10 +103,13 @@ class History:
             communication_method=method,
             integration_status=IntegrationStatus.CONNECTED if method is CommunicationMethod.SMS else None,
             never_because=why_never(case.return_reason_code, case.reaction, is_deceased=False),
-            phone=customer.phone,
-            phone_problem=customer.phone_problem_reason,
-            opted_out=customer.sms_opted_out_at is not None,
-            texts=scene.texts,
+            recipient=recipient.Recipient(
+                IntegrationKind.SMS,
+                customer.phone,
+                customer.phone_problem_reason,
+                opted_out=customer.sms_opted_out_at is not None,
+            ),
+            texts={language: Wording(text) for language, text in scene.texts.items()},
             customer_language=customer.language,
             default_language=self._organization.default_language,
             filling=Filling(
@@ -117,6 +128,7 @@ class History:
 
     def _remind(self, scene: Scene, remind: Remind, planned_at: datetime) -> None:
         assert self._era is not None
+        assert remind.encoded is not None, "it is a text"
         reminder = self._rows.add(
             Reminder(
                 id=self._rows.next_id(Reminder),
@@ -239,6 +251,6 @@ def _ask_for_attention(scene: Scene, code: int, at: datetime) -> None:
     if problem := consequence_of(meaning.fault).marks:
         customer.phone_problem, customer.phone_problem_at = problem, at
         customer.phone_problem_reason = meaning.sentence
-        scene.case.attention_reason = recipient.bad_number(meaning.sentence)
+        scene.case.attention_reason = recipient.bad_address(IntegrationKind.SMS, meaning.sentence)
     if consequence_of(meaning.fault).opts_out:
-        scene.case.attention_reason = recipient.OPTED_OUT
+        scene.case.attention_reason = recipient.words_of(IntegrationKind.SMS).opted_out

@@ -90,12 +90,12 @@ class Deliverer:
     async def _paced(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return the claims whose senders may send now; give the others back until it is their turn."""
         rates = [(claim, segments_per_second(claim.provider, claim.sender)) for claim in claims]
-        limited = [(claim, rate) for claim, rate in rates if rate is not None]
+        limited = [(claim, claim.segments, rate) for claim, rate in rates if claim.segments and rate is not None]
         waits = await self._services.pacer.take(
-            [Turn(f"{claim.account_sid}:{claim.sender.value}", claim.segments, rate) for claim, rate in limited]
+            [Turn(f"{claim.account_sid}:{claim.sender.value}", segments, rate) for claim, segments, rate in limited]
         )
         soonest: dict[int, timedelta] = {}
-        waiting = [(claim, wait) for (claim, _), wait in zip(limited, waits, strict=True) if wait]
+        waiting = [(claim, wait) for (claim, _, _), wait in zip(limited, waits, strict=True) if wait]
         for claim, wait in reversed(waiting):  # the first of each has the shortest wait
             soonest[claim.integration_id] = wait
         for integration_id, wait in soonest.items():

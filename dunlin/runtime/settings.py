@@ -5,11 +5,13 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from dunlin.domain.carrier import SmtpCredentials
+from dunlin.domain.rules.case_input import check_email
 from dunlin.runtime.address import is_safe
 
 
@@ -72,6 +74,46 @@ def _origins(value: object) -> object:
     return origins
 
 
+def _smtp_address(value: str) -> str:
+    try:
+        credentials_of(value)
+    except ValueError:
+        raise ValueError("should be an address such as smtp://user:password@smtp.example.com:587") from None
+    return value
+
+
+def credentials_of(smtp_url: str) -> SmtpCredentials:
+    """Return whom an address names; user and password are percent-encoded there. Raise `ValueError` for none."""
+    parts = urlsplit(smtp_url)
+    if parts.scheme != "smtp" or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError
+    if bool(parts.username) is not bool(parts.password):
+        raise ValueError
+    username, password = (unquote(part) if part else None for part in (parts.username, parts.password))
+    return SmtpCredentials(parts.hostname, parts.port or _SUBMISSION_PORT, username, password)
+
+
+_SUBMISSION_PORT = 587
+
+
+def _mail_address(value: str) -> str:
+    if list(check_email(value)):
+        raise ValueError("should be an e-mail address such as reminders@example.com")
+    return value
+
+
+def _hosts(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    hosts = tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    if not all(_HOST.fullmatch(host) for host in hosts):
+        raise ValueError("should be names of hosts, with or without a port, such as mail.internal,10.0.0.5:25")
+    return hosts
+
+
+_HOST = re.compile(r"[a-z0-9._-]+(:[0-9]{1,5})?")
+
+
 def _issuer(value: str) -> str:
     """Return it as it is: tokens must name their issuer to the letter, also a slash at its end."""
     if not is_safe(value) or "?" in value:
@@ -105,7 +147,11 @@ def _claim_prefix(value: str) -> str:
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+
+_LISTS = ("allowed_origins", "smtp_trusted_hosts")
 
 
 class Settings(BaseSettings):
@@ -138,6 +184,12 @@ class Settings(BaseSettings):
     sandbox_account_sid: str | None = None
     sandbox_auth_token: str | None = Field(default=None, repr=False)
     sandbox_sender: str | None = None
+    smtp_url: Annotated[str, AfterValidator(_smtp_address)] | None = Field(default=None, repr=False)
+    smtp_from: MailAddress | None = None
+    smtp_trusted_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
+    bounce_address: MailAddress | None = None
+    sandbox_smtp_url: Annotated[str, AfterValidator(_smtp_address)] | None = Field(default=None, repr=False)
+    sandbox_smtp_from: MailAddress | None = None
     dev_token_file: Path | None = None
     oidc_issuer: Annotated[str, AfterValidator(_issuer)] | None = None
     oidc_audience: Annotated[str, AfterValidator(_audience)] | None = None
@@ -156,6 +208,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _has_all_of_its_mail_server(self) -> Self:
+        if (self.smtp_url is None) is not (self.smtp_from is None):
+            given, missing = ("SMTP_URL", "SMTP_FROM") if self.smtp_from is None else ("SMTP_FROM", "SMTP_URL")
+            raise ValueError(f"DUNLIN_{missing}: should be set with DUNLIN_{given}")
+        return self
+
+    @model_validator(mode="after")
     def _has_what_alone_it_runs(self) -> Self:
         if self.documents_only and self.documents is None:
             raise ValueError("DUNLIN_DOCUMENTS: should be set with DUNLIN_DOCUMENTS_ONLY")
@@ -169,9 +228,9 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the variables that another process reads the same settings from."""
-        values = self.model_dump(exclude={"secret_keys", "allowed_origins"}, exclude_none=True)
+        values = self.model_dump(exclude={"secret_keys", *_LISTS}, exclude_none=True)
         values["secret_keys"] = ",".join(base64.b64encode(key).decode() for key in self.secret_keys)
-        values["allowed_origins"] = ",".join(self.allowed_origins)
+        values |= {name: ",".join(getattr(self, name)) for name in _LISTS}
         return {f"DUNLIN_{name.upper()}": str(value) for name, value in values.items()}
 
 

@@ -22,7 +22,7 @@ from dunlin.runtime.bell import RedisBell, open_redis
 from dunlin.runtime.database import open_database
 from dunlin.runtime.issuer_keys import KeyTimes
 from dunlin.runtime.pacer import Pacer
-from dunlin.runtime.settings import Settings
+from dunlin.runtime.settings import Settings, credentials_of
 from dunlin.runtime.sign_in import SignIn, open_sign_in
 from dunlin.runtime.vault import AesVault
 
@@ -76,7 +76,10 @@ async def open_services(
 
 
 def _default_accounts(settings: Settings) -> dict[IntegrationKind, CarrierAccount]:
-    accounts = {IntegrationKind.SMS: _texting_account(settings)}
+    accounts = {
+        IntegrationKind.SMS: _texting_account(settings),
+        IntegrationKind.EMAIL: _mailing_account(settings),
+    }
     return {kind: account for kind, account in accounts.items() if account is not None}
 
 
@@ -91,6 +94,25 @@ def _texting_account(settings: Settings) -> CarrierAccount | None:
         credentials = TwilioCredentials(settings.sandbox_account_sid, settings.sandbox_auth_token)
         return CarrierAccount(IntegrationProvider.SANDBOX, credentials, sender_of(settings.sandbox_sender))
     return None
+
+
+def _mailing_account(settings: Settings) -> CarrierAccount | None:
+    """Return the operator's own mail server, or the sandbox's."""
+    if settings.smtp_url and settings.smtp_from:
+        sender = Sender(SenderKind.EMAIL_ADDRESS, settings.smtp_from)
+        return CarrierAccount(IntegrationProvider.SMTP, credentials_of(settings.smtp_url), sender)
+    if settings.sandbox_smtp_url and settings.sandbox_smtp_from:
+        sender = Sender(SenderKind.EMAIL_ADDRESS, settings.sandbox_smtp_from)
+        return CarrierAccount(IntegrationProvider.SANDBOX, credentials_of(settings.sandbox_smtp_url), sender)
+    return None
+
+
+def _trusted_hosts(settings: Settings) -> tuple[str, ...]:
+    """Return the hosts of the operator's own network; the sandbox is one."""
+    if settings.sandbox_smtp_url is None:
+        return settings.smtp_trusted_hosts
+    sandbox = credentials_of(settings.sandbox_smtp_url)
+    return (*settings.smtp_trusted_hosts, f"{sandbox.host}:{sandbox.port}")
 
 
 def _has_test_server(settings: Settings) -> bool:

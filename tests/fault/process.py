@@ -18,7 +18,7 @@ from pathlib import Path
 from dunlin.api.server import serve
 from dunlin.commands.ground import run
 from dunlin.domain.rules.texts import Filling
-from dunlin.domain.rules.writing import Draft, write
+from dunlin.domain.rules.writing import Draft, Wording, write
 from dunlin.domain.rules.zones import zones_of_number
 from dunlin.jobs.worker import work
 from dunlin.runtime.settings import read_settings
@@ -34,7 +34,7 @@ from tests.fault.order import Order, Role
 def _warm_up() -> None:
     """Do once what is slow the first time, so that those who are killed all the time get to do something."""
     filling = Filling("A", "B", Decimal(1), "EUR", date(2026, 1, 15), "C")
-    write(Draft({"en": "Dear {{ customer.name }}, {{ amount }} is due."}, "en", "en", filling))
+    write(Draft({"en": Wording("Dear {{ customer.name }}, {{ amount }} is due.")}, "en", "en", filling))
     zones_of_number("+447700900001")
 
 

@@ -12,7 +12,8 @@ from dunlin.api.ids import encode_id
 from dunlin.channels.twilio import TwilioChannel
 from dunlin.channels.twilio_transport import Transport
 from dunlin.domain.actions.connect_integration import connect_integration
-from dunlin.domain.choices import IntegrationKind
+from dunlin.domain.channel import Channels
+from dunlin.domain.choices import IntegrationKind, IntegrationProvider
 from dunlin.domain.errors import ProblemCode, Refusal
 from dunlin.domain.tables import Organization
 from dunlin.runtime.wiring import Services
@@ -168,7 +169,7 @@ async def test_a_carrier_that_cannot_be_reached_is_said_to_be_unavailable_and_no
                 await connect_integration(
                     services.store,
                     a_viewer(organization),
-                    TwilioChannel("http://127.0.0.1", transport),
+                    Channels({IntegrationProvider.SANDBOX: TwilioChannel("http://127.0.0.1", transport)}, {}),
                     services.vault,
                     organization_id=organization.id,
                     kind=IntegrationKind.SMS,
@@ -185,7 +186,7 @@ async def test_an_operator_without_an_account_asks_for_ones_own(services: Servic
         await connect_integration(
             services.store,
             a_viewer(organization),
-            next(iter(services.channels.values())),
+            services.channels,
             services.vault,
             organization_id=organization.id,
             kind=IntegrationKind.SMS,

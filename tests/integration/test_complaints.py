@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from dunlin.domain.actions.change_customer_phone import change_customer_phone
+from dunlin.domain.actions.change_customer_address import change_customer_phone
 from dunlin.domain.actions.edit_step import StepEdit, edit_step
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.preview_sms import preview_sms

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from dunlin.domain.actions.change_customer_phone import change_customer_phone
+from dunlin.domain.actions.change_customer_address import change_customer_phone
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.actions.disconnect_integration import disconnect_integration

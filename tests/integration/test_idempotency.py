@@ -10,6 +10,7 @@ import pytest
 from dunlin.domain.actions.connect_integration import connect_integration
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.record_payment import record_payment
+from dunlin.domain.carrier import TwilioCredentials
 from dunlin.domain.choices import CaseState, IntegrationKind, IntegrationStatus
 from dunlin.domain.errors import ProblemCode, Refusal
 from dunlin.domain.idempotency import KEPT, forget_requests
@@ -236,6 +237,7 @@ async def test_a_disconnect_under_a_used_key_with_another_token_is_refused(servi
 async def connect(services: Services, viewer: Viewer, *, auth_token: str | None = None) -> Integration:
     account = services.default_accounts[IntegrationKind.SMS]
     if auth_token is not None:
+        assert isinstance(account.credentials, TwilioCredentials)
         account = replace(account, credentials=replace(account.credentials, auth_token=auth_token))
     return await connect_integration(
         services.store,
@@ -284,5 +286,7 @@ async def test_what_is_kept_of_a_request_tells_nothing_of_its_secrets(services: 
     await connect(services, a_viewer(await an_organization()))
 
     kept = await rows("SELECT to_jsonb(k)::text AS content FROM idempotency_key k")
-    assert services.default_accounts[IntegrationKind.SMS].credentials.auth_token not in kept[0]["content"]
+    credentials = services.default_accounts[IntegrationKind.SMS].credentials
+    assert isinstance(credentials, TwilioCredentials)
+    assert credentials.auth_token not in kept[0]["content"]
     assert (await IdempotencyKey.get()).answer == {"id": 1}

@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 from dunlin.api.app import create_app
 from dunlin.domain.actions.revoke_token import revoke_token
 from dunlin.domain.actions.rotate_keys import Rotation, rotate_keys, tokens_on_old_keys
-from dunlin.domain.carrier import TwilioCredentials
+from dunlin.domain.carrier import Credentials, TwilioCredentials
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import rows
 from dunlin.domain.tables import CollectionCycle, Connection, Reminder, SendAttempt, Token
@@ -44,12 +44,12 @@ async def connections(services: Services, count: int) -> list[Connection]:
     return await Connection.all().order_by("id")
 
 
-def opened_of(connection: Connection, vault: AesVault) -> TwilioCredentials:
+def opened_of(connection: Connection, vault: AesVault) -> Credentials:
     assert connection.sealed_credentials is not None
     return vault.open(connection.sealed_credentials, organization_id=connection.organization_id)
 
 
-async def opened_with(vault: AesVault) -> set[TwilioCredentials]:
+async def opened_with(vault: AesVault) -> set[Credentials]:
     return {opened_of(connection, vault) for connection in await Connection.all()}
 
 

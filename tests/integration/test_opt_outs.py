@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from dunlin.api.ids import encode_id
 from dunlin.domain import store
-from dunlin.domain.actions.change_customer_phone import change_customer_phone
+from dunlin.domain.actions.change_customer_address import change_customer_phone
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.carrier import Accepted, Fault, Refused, StatusReport

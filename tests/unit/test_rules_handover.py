@@ -5,29 +5,31 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dunlin.domain.choices import CaseState, Weekday
+from dunlin.domain.choices import CaseState, IntegrationKind, Weekday
 from dunlin.domain.rules.caps import Limits
 from dunlin.domain.rules.handover import Cancel, Go, Situation, Wait, may_hand_over
 from dunlin.domain.rules.moments import Hours, never_opens
 from dunlin.domain.rules.price import Cost
+from dunlin.domain.rules.recipient import Recipient
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.rules.spending import Budget
 
 NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # in Brussels
 EVENING = datetime(2026, 3, 4, 19, 0, tzinfo=UTC)
 MORNING = datetime(2026, 3, 5, 7, 0, tzinfo=UTC)
+ADA = Recipient(IntegrationKind.SMS, "+447700900001")
 GOOD = Situation(
     connected=True,
     needs_attention=False,
     case_state=CaseState.ACTIVE,
-    opted_out=False,
+    recipient=ADA,
     hours=Hours(SendWindow("08:00", "20:00", frozenset(Weekday)), ("Europe/Brussels",)),
 )
 DISCONNECTED = replace(GOOD, connected=False)
 CLOSED = replace(GOOD, case_state=CaseState.CLOSED)
 PAUSED = replace(GOOD, case_state=CaseState.PAUSED)
 PAID = replace(CLOSED, closed_because="The amount due has been paid.")
-OPTED_OUT = replace(GOOD, opted_out=True)
+OPTED_OUT = replace(GOOD, recipient=replace(ADA, opted_out=True))
 NEEDS_ATTENTION = replace(GOOD, needs_attention=True)
 NEVER_OPEN = replace(
     GOOD, hours=Hours(SendWindow("08:00", "10:00", frozenset(Weekday)), ("Asia/Tokyo", "Europe/Brussels"))
@@ -50,7 +52,7 @@ TABLE = {
     "it is canceled by a payment, and says so": (PAID, NOON, Cancel("The amount due has been paid.")),
     "it is canceled after an opt-out": (OPTED_OUT, NOON, BY_OPT_OUT),
     "it is canceled when the number turns out to be none": (
-        replace(PAUSED, phone_problem="This is not a valid phone number."),
+        replace(PAUSED, recipient=replace(ADA, problem="This is not a valid phone number.")),
         NOON,
         Cancel("The phone number must be corrected: this is not a valid phone number.", needs_attention=True),
     ),
@@ -59,7 +61,7 @@ TABLE = {
     "a pause is not over when the window opens": (PAUSED, EVENING, Wait(None)),
     "a disconnect cancels at night too": (DISCONNECTED, EVENING, BY_DISCONNECT),
     "a closed case cancels at night too": (CLOSED, EVENING, BY_CLOSING),
-    "an opt-out cancels in a pause too": (replace(PAUSED, opted_out=True), NOON, BY_OPT_OUT),
+    "an opt-out cancels in a pause too": (replace(PAUSED, recipient=replace(ADA, opted_out=True)), NOON, BY_OPT_OUT),
     "a closed case cancels although SMS needs attention": (replace(CLOSED, needs_attention=True), NOON, BY_CLOSING),
     "it is canceled, and a person must look, when the customer's clocks never agree": (
         NEVER_OPEN,
@@ -68,7 +70,7 @@ TABLE = {
     ),
     "it waits for the last of the customer's clocks": (WIDE, NOON, Wait(WIDE_MORNING)),
     "it is canceled, and a person must look, when the number is gone": (
-        replace(GOOD, has_number=False),
+        replace(GOOD, recipient=replace(ADA, address=None)),
         NOON,
         Cancel("The customer has no phone number.", needs_attention=True),
     ),
@@ -107,11 +109,15 @@ TABLE = {
         BY_CLOSING,
     ),
     "a disconnect is the reason before all others": (
-        replace(CLOSED, connected=False, opted_out=True),
+        replace(CLOSED, connected=False, recipient=replace(ADA, opted_out=True)),
         NOON,
         BY_DISCONNECT,
     ),
-    "a closed case is the reason before an opt-out": (replace(CLOSED, opted_out=True), NOON, BY_CLOSING),
+    "a closed case is the reason before an opt-out": (
+        replace(CLOSED, recipient=replace(ADA, opted_out=True)),
+        NOON,
+        BY_CLOSING,
+    ),
 }
 
 

@@ -4,23 +4,25 @@ from decimal import Decimal
 
 import pytest
 
-from dunlin.domain.choices import CommunicationMethod, IntegrationStatus, SmsEncoding, Weekday
+from dunlin.domain.choices import CommunicationMethod, IntegrationKind, IntegrationStatus, SmsEncoding, Weekday
 from dunlin.domain.rules.moments import Hours, never_opens
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
+from dunlin.domain.rules.recipient import Recipient
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.rules.segments import Encoded
 from dunlin.domain.rules.texts import Filling
+from dunlin.domain.rules.writing import Wording
 
 NOW = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # a Wednesday, noon in Brussels
 DEAR = "Dear {{ customer.name }}, {{ amount }} is due."
+ADA = Recipient(IntegrationKind.SMS, "+447700900001")
+NOWHERE = Recipient(IntegrationKind.SMS, None)
 STEP = DueStep(
     communication_method=CommunicationMethod.SMS,
     integration_status=IntegrationStatus.CONNECTED,
     never_because=None,
-    phone="+447700900001",
-    phone_problem=None,
-    opted_out=False,
-    texts={"en": DEAR, "nl": "Beste {{ customer.name }}"},
+    recipient=ADA,
+    texts={"en": Wording(DEAR), "nl": Wording("Beste {{ customer.name }}")},
     customer_language="en",
     default_language="nl",
     filling=Filling("Ada Reyes", "Waterworks", Decimal("84.50"), "EUR", date(2026, 2, 1), "INV-1"),
@@ -46,15 +48,19 @@ SKIPPED = {
         "EMAIL is not connected.",
         False,
     ),
-    "the customer has opted out": (replace(STEP, opted_out=True), "The customer has opted out of SMS.", True),
-    "the customer has no phone": (replace(STEP, phone=None), "The customer has no phone number.", True),
+    "the customer has opted out": (
+        replace(STEP, recipient=replace(ADA, opted_out=True)),
+        "The customer has opted out of SMS.",
+        True,
+    ),
+    "the customer has no phone": (replace(STEP, recipient=NOWHERE), "The customer has no phone number.", True),
     "the carrier says that the number cannot be texted": (
-        replace(STEP, phone_problem="This is a landline number."),
+        replace(STEP, recipient=replace(ADA, problem="This is a landline number.")),
         "The phone number must be corrected: this is a landline number.",
         True,
     ),
     "the customer has opted out of a number that cannot be texted": (
-        replace(STEP, phone_problem="This is a landline number.", opted_out=True),
+        replace(STEP, recipient=replace(ADA, problem="This is a landline number.", opted_out=True)),
         "The customer has opted out of SMS.",
         True,
     ),
@@ -69,14 +75,14 @@ SKIPPED = {
         True,
     ),
     "the text names what does not exist": (
-        replace(STEP, texts={"en": "Dear {{ nickname }}"}),
+        replace(STEP, texts={"en": Wording("Dear {{ nickname }}")}),
         "The text in en cannot be sent. The text is not a valid template: 'nickname' is undefined.",
         True,
     ),
     "the text becomes longer than a carrier takes": (
         replace(
             STEP,
-            texts={"en": "{{ customer.name }}" * 9},
+            texts={"en": Wording("{{ customer.name }}" * 9)},
             filling=replace(STEP.filling, customer_name="A" * 200),
         ),
         "The text in en cannot be sent. Filled in, it has 1,800 characters; a text message has at most 1,600.",
@@ -88,7 +94,7 @@ SKIPPED = {
         True,
     ),
     "the text comes to nothing": (
-        replace(STEP, texts={"en": "{% if reference == 'other' %}Dear{% endif %}"}),
+        replace(STEP, texts={"en": Wording("{% if reference == 'other' %}Dear{% endif %}")}),
         "The text in en is empty once filled in.",
         True,
     ),
@@ -108,13 +114,22 @@ def test_a_debtor_who_has_died_is_never_reminded_and_a_person_must_look_also_whe
 
 
 FIRST = {
-    "a missing method before a missing phone": (replace(NONE, phone=None), "This step has no communication method."),
-    "a missing integration before an opt-out": (replace(DISCONNECTED, opted_out=True), NOT_CONNECTED),
+    "a missing method before a missing phone": (
+        replace(NONE, recipient=NOWHERE),
+        "This step has no communication method.",
+    ),
+    "a missing integration before an opt-out": (
+        replace(DISCONNECTED, recipient=replace(ADA, opted_out=True)),
+        NOT_CONNECTED,
+    ),
     "an opt-out before a missing phone": (
-        replace(STEP, opted_out=True, phone=None),
+        replace(STEP, recipient=Recipient(IntegrationKind.SMS, None, opted_out=True)),
         "The customer has opted out of SMS.",
     ),
-    "a missing phone before a missing text": (replace(STEP, phone=None, texts={}), "The customer has no phone number."),
+    "a missing phone before a missing text": (
+        replace(STEP, recipient=NOWHERE, texts={}),
+        "The customer has no phone number.",
+    ),
 }
 
 

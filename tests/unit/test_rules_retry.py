@@ -4,20 +4,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dunlin.domain.carrier import Fault
-from dunlin.domain.choices import CaseState
+from dunlin.domain.choices import CaseState, IntegrationKind
 from dunlin.domain.rules.retry import Failure, GiveUp, Retry, is_given_up, may_retry
 
 NOW = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)
 HOURS = timedelta(hours=3)
 PASSING = Failure(
+    kind=IntegrationKind.SMS,
     lasts=HOURS,
     retries=0,
     case_state=CaseState.ACTIVE,
     next_step_at=NOW + timedelta(days=7),
     is_connected=True,
-    is_same_number=True,
+    is_same_address=True,
     is_resent=False,
-    may_be_texted=True,
+    may_be_reached=True,
 )
 AGAIN = Retry(NOW + HOURS)
 TABLE = {
@@ -34,11 +35,11 @@ TABLE = {
     "the case has ended": (replace(PASSING, case_state=CaseState.CLOSED), GiveUp("the case is closed.")),
     "SMS was disconnected": (replace(PASSING, is_connected=False), GiveUp("SMS is not connected.")),
     "the number was corrected": (
-        replace(PASSING, is_same_number=False),
+        replace(PASSING, is_same_address=False),
         GiveUp("the customer has another number now."),
     ),
     "a person has sent it again": (replace(PASSING, is_resent=True), GiveUp("it has been sent again already.")),
-    "the customer has opted out": (replace(PASSING, may_be_texted=False), GiveUp("the customer cannot be texted.")),
+    "the customer has opted out": (replace(PASSING, may_be_reached=False), GiveUp("the customer cannot be texted.")),
 }
 
 

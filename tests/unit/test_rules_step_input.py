@@ -1,5 +1,6 @@
 import pytest
 
+from dunlin.domain.choices import CommunicationMethod
 from dunlin.domain.errors import Problem, ProblemCode
 from dunlin.domain.rules.step_input import check_has_text, check_name, check_sms_texts, check_trigger_days
 from dunlin.domain.rules.texts import MAX_LENGTH, PLACEHOLDERS
@@ -111,7 +112,8 @@ def test_a_language_has_one_text_and_each_further_one_is_a_duplicate() -> None:
 
 def test_no_texts_have_no_problems_until_the_step_is_sms() -> None:
     assert check_sms_texts([]) == []
-    assert check_has_text({"en": "Dear"}) == []
-    assert check_has_text({}) == [
+    assert check_has_text(CommunicationMethod.SMS, sms=[("en", "Dear")], email=[]) == []
+    assert check_has_text(CommunicationMethod.NONE, sms=[], email=[]) == []
+    assert check_has_text(CommunicationMethod.SMS, sms=[], email=[("en", "Dear", "Ada")]) == [
         Problem(ProblemCode.REQUIRED, "An SMS step needs a text in at least one language.", ("smsTexts",))
     ]

@@ -7,10 +7,15 @@ import pytest
 from dunlin.domain.choices import SmsEncoding
 from dunlin.domain.rules.segments import Encoded
 from dunlin.domain.rules.texts import BadText, Filling
-from dunlin.domain.rules.writing import Draft, write
+from dunlin.domain.rules.writing import Draft, Wording, write
 
 FILLING = Filling("Ada Reyes", "Waterworks", Decimal("84.50"), "EUR", date(2026, 2, 1), "INV-1")
-DRAFT = Draft({"nl": "Graag {{ amount }}", "fr": "Payez {{ amount }}", "fr-CA": "Merci"}, "nl", "nl", FILLING)
+DRAFT = Draft(
+    {"nl": Wording("Graag {{ amount }}"), "fr": Wording("Payez {{ amount }}"), "fr-CA": Wording("Merci")},
+    "nl",
+    "nl",
+    FILLING,
+)
 
 LANGUAGES = {
     "the customer's": ("nl", "nl", False),
@@ -30,7 +35,7 @@ def test_it_is_written_in(wanted: str | None, language: str, is_fallback: bool) 
 
 
 def test_a_text_in_one_language_only_is_for_everybody_and_still_a_fallback() -> None:
-    written = write(Draft({"en": "Please pay."}, "fr", "nl", FILLING))
+    written = write(Draft({"en": Wording("Please pay.")}, "fr", "nl", FILLING))
 
     assert (written.language, written.is_fallback) == ("en", True)
 
@@ -47,11 +52,11 @@ NOTHING = {
         "The step has no text in de nor in en.",
     ),
     "it cannot be filled in": (
-        replace(DRAFT, texts={"nl": "{{ payment_link }}"}),
+        replace(DRAFT, texts={"nl": Wording("{{ payment_link }}")}),
         "The text in nl cannot be sent. The text names payment_link, and the case has none.",
     ),
     "nothing is left of it": (
-        replace(DRAFT, texts={"nl": "{% if payment_link %}{{ payment_link }}{% endif %}"}),
+        replace(DRAFT, texts={"nl": Wording("{% if payment_link %}{{ payment_link }}{% endif %}")}),
         "The text in nl is empty once filled in.",
     ),
 }

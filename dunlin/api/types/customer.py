@@ -1,4 +1,4 @@
-"""Customers: whom cases are about, and whether they may be texted."""
+"""Customers: whom cases are about, and whether they may be texted or written to."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -13,7 +13,7 @@ from dunlin.api.pages import After, Before, Connection, First, Last, Order, Wind
 from dunlin.api.scalars import LanguageCode, TimeZone
 from dunlin.api.types.node import Node
 from dunlin.domain import tables
-from dunlin.domain.choices import OptOutSource, Permission, PhoneProblemKind
+from dunlin.domain.choices import EmailProblemKind, OptOutSource, Permission, PhoneProblemKind
 from dunlin.domain.rules import mail, phone
 from dunlin.domain.rules.zones import possible_zones
 
@@ -40,6 +40,19 @@ class PhoneProblem:
         if row.phone_problem is None or row.phone_problem_reason is None or row.phone_problem_at is None:
             return None
         return cls(kind=row.phone_problem, reason=row.phone_problem_reason, since=row.phone_problem_at)
+
+
+@strawberry.type(description="Why an e-mail address cannot be used.")
+class EmailProblem:
+    kind: EmailProblemKind = strawberry.field(description="What is wrong with it.")
+    reason: str = strawberry.field(description="What mail servers say of it, in plain words.")
+    since: datetime = strawberry.field(description="When they said so.")
+
+    @classmethod
+    def of(cls, row: tables.Customer) -> Self | None:
+        if row.email_problem is None or row.email_problem_reason is None or row.email_problem_at is None:
+            return None
+        return cls(kind=row.email_problem, reason=row.email_problem_reason, since=row.email_problem_at)
 
 
 @strawberry.type(description="A refusal of SMS by whoever has a number, and how it ended.")
@@ -109,6 +122,13 @@ class Customer(Node):
     sms_opted_out_at: datetime | None = strawberry.field(
         description="Since when the customer refuses SMS. It counts for the number: for all customers who have it."
     )
+    email_problem: EmailProblem | None = strawberry.field(
+        description="What is wrong with the e-mail address. No step writes to it until it is corrected by "
+        "changeCustomerEmail, or by another address in openCollectionCases."
+    )
+    email_opted_out_at: datetime | None = strawberry.field(
+        description="Since when the customer refuses e-mail. It counts for the address: for all customers who have it."
+    )
     deceased_at: datetime | None = strawberry.field(
         description="When we were told that the customer has died (MD07); nothing is sent from then on."
     )
@@ -126,6 +146,8 @@ class Customer(Node):
             email=row.email if may_see or row.email is None else mail.mask(row.email),
             phone_problem=PhoneProblem.of(row),
             sms_opted_out_at=row.sms_opted_out_at,
+            email_problem=EmailProblem.of(row),
+            email_opted_out_at=row.email_opted_out_at,
             deceased_at=row.deceased_at,
         )
 

@@ -23,6 +23,13 @@ class LocalizedText:
     text: str = strawberry.field(description="The text, with its placeholders, e.g. {{ customer.name }}.")
 
 
+@strawberry.type(description="An e-mail in one language.")
+class LocalizedEmail:
+    language: LanguageCode = strawberry.field(description="The language it is written in.")
+    subject: str = strawberry.field(description="The subject, with its placeholders, e.g. {{ reference }}.")
+    body: str = strawberry.field(description="The text, with its placeholders, e.g. {{ customer.name }}.")
+
+
 @strawberry.type(description="One stage of a cycle. Cases keep a copy of their own.")
 class CollectionStep(Node):
     row: strawberry.Private[tables.CollectionStep]
@@ -57,6 +64,15 @@ class CollectionStep(Node):
         texts = await info.context.loaders.step_texts.load(self.row.texts_id)
         assert texts is not None, "a step's texts exist"
         return [LocalizedText(language=LanguageCode(language), text=text) for language, text in texts.sms.items()]
+
+    @strawberry.field(description="What an e-mail says, per language. Kept while another method is chosen.")
+    async def email_texts(self, info: Info) -> list[LocalizedEmail]:
+        texts = await info.context.loaders.step_texts.load(self.row.texts_id)
+        assert texts is not None, "a step's texts exist"
+        return [
+            LocalizedEmail(language=LanguageCode(language), subject=mail["subject"], body=mail["body"])
+            for language, mail in texts.email.items()
+        ]
 
     @strawberry.field(description="What each of its texts costs, usually and at worst: in the order of smsTexts.")
     async def sms_costs(self, info: Info) -> list[SmsTextCost]:

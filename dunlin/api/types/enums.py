@@ -73,8 +73,9 @@ _describe(
         "REMINDER_CONFIRMED_SENT": "A person confirmed that an unconfirmed reminder was sent.",
         "REMINDER_RESENT": "A reminder was sent again by a person; the subject is the new one.",
         "CUSTOMER_PHONE_CHANGED": "A customer got another phone number, or the same one was said to be right.",
-        "CUSTOMER_OPTED_OUT": "A person put down that a customer refuses SMS.",
-        "CUSTOMER_OPTED_IN": "A person put down that a customer wants SMS again.",
+        "CUSTOMER_EMAIL_CHANGED": "A customer got another e-mail address, or the same one was said to be right.",
+        "CUSTOMER_OPTED_OUT": "A person put down that a customer refuses SMS or e-mail.",
+        "CUSTOMER_OPTED_IN": "A person put down that a customer wants SMS or e-mail again.",
         "INBOUND_TEXT_READ": "A person has dealt with a text that came in.",
         "TOKEN_CREATED": "An API token was made.",
         "TOKEN_REVOKED": "An API token was revoked.",
@@ -91,7 +92,11 @@ _describe(
     "The sections of the Integrations page.",
     {"COMMUNICATION": "Ways to reach customers."},
 )
-_describe(choices.IntegrationKind, "What an integration does.", {"SMS": "Sends reminders by SMS."})
+_describe(
+    choices.IntegrationKind,
+    "What an integration does.",
+    {"SMS": "Sends reminders by SMS.", "EMAIL": "Sends reminders by e-mail."},
+)
 _describe(
     choices.IntegrationStatus,
     "Whether an integration can be used.",
@@ -106,7 +111,8 @@ _describe(
     "The carrier behind an integration.",
     {
         "TWILIO": "A Twilio account.",
-        "SANDBOX": "The built-in sandbox carrier: texts go nowhere and can be read in its outbox.",
+        "SMTP": "A mail server.",
+        "SANDBOX": "The built-in sandbox carrier: messages go nowhere and can be read in its outbox.",
     },
 )
 _describe(
@@ -203,16 +209,24 @@ _describe(
 )
 _describe(
     choices.OptOutSource,
-    "Which way somebody said that they refuse SMS, or want them again.",
+    "Which way somebody said that they refuse SMS or e-mail, or want it again.",
     {
         "SMS": "By a text to one of our senders.",
         "CARRIER": "The carrier said so, when a text was to be sent (error 21610). Never given by a person.",
         "PHONE_CALL": "On the phone.",
-        "EMAIL": "By e-mail.",
+        "EMAIL": "By e-mail, or by the unsubscribe button of a mail program.",
         "LETTER": "By letter.",
         "IN_PERSON": "In person.",
         "WEB": "On a web site or in an app.",
         "OTHER": "Another way; the text says which.",
+    },
+)
+_describe(
+    choices.EmailProblemKind,
+    "What is wrong with an e-mail address.",
+    {
+        "INVALID": "There is no such mailbox.",
+        "UNREACHABLE": "The last three e-mails to it did not arrive.",
     },
 )
 _describe(
@@ -241,7 +255,8 @@ _describe(
         "INTEGRATION": "The method is connected, and the carrier takes the account.",
         "CASE": "The case runs, and nobody has stopped the reminder.",
         "OPT_OUT": "The customer has not refused texts.",
-        "NUMBER": "There is a number to send to.",
+        "NUMBER": "There is a number to send to. Of texts only.",
+        "EMAIL_ADDRESS": "There is an address to send to. Of e-mails only.",
         "TEXT": "There is a text in a fitting language, and it can be filled in.",
         "WINDOW": "The send window is open by every clock that may be the customer's.",
         "HOLIDAY": "It is no public holiday. Only where the organization keeps them free.",

@@ -25,6 +25,10 @@ _TEXTS = {
         "SMS",
         "Send payment reminders by SMS. Connected per organization; you pay only for the messages you send.",
     ),
+    IntegrationKind.EMAIL: (
+        "E-mail",
+        "Send payment reminders by e-mail through a mail server of your own. Connected per organization.",
+    ),
 }
 
 
@@ -104,21 +108,28 @@ class Integration(Node):
         return connection.provider if connection else None
 
     @strawberry.field(
-        description="Who the texts come from: a number (e.g. +15005550006), messaging service or name; null while "
-        "disconnected."
+        description="Who the messages come from: a number (e.g. +15005550006), messaging service, name or e-mail "
+        "address; null while disconnected."
     )
     async def sender(self, info: Info) -> str | None:
         connection = await self._connection(info)
         return connection.sender if connection else None
 
     @strawberry.field(
+        description="Where answers to e-mails go; null where they go to the sender, for SMS, and while disconnected."
+    )
+    async def reply_to(self, info: Info) -> str | None:
+        connection = await self._connection(info)
+        return connection.reply_to if connection else None
+
+    @strawberry.field(
         description="Where the carrier is to send what customers answer, STOP above all: set it as the webhook for "
         "incoming messages of the number or messaging service. It stays the same when SMS is connected anew. Null "
-        "without CONFIGURE, while disconnected, and for a sender that is a name and cannot be answered."
+        "without CONFIGURE, while disconnected, for e-mail, and for a sender that is a name and cannot be answered."
     )
     async def inbound_url(self, info: Info) -> str | None:
         connection = await self._connection(info)
-        if connection is None or connection.sender_kind is SenderKind.ALPHANUMERIC:
+        if connection is None or connection.sender_kind in (SenderKind.ALPHANUMERIC, SenderKind.EMAIL_ADDRESS):
             return None
         if not info.context.viewer.may(Permission.CONFIGURE):
             return None

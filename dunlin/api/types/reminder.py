@@ -16,7 +16,7 @@ from dunlin.api.types.node import Money, Node
 from dunlin.domain import tables
 from dunlin.domain.choices import CommunicationMethod, Permission, SmsEncoding
 from dunlin.domain.reminder_status import ReminderStatus
-from dunlin.domain.rules import phone
+from dunlin.domain.rules import mail, phone
 
 if TYPE_CHECKING:
     from dunlin.api.types.case import CollectionCase
@@ -47,7 +47,8 @@ class DeliveryStatusEvent(Node):
     status: ReminderStatus = strawberry.field(description="What the reminder's status became.")
     reason: str | None = strawberry.field(description="Why, in plain words, where there is something to explain.")
     error_code: int | None = strawberry.field(
-        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio; null without an error."
+        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio, or 550 of a mail server; null "
+        "without an error."
     )
 
     @classmethod
@@ -80,6 +81,7 @@ class Reminder(Node):
         description="What it says, filled in when it is planned, and anew in the moment it goes out. From then on it "
         "is what was sent."
     )
+    subject: str | None = strawberry.field(description="The subject of an e-mail; null for other methods.")
     language: LanguageCode = strawberry.field(description="The language it is written in.")
     is_fallback_language: bool = strawberry.field(
         description="Whether the customer has another language, in which the step has no text."
@@ -89,13 +91,15 @@ class Reminder(Node):
         description="Why it waits, failed, was canceled or is unconfirmed, in plain words."
     )
     error_code: int | None = strawberry.field(
-        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio; null without an error."
+        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio, or 550 of a mail server; null "
+        "without an error."
     )
     is_retry: bool = strawberry.field(
         description="Whether it is the same text once more, sent by itself after a failure that may pass."
     )
     provider_message_id: str | None = strawberry.field(
-        description="The carrier's id of the message, at Twilio SM and 32 hexadecimal digits; null until it has told."
+        description="The carrier's id of the message, at Twilio SM and 32 hexadecimal digits, of an e-mail the beginning of "
+        "its Message-ID; null until it has told."
     )
     encoding: SmsEncoding | None = strawberry.field(description="How an SMS is encoded; null for other methods.")
     segments: int | None = strawberry.field(
@@ -103,12 +107,13 @@ class Reminder(Node):
     )
     estimated_cost: Money | None = strawberry.field(
         description="Its segments times the price of the number's country when it was planned, or when it went out "
-        "with another text or below a spending limit; null if that was not known then. What networks add is not in it."
+        "with another text or below a spending limit; null if that was not known then, and for other methods. What "
+        "networks add is not in it."
     )
     scheduled_for: datetime = strawberry.field(description="When it goes out, at the earliest.")
     sent_at: datetime | None = strawberry.field(description="When the carrier had it; null before.")
     delivered_at: datetime | None = strawberry.field(
-        description="When it arrived, as the carrier tells; null where it has not told of that."
+        description="When it arrived, as the carrier tells; null where it has not told of that, as few mail servers do."
     )
     created_at: datetime = strawberry.field(description="When it was planned.")
 
@@ -118,8 +123,9 @@ class Reminder(Node):
             id=encode_id("Reminder", row.id),
             row=row,
             method=row.method,
-            to=row.to if may_see else phone.mask(row.to),
+            to=row.to if may_see else _masked(row),
             text=row.text,
+            subject=row.subject,
             language=LanguageCode(row.language),
             is_fallback_language=row.is_fallback_language,
             status=row.status,
@@ -151,6 +157,10 @@ class Reminder(Node):
     @strawberry.field(description="Every change of its status, in order.")
     async def events(self, info: Info) -> list[DeliveryStatusEvent]:
         return [DeliveryStatusEvent.of(row) for row in await info.context.loaders.events.load(self.row.id)]
+
+
+def _masked(row: tables.Reminder) -> str:
+    return mail.mask(row.to) if row.method is CommunicationMethod.EMAIL else phone.mask(row.to)
 
 
 def _cost(row: tables.Reminder) -> Money | None:

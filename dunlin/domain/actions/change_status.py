@@ -128,7 +128,8 @@ SET status = t.status, status_reason = t.reason, error_code = t.error_code, faul
                    ELSE r.sent_at END,
     delivered_at = CASE WHEN t.status = 'DELIVERED' THEN $9 ELSE r.delivered_at END,
     check_at = clock_timestamp()
-      + CASE t.status WHEN 'UNCONFIRMED' THEN $10::interval WHEN 'SENT' THEN $11::interval END,
+      + CASE WHEN t.status = 'UNCONFIRMED' THEN $10::interval
+             WHEN t.status = 'SENT' AND r.method = 'SMS' THEN $11::interval END,  -- no mail server can be asked
     checks = 0, absent_at = NULL
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::interval[], $7::int[],
             $8::text[])

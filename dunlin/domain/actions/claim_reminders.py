@@ -11,7 +11,7 @@ from dunlin.domain.store import Store, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One reminder that this worker holds until its lease ends. Who sends it, and how many segments, paces it.
+    """One reminder that this worker holds until its lease ends. Who sends it, and how many segments, paces texts.
 
     Organizations without an account of their own share the operator's, and its sender.
     """
@@ -22,7 +22,7 @@ class Claim:
     provider: IntegrationProvider
     account_sid: str | None
     sender: Sender
-    segments: int
+    segments: int | None
 
 
 async def claim_reminders(

@@ -11,15 +11,18 @@ from dunlin.domain.carrier import (
     Credentials,
     CredentialsRejected,
     Sender,
+    SenderKind,
     SenderRejected,
     TwilioCredentials,
     Verdict,
 )
 from dunlin.domain.channel import Channels
 from dunlin.domain.choices import AuditAction, IntegrationKind, IntegrationProvider, IntegrationStatus, Permission
-from dunlin.domain.errors import ProblemCode, refuse
+from dunlin.domain.errors import ProblemCode, Refusal, refuse
 from dunlin.domain.idempotency import RowOf, earlier_answer, once, request_of
 from dunlin.domain.price_list import fetch_anew
+from dunlin.domain.rules.case_input import check_email
+from dunlin.domain.rules.recipient import words_of
 from dunlin.domain.store import Store, Transaction, require_open
 from dunlin.domain.tables import Connection, Integration
 from dunlin.domain.vault import Vault
@@ -30,12 +33,11 @@ _ANSWER = RowOf(Integration)
 
 @dataclass(frozen=True, slots=True)
 class CarrierAccount:
-    """What to connect with. `reply_to` is where answers to e-mails go, if not to their sender."""
+    """What to connect with."""
 
     provider: IntegrationProvider
     credentials: Credentials
     sender: Sender
-    reply_to: str | None = None
 
 
 async def connect_integration(
@@ -48,14 +50,17 @@ async def connect_integration(
     kind: IntegrationKind,
     account: CarrierAccount | None,
     now: datetime,
+    reply_to: str | None = None,
     idempotency_key: str | None = None,
 ) -> Integration:
     """Return the connected integration. Nothing of a former configuration comes back.
 
-    The carrier is asked to bring what comes in to us, but never instead of bringing it to somebody else.
+    A carrier of texts is asked to bring what comes in to us, but never instead of bringing it to somebody else.
+    `reply_to` is where answers to e-mails go, if not to their sender.
 
-    Refuses with NOT_FOUND, REQUIRED (no account given and none of the operator's), ALREADY_CONNECTED,
-    CREDENTIALS_REJECTED, SENDER_REJECTED, CARRIER_UNAVAILABLE or IDEMPOTENCY_KEY_REUSED; nothing is stored then.
+    Refuses with NOT_FOUND, INVALID (an account or an address for answers that does not fit), REQUIRED (no account
+    given and none of the operator's), ALREADY_CONNECTED, CREDENTIALS_REJECTED, SENDER_REJECTED, CARRIER_UNAVAILABLE
+    or IDEMPOTENCY_KEY_REUSED; nothing is stored then.
     """
     viewer.require(Permission.CONFIGURE)
     organization = await viewer.organization(organization_id, "organizationId")
@@ -64,25 +69,21 @@ async def connect_integration(
         "organization": organization.id,
         "kind": kind,
         "account": account and vault.digest(json.dumps(asdict(account))),
+        "replyTo": reply_to,
     }
     request = request_of(viewer, organization.id, idempotency_key, "connectIntegration", content)
     # Read after the integration: whoever connected it under this key is known by then.
     if earlier := await earlier_answer(request, now):
         return await _ANSWER.recall(earlier)
     _require_unconnected(integration)
-    if account is None:
-        raise refuse(
-            ProblemCode.REQUIRED,
-            f"Give {_NAMES[kind]} to connect: this service has none of its own.",
-            _PATHS[kind],
-        )
+    account = _require_fitting(kind, account, reply_to)
     channel = channels.of(kind, account.provider)
     _require_good(kind, await channel.check(account.credentials, account.sender))
     sealed = vault.seal(account.credentials, organization_id=organization.id)
 
     async def connect(transaction: Transaction) -> Integration:
         def work() -> Awaitable[Integration]:
-            return _connect(transaction, viewer, integration.id, account, sealed, now)
+            return _connect(transaction, viewer, integration.id, account, reply_to, sealed, now)
 
         return await once(transaction, request, now, work, _ANSWER)
 
@@ -104,6 +105,7 @@ async def _connect(
     viewer: Viewer,
     integration_id: int,
     account: CarrierAccount,
+    reply_to: str | None,
     sealed_credentials: bytes,
     now: datetime,
 ) -> Integration:
@@ -116,7 +118,7 @@ async def _connect(
         integration_id=integration.id,
         provider=account.provider,
         account_sid=account.credentials.account,
-        reply_to=account.reply_to,
+        reply_to=reply_to,
         sender_kind=account.sender.kind,
         sender=account.sender.value,
         sealed_credentials=sealed_credentials,
@@ -151,10 +153,26 @@ def _require_unconnected(integration: Integration) -> None:
     if integration.status is IntegrationStatus.CONNECTED:
         raise refuse(
             ProblemCode.ALREADY_CONNECTED,
-            f"{integration.kind} is connected already.",
+            f"{words_of(integration.kind).name} is connected already.",
             "kind",
             found=integration,
         )
+
+
+def _require_fitting(kind: IntegrationKind, account: CarrierAccount | None, reply_to: str | None) -> CarrierAccount:
+    if account is None:
+        message = f"Give {_NAMES[kind]} to connect: this service has none of its own."
+        raise refuse(ProblemCode.REQUIRED, message, _PATHS[kind])
+    if (account.sender.kind is SenderKind.EMAIL_ADDRESS) is not (kind is IntegrationKind.EMAIL):
+        raise refuse(ProblemCode.INVALID, f"{words_of(kind).name} is connected with {_NAMES[kind]}.", "kind")
+    if reply_to is not None and kind is not IntegrationKind.EMAIL:
+        raise refuse(ProblemCode.INVALID, "Only e-mails have an address for answers.", "replyTo")
+    problems = list(check_email(reply_to, "replyTo")) if reply_to is not None else []
+    if kind is IntegrationKind.EMAIL:
+        problems += check_email(account.sender.value, _PATHS[kind], _SENDERS[kind])
+    if problems:
+        raise Refusal(problems)
+    return account
 
 
 _PATHS = {IntegrationKind.SMS: "twilio", IntegrationKind.EMAIL: "smtp"}

@@ -17,7 +17,8 @@ from dunlin.domain.actions.claim_reminders import RELEASE, Claim
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
 from dunlin.domain.actions.drafts import DRAFT_COLUMNS
-from dunlin.domain.actions.reword import reword, write_anew
+from dunlin.domain.actions.recipients import RECIPIENT_COLUMNS, recipient_of
+from dunlin.domain.actions.reword import address_of, reword, write_anew
 from dunlin.domain.actions.spending import (
     RESERVING,
     SPENDING_COLUMNS,
@@ -25,8 +26,8 @@ from dunlin.domain.actions.spending import (
     attempt_columns,
     open_books,
 )
-from dunlin.domain.carrier import Sender, SenderKind
-from dunlin.domain.choices import CaseClosedReason, CaseState, IntegrationProvider, IntegrationStatus
+from dunlin.domain.carrier import Letter, Sender, SenderKind
+from dunlin.domain.choices import CaseClosedReason, CaseState, IntegrationKind, IntegrationProvider, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.caps import NO_LIMITS
 from dunlin.domain.rules.closing import why_closed
@@ -45,11 +46,13 @@ class Handover(Attempt):
     """One reminder marked SENDING: what is needed to hand it over once, and to record the answer."""
 
     integration_id: int
+    kind: IntegrationKind
     provider: IntegrationProvider
     sealed_credentials: bytes
     sender: Sender
     to: str
     text: str
+    letter: Letter | None
 
 
 async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> list[Handover]:
@@ -117,7 +120,7 @@ def _situation(row: dict[str, Any], text: Written | str, contacts: Contacts, boo
         connected=row["connection_id"] is not None,
         needs_attention=row["integration_status"] != IntegrationStatus.CONNECTED or row["sealed_credentials"] is None,
         case_state=CaseState(row["case_state"]),
-        opted_out=row["sms_opted_out_at"] is not None,
+        recipient=recipient_of(row, IntegrationKind(row["method"])),
         hours=hours_of(row),
         # What a person has decided to send again does not wait for its turn.
         limits=NO_LIMITS if row["resend_number"] and not row["is_retry"] else limits_of(row),
@@ -125,8 +128,6 @@ def _situation(row: dict[str, Any], text: Written | str, contacts: Contacts, boo
         planned=contacts.planned_after(now),
         never_because=WHY_DECEASED if row["deceased_at"] is not None else None,
         is_resent=row["is_resent"],
-        has_number=row["phone"] is not None,
-        phone_problem=row["phone_problem_reason"],
         bad_text=text if isinstance(text, str) else None,
         budget=books.budgets.get(row["organization_id"]),
         cost=books.costs.get(row["id"]),
@@ -140,13 +141,26 @@ def _handover(row: dict[str, Any], text: Written) -> Handover:
         organization_id=row["organization_id"],
         connection_id=row["connection_id"],
         integration_id=row["integration_id"],
+        kind=IntegrationKind(row["method"]),
         provider=IntegrationProvider(row["provider"]),
         fence=row["fence"],
         correlation=secrets.token_urlsafe(32),
         sealed_credentials=row["sealed_credentials"],
         sender=Sender(SenderKind(row["sender_kind"]), row["sender"]),
-        to=row["phone"],
+        to=address_of(row),
         text=text.text,
+        letter=_letter(row, text) if text.subject is not None else None,
+    )
+
+
+def _letter(row: dict[str, Any], written: Written) -> Letter:
+    assert written.subject is not None
+    return Letter(
+        subject=written.subject,
+        language=written.language,
+        sender_name=row["organization_name"],
+        reply_to=row["reply_to"],
+        reminder_id=row["id"],
     )
 
 
@@ -215,11 +229,11 @@ async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]
 # holds up the others; they are let go of and looked at again. Of a customer there is one holder at a time: else two
 # reminders could each be the last that the limits allow.
 _HOLD = f"""
-SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.case_id, r.case_step_id, r."to", r.text,
-       r.language, r.is_fallback_language, step.trace, i.status AS integration_status,
+SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.case_id, r.case_step_id, r.method,
+       r."to", r.text, r.subject, r.language, r.is_fallback_language, step.trace, i.status AS integration_status,
        i.id AS integration_id, i.connection_id, k.provider, k.sealed_credentials, k.sender_kind, k.sender,
-       c.state AS case_state, c.closed_reason, c.closed_note, customer.sms_opted_out_at,
-       customer.phone_problem_reason, customer.deceased_at, r.is_retry,
+       k.reply_to, c.state AS case_state, c.closed_reason, c.closed_note, customer.deceased_at, r.is_retry,
+       {RECIPIENT_COLUMNS},
        {HOURS_COLUMNS}, {LIMITS_COLUMNS}, {DRAFT_COLUMNS}, {SPENDING_COLUMNS},
        EXISTS (SELECT 1 FROM reminder newer WHERE newer.case_step_id = r.case_step_id
                AND newer.resend_number > r.resend_number) AS is_resent

@@ -15,6 +15,7 @@ from dunlin.domain.idempotency import once, request_of
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.impact import Impact
+from dunlin.domain.rules.recipient import words_of
 from dunlin.domain.rules.trace import decision
 from dunlin.domain.store import Change, Store, Transaction, rows
 from dunlin.domain.tables import Connection, Integration
@@ -24,7 +25,14 @@ from dunlin.domain.viewer import Viewer
 async def impacts_of(integration_ids: Collection[int]) -> dict[int, Impact]:
     """Return what disconnecting each of these integrations now would do."""
     return {
-        row["id"]: Impact(row["connection_id"], row["steps"], row["cases"], row["reminders"], row["under_way"])
+        row["id"]: Impact(
+            row["connection_id"],
+            row["steps"],
+            row["cases"],
+            row["reminders"],
+            row["under_way"],
+            IntegrationKind(row["kind"]),
+        )
         for row in await rows(_FIGURES, list(integration_ids))
     }
 
@@ -63,7 +71,7 @@ async def disconnect_integration(
     async def work(transaction: Transaction) -> tuple[Integration, Impact]:
         integration = await Integration.select_for_update().get(organization_id=organization.id, kind=kind)
         if integration.connection_id is None:
-            raise refuse(ProblemCode.NOT_CONNECTED, f"{kind} is not connected.", "kind")
+            raise refuse(ProblemCode.NOT_CONNECTED, f"{words_of(kind).name} is not connected.", "kind")
         if impact_token is not None:
             await _require_current(integration, impact_token)
         return integration, await disconnect_held(transaction, viewer, integration, now)
@@ -80,7 +88,9 @@ class _Disconnected:
         return {"integration": integration.id, "impact": asdict(impact)}
 
     async def recall(self, kept: Mapping[str, Any]) -> tuple[Integration, Impact]:
-        return await Integration.get(id=kept["integration"]), Impact(**kept["impact"])
+        return await Integration.get(id=kept["integration"]), Impact(
+            **{**kept["impact"], "kind": IntegrationKind(kept["impact"].get("kind", "SMS"))}
+        )
 
 
 async def disconnect_held(transaction: Transaction, viewer: Viewer, integration: Integration, now: datetime) -> Impact:
@@ -126,7 +136,7 @@ async def _require_current(integration: Integration, impact_token: str) -> None:
 async def _reset(transaction: Transaction, integration: Integration, now: datetime) -> Impact:
     """Set steps and pending case steps to NONE and cancel what is scheduled; return the figures."""
     method, organization_id = integration.kind.value, integration.organization_id
-    reason = f"{method} was disconnected."
+    reason = f"{words_of(integration.kind).name} was disconnected."
     steps = await transaction.rows(
         "UPDATE collection_step SET communication_method = 'NONE', version = version + 1"
         " WHERE organization_id = $1 AND communication_method = $2 RETURNING id",
@@ -161,11 +171,11 @@ async def _reset(transaction: Transaction, integration: Integration, now: dateti
     (sending,) = await transaction.rows(
         "SELECT count(*) AS n FROM reminder WHERE integration_id = $1 AND status = 'SENDING'", integration.id
     )
-    return Impact(integration.connection_id, len(steps), cases[0]["n"], len(canceled), sending["n"])
+    return Impact(integration.connection_id, len(steps), cases[0]["n"], len(canceled), sending["n"], integration.kind)
 
 
 _FIGURES = """
-SELECT i.id, i.connection_id,
+SELECT i.id, i.connection_id, i.kind,
   (SELECT count(*) FROM collection_step s
    WHERE s.organization_id = i.organization_id AND s.communication_method = i.kind) AS steps,
   (SELECT count(DISTINCT s.case_id) FROM case_step s

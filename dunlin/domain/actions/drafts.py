@@ -1,22 +1,22 @@
 """What a reminder is written with, out of a row of a case, its step, customer and organization."""
 
 import json
-from typing import Any
+from typing import Any, assert_never
 
-from dunlin.domain.choices import ReturnReaction
+from dunlin.domain.choices import IntegrationKind, ReturnReaction
 from dunlin.domain.rules.texts import Filling
-from dunlin.domain.rules.writing import Draft
+from dunlin.domain.rules.writing import Draft, Wording
 
 # Of the tables `step_texts texts`, `collection_case c`, `customer` and `organization o`.
-DRAFT_COLUMNS = """texts.sms, c.amount_due, c.currency, c.due_on, c.external_reference, c.payment_link, c.reaction,
-  customer.name AS customer_name, customer.language AS customer_language, o.name AS organization_name,
-  o.default_language"""
+DRAFT_COLUMNS = """texts.sms, texts.email AS mails, c.amount_due, c.currency, c.due_on, c.external_reference,
+  c.payment_link, c.reaction, customer.name AS customer_name, customer.language AS customer_language,
+  o.name AS organization_name, o.default_language"""
 
 
-def draft_of(row: dict[str, Any]) -> Draft:
+def draft_of(row: dict[str, Any], kind: IntegrationKind) -> Draft:
     """Return the draft of a row with `DRAFT_COLUMNS`."""
     return Draft(
-        texts=json.loads(row["sms"]),
+        texts=wordings_of(row, kind),
         customer_language=row["customer_language"],
         default_language=row["default_language"],
         filling=Filling(
@@ -30,3 +30,14 @@ def draft_of(row: dict[str, Any]) -> Draft:
             payment_link=row["payment_link"],
         ),
     )
+
+
+def wordings_of(row: dict[str, Any], kind: IntegrationKind) -> dict[str, Wording]:
+    match kind:
+        case IntegrationKind.SMS:
+            return {language: Wording(text) for language, text in json.loads(row["sms"]).items()}
+        case IntegrationKind.EMAIL:
+            mails = json.loads(row["mails"]).items()
+            return {language: Wording(mail["body"], mail["subject"]) for language, mail in mails}
+        case _:
+            assert_never(kind)

@@ -33,9 +33,9 @@ async def edit_case_step(
             message = f"The step is {step.state}: only a PENDING one can be changed."
             raise refuse(ProblemCode.WRONG_STATE, message, "caseStepId")
         await require_available(transaction, step.organization_id, method)
-        if method is CommunicationMethod.SMS:
+        if method is not CommunicationMethod.NONE:
             texts = await StepTexts.get(id=step.texts_id)
-            if problems := step_input.check_has_text(texts.sms):
+            if problems := step_input.check_has_text(method, sms=texts.sms, email=texts.email):
                 raise Refusal(problems)
         before = {"communicationMethod": step.communication_method}
         step.communication_method = method

@@ -114,7 +114,10 @@ async def _insert(
 ) -> list[CollectionStep]:
     """Store steps, each with its texts, at the positions from `first` on."""
     texts = await transaction.rows(
-        _INSERT_TEXTS, cycle.organization_id, [json.dumps(dict(step.sms_texts)) for step in steps]
+        _INSERT_TEXTS,
+        cycle.organization_id,
+        [json.dumps(dict(step.sms_texts)) for step in steps],
+        [json.dumps(step_input.by_language(step.email_texts)) for step in steps],
     )
     await transaction.rows(
         _INSERT_STEPS,
@@ -156,8 +159,9 @@ def _check_position(position: int, last: int) -> list[Problem]:
 
 # Numbers are given in the order of the texts, so that sorted they belong to the steps one by one.
 _INSERT_TEXTS = """
-INSERT INTO step_texts (organization_id, sms)
-SELECT $1, t.sms::jsonb FROM unnest($2::text[]) WITH ORDINALITY AS t(sms, place) ORDER BY t.place RETURNING id
+INSERT INTO step_texts (organization_id, sms, email)
+SELECT $1, t.sms::jsonb, t.email::jsonb
+FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS t(sms, email, place) ORDER BY t.place RETURNING id
 """
 
 _INSERT_STEPS = """

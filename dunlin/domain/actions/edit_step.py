@@ -15,12 +15,16 @@ from dunlin.domain.viewer import Viewer
 
 @dataclass(frozen=True, slots=True)
 class StepEdit:
-    """What to change; None leaves a field as it is. `sms_texts` are (language, text) and replace all texts."""
+    """What to change; None leaves a field as it is. Texts replace all texts of their kind.
+
+    `sms_texts` are (language, text), `email_texts` (language, subject, body).
+    """
 
     name: str | None = None
     trigger_days: int | None = None
     communication_method: CommunicationMethod | None = None
     sms_texts: list[tuple[str, str]] | None = None
+    email_texts: list[tuple[str, str, str]] | None = None
 
 
 async def edit_step(
@@ -76,6 +80,7 @@ async def told(step: CollectionStep) -> dict[str, object]:
         "triggerDays": step.trigger_days,
         "communicationMethod": step.communication_method,
         "smsTexts": texts.sms,
+        "emailTexts": texts.email,
     }
 
 
@@ -100,14 +105,18 @@ def _require_usable(edit: StepEdit) -> None:
         problems += step_input.check_trigger_days(edit.trigger_days)
     if edit.sms_texts is not None:
         problems += step_input.check_sms_texts(edit.sms_texts)
+    if edit.email_texts is not None:
+        problems += step_input.check_email_texts(edit.email_texts)
     if problems:
         raise Refusal(problems)
 
 
 async def _change(step: CollectionStep, edit: StepEdit) -> None:
     texts = await StepTexts.get(id=step.texts_id)
-    if edit.sms_texts is not None and dict(edit.sms_texts) != texts.sms:
-        texts = await StepTexts.create(organization_id=step.organization_id, sms=dict(edit.sms_texts))
+    sms = texts.sms if edit.sms_texts is None else dict(edit.sms_texts)
+    email = texts.email if edit.email_texts is None else step_input.by_language(edit.email_texts)
+    if (sms, email) != (texts.sms, texts.email):
+        texts = await StepTexts.create(organization_id=step.organization_id, sms=sms, email=email)
         step.texts_id = texts.id
     if edit.name is not None:
         step.name = edit.name.strip()
@@ -115,7 +124,7 @@ async def _change(step: CollectionStep, edit: StepEdit) -> None:
         step.trigger_days = edit.trigger_days
     if edit.communication_method is not None:
         step.communication_method = edit.communication_method
-    if step.communication_method is CommunicationMethod.SMS and (problems := step_input.check_has_text(texts.sms)):
+    if problems := step_input.check_has_text(step.communication_method, sms=sms, email=email):
         raise Refusal(problems)
     step.version += 1
     await step.save()

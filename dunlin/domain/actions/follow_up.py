@@ -6,23 +6,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from dunlin.domain.actions.address_state import mark_address, trust_addresses
 from dunlin.domain.actions.change_status import StatusChange, canceled
-from dunlin.domain.actions.opt_outs import Statement, opt_out_number
-from dunlin.domain.actions.phone_state import mark_number, trust_numbers
+from dunlin.domain.actions.opt_outs import Statement, opt_out_address
+from dunlin.domain.actions.recipients import REACHES
 from dunlin.domain.carrier import Fault
-from dunlin.domain.choices import CaseState, Check, OptOutSource, PhoneProblemKind
+from dunlin.domain.choices import CaseState, Check, IntegrationKind, OptOutSource, PhoneProblemKind
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.consequence import consequence_of
 from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.outcome import Outcome
-from dunlin.domain.rules.recipient import UNREACHABLE_FOR_LONG
+from dunlin.domain.rules.recipient import words_of
 from dunlin.domain.rules.retry import Failure, Retry, is_given_up, may_retry
 from dunlin.domain.store import Change, Transaction
 
 _log = logging.getLogger(__name__)
 
 _USUAL_HOLD = timedelta(hours=1)
-_ARRIVED = "An earlier text of this step has arrived after all."
+_ARRIVED = "An earlier reminder of this step has arrived after all."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,18 @@ async def follow_up(transaction: Transaction, failures: Sequence[Failed], now: d
     retries: list[tuple[int, datetime]] = []
     for one in failures:
         situation = situations[one.change.reminder_id]
+        reach = REACHES[IntegrationKind(situation["method"])]
         if _opts_out(one.outcome):
             statement = Statement(now, OptOutSource.CARRIER, _as_the_carrier_says(one.outcome), by=None)
-            result.changes += await opt_out_number(
-                transaction, situation["organization_id"], situation["to"], statement
+            result.changes += await opt_out_address(
+                transaction, reach, situation["organization_id"], situation["to"], statement
             )
-            result.changes.append(replace(one.change, needs_person=not situation["is_same_number"]))
+            result.changes.append(replace(one.change, needs_person=not situation["is_same_address"]))
             continue
         mark = _mark(one.outcome, situation)
         if mark is not None:
-            result.changes += await mark_number(transaction, situation["organization_id"], situation["to"], *mark, now)
+            organization_id, address = situation["organization_id"], situation["to"]
+            result.changes += await mark_address(transaction, reach, organization_id, address, *mark, now)
         result.changes.append(_explained(one, situation, retries, now, is_marked=mark is not None))
         _report(one)
     result.events = await _send_again(transaction, retries, now)
@@ -77,13 +80,13 @@ def _opts_out(outcome: Outcome) -> bool:
 
 def _mark(outcome: Outcome, situation: dict[str, Any]) -> tuple[PhoneProblemKind, str] | None:
     assert outcome.fault is not None
-    if not situation["is_same_number"]:
-        return None  # the customer's number was corrected while this was under way
+    if not situation["is_same_address"]:
+        return None  # the customer's address was corrected while this was under way
     if kind := consequence_of(outcome.fault).marks:
         return kind, outcome.reason or ""
     earlier = [Fault(name) if name else None for name in situation["earlier_faults"]]
     if is_given_up([outcome.fault, *earlier]):
-        return PhoneProblemKind.UNREACHABLE, UNREACHABLE_FOR_LONG
+        return PhoneProblemKind.UNREACHABLE, words_of(IntegrationKind(situation["method"])).unreachable
     return None
 
 
@@ -100,9 +103,10 @@ def _explained(
         case_state=CaseState(situation["case_state"]),
         next_step_at=situation["next_step_at"],
         is_connected=situation["is_connected"],
-        is_same_number=situation["is_same_number"],
+        kind=IntegrationKind(situation["method"]),
+        is_same_address=situation["is_same_address"],
         is_resent=situation["is_resent"],
-        may_be_texted=situation["may_be_texted"] and not is_marked,
+        may_be_reached=situation["may_be_reached"] and not is_marked,
     )
     decision = may_retry(failure, now)
     if isinstance(decision, Retry):
@@ -129,7 +133,9 @@ async def _send_again(transaction: Transaction, retries: Sequence[tuple[int, dat
 async def take_back(transaction: Transaction, reminder_id: int) -> list[StatusChange]:
     """Undo what followed from a failure of a reminder that has arrived after all; return what is to be canceled."""
     customers = await transaction.rows(_TO_TRUST, reminder_id)
-    await trust_numbers(transaction, [row["id"] for row in customers])
+    for reach in REACHES.values():
+        ids = [row["id"] for row in customers if row["method"] == reach.kind]
+        await trust_addresses(transaction, reach, ids)
     scheduled = await transaction.rows(_RETRIES_OF, reminder_id)
     return [canceled(row, failed(Check.CASE, _ARRIVED)) for row in scheduled]
 
@@ -158,12 +164,14 @@ async def block_or_hold(transaction: Transaction, connection_id: int, outcome: O
 
 
 _SITUATIONS = """
-SELECT r.id, r.organization_id, r."to", c.state AS case_state,
+SELECT r.id, r.organization_id, r.method, r."to", c.state AS case_state,
        i.connection_id IS NOT NULL AND NOT EXISTS (
          SELECT 1 FROM send_attempt a JOIN connection former ON former.id = a.connection_id
          WHERE a.reminder_id = r.id AND former.disconnected_at IS NOT NULL) AS is_connected,
-       coalesce(customer.phone = r."to", false) AS is_same_number,
-       customer.sms_opted_out_at IS NULL AND customer.phone_problem IS NULL AS may_be_texted,
+       coalesce(CASE r.method WHEN 'SMS' THEN customer.phone WHEN 'EMAIL' THEN customer.email END = r."to", false)
+         AS is_same_address,
+       CASE r.method WHEN 'SMS' THEN customer.sms_opted_out_at IS NULL AND customer.phone_problem IS NULL
+         ELSE customer.email_opted_out_at IS NULL AND customer.email_problem IS NULL END AS may_be_reached,
        EXISTS (SELECT 1 FROM reminder newer WHERE newer.case_step_id = r.case_step_id
                AND newer.resend_number > r.resend_number) AS is_resent,
        (SELECT count(*) FROM reminder again WHERE again.case_step_id = r.case_step_id AND again.is_retry) AS retries,
@@ -172,7 +180,8 @@ SELECT r.id, r.organization_id, r."to", c.state AS case_state,
        ARRAY(SELECT earlier.fault
              FROM customer same JOIN collection_case theirs ON theirs.customer_id = same.id
              JOIN reminder earlier ON earlier.case_id = theirs.id
-             WHERE same.organization_id = r.organization_id AND same.phone = r."to" AND earlier."to" = r."to"
+             WHERE same.organization_id = r.organization_id AND (same.phone = r."to" OR same.email = r."to")
+               AND earlier."to" = r."to"
                AND earlier.id <> r.id AND earlier.status IN ('DELIVERED', 'UNDELIVERED', 'FAILED')
              ORDER BY earlier.id DESC LIMIT 2) AS earlier_faults
 FROM reminder r JOIN collection_case c ON c.id = r.case_id JOIN customer ON customer.id = c.customer_id
@@ -181,10 +190,10 @@ WHERE r.id = ANY($1)
 """
 
 _INSERT_RETRIES = """
-INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, language,
+INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, subject, language,
   is_fallback_language, encoding, segments, estimated_cost, estimated_cost_currency, scheduled_for, created_at,
   status, resend_number, is_retry, fence, tries)
-SELECT r.organization_id, r.case_id, r.case_step_id, r.integration_id, r.method, r."to", r.text, r.language,
+SELECT r.organization_id, r.case_id, r.case_step_id, r.integration_id, r.method, r."to", r.text, r.subject, r.language,
   r.is_fallback_language, r.encoding, r.segments, r.estimated_cost, r.estimated_cost_currency, again.at, $3,
   'SCHEDULED',
   (SELECT max(every.resend_number) + 1 FROM reminder every WHERE every.case_step_id = r.case_step_id), true, 0, 0
@@ -194,8 +203,9 @@ RETURNING id, organization_id, case_id
 """
 
 _TO_TRUST = """
-SELECT customer.id FROM customer JOIN reminder r ON r.organization_id = customer.organization_id
-WHERE r.id = $1 AND customer.phone = r."to" AND customer.phone_problem = 'UNREACHABLE'
+SELECT customer.id, r.method FROM customer JOIN reminder r ON r.organization_id = customer.organization_id
+WHERE r.id = $1 AND (customer.phone = r."to" AND customer.phone_problem = 'UNREACHABLE'
+                     OR customer.email = r."to" AND customer.email_problem = 'UNREACHABLE')
 """
 
 _RETRIES_OF = """

@@ -20,8 +20,9 @@ from dunlin.domain.rules.finding import Finding
 from dunlin.domain.rules.forecast import Forecast
 from dunlin.domain.rules.handover import look_at_customer_and_case
 from dunlin.domain.rules.phone import country_of
-from dunlin.domain.rules.plan import Skip
+from dunlin.domain.rules.plan import Remind, Skip
 from dunlin.domain.rules.price import Cost, estimate
+from dunlin.domain.rules.recipient import Recipient, kind_of
 from dunlin.domain.store import rows
 from dunlin.domain.tables import Organization
 from dunlin.domain.viewer import Viewer
@@ -97,14 +98,18 @@ class _Foreseer:
         if isinstance(outcome, Skip):
             self.result.keep(self._day(moment), outcome.findings[-1])
             return
-        stopped = _obstacle(row)
+        stopped = _obstacle(step.recipient, row)
         if stopped is not None:
             self.result.keep(self._day(moment), stopped)
             return
         contacts.planned[due.case_step_id] = outcome.scheduled_for
-        price = self._prices.get(country_of(outcome.to) or "")
-        cost = estimate(price, outcome.encoded.segments)
+        cost = self._cost(outcome)
         self.result.send(self._day(outcome.scheduled_for), step.communication_method, cost)
+
+    def _cost(self, remind: Remind) -> Cost | None:
+        if remind.encoded is None:
+            return None
+        return estimate(self._prices.get(country_of(remind.to) or ""), remind.encoded.segments)
 
     def _moment(self, row: dict[str, Any], due: Due) -> datetime:
         """Return when the step will be decided about: late ones now, and those after a late one as much later."""
@@ -117,10 +122,10 @@ class _Foreseer:
         return moment.astimezone(self.zone).date()
 
 
-def _obstacle(row: dict[str, Any]) -> Finding | None:
+def _obstacle(recipient: Recipient, row: dict[str, Any]) -> Finding | None:
     """Return what stands in the way of a reminder of a row, as it would when it is handed over."""
     looked_at = look_at_customer_and_case(
-        opted_out=row["sms_opted_out_at"] is not None,
+        recipient,
         needs_attention=row["integration_status"] == IntegrationStatus.NEEDS_ATTENTION,
         case_state=CaseState(row["case_state"]),
     )
@@ -163,12 +168,13 @@ async def _add_scheduled(foreseers: Mapping[int, _Foreseer]) -> None:
     for row in await rows(_SUM_SCHEDULED, *(list(column) for column in zip(*each, strict=True))):
         foreseer = foreseers[row["organization_id"]]
         day = max(row["day"], foreseer.today)
-        stopped = _obstacle(row)
+        method = CommunicationMethod(row["method"])
+        stopped = _obstacle(Recipient(kind_of(method), None, opted_out=row["opted_out"]), row)
         if stopped is not None:
             foreseer.result.keep(day, stopped, count=row["n"])
         else:
             cost = Cost(row["cost"], row["currency"]) if row["currency"] is not None else None
-            foreseer.result.send(day, CommunicationMethod(row["method"]), cost, count=row["n"])
+            foreseer.result.send(day, method, cost, count=row["n"])
 
 
 async def _prices(organization_ids: Sequence[int]) -> Mapping[int, Mapping[str, SegmentPrice]]:
@@ -203,7 +209,8 @@ GROUP BY 1, 2
 _SUM_SCHEDULED = """
 SELECT a.organization_id, (r.scheduled_for AT TIME ZONE a.zone)::date AS day, r.method,
        r.estimated_cost_currency AS currency, c.state AS case_state, i.status AS integration_status,
-       CASE WHEN customer.sms_opted_out_at IS NOT NULL THEN true END AS sms_opted_out_at,
+       CASE r.method WHEN 'EMAIL' THEN customer.email_opted_out_at ELSE customer.sms_opted_out_at END IS NOT NULL
+         AS opted_out,
        count(*) AS n, sum(r.estimated_cost) AS cost
 FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS a(organization_id, until, zone)
 JOIN integration i ON i.organization_id = a.organization_id JOIN reminder r ON r.integration_id = i.id

@@ -2,6 +2,7 @@
 
 from dunlin.domain.choices import CommunicationMethod
 from dunlin.domain.errors import ProblemCode, refuse
+from dunlin.domain.rules.recipient import kind_of, words_of
 from dunlin.domain.store import Transaction
 
 
@@ -17,5 +18,6 @@ async def require_available(
         method.value,
     )
     if not connected:
-        message = f"{method} is not connected for this organization. Connect it, or choose another method."
+        name = words_of(kind_of(method)).name
+        message = f"{name} is not connected for this organization. Connect it, or choose another method."
         raise refuse(ProblemCode.METHOD_UNAVAILABLE, message, *path, "communicationMethod")

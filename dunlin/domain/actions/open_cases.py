@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.register_mandates import Told, check_owners, store_mandates
 from dunlin.domain.actions.stop_for_deceased import mark_deceased
-from dunlin.domain.actions.store_customers import follow_numbers, upsert_customers, use_countries_of
+from dunlin.domain.actions.store_customers import follow_addresses, upsert_customers, use_countries_of
 from dunlin.domain.actions.under_way import OF_CUSTOMERS, until_nothing_is_under_way
 from dunlin.domain.choices import AuditAction, CaseState, Permission, ReturnReaction
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found
@@ -67,7 +67,7 @@ async def open_cases(
             raise Refusal(problems)
         told = await _told_dead(checked, known)
         of_new = [case.customer for case in new]
-        await follow_numbers(transaction, organization.id, of_new, told, now)
+        await follow_addresses(transaction, organization.id, of_new, told, now)
         if new:
             customers = await upsert_customers(transaction, organization.id, of_new)
             await store_mandates(transaction, organization.id, _mandates(checked, known), customers, now)

@@ -1,14 +1,16 @@
-"""Put down that a customer refuses SMS, or wants them again, where that was said elsewhere than by SMS."""
+"""Put down that a customer refuses SMS or e-mail, or wants it again, where that was said otherwise."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from dunlin.domain.actions.address_state import hold_address, hold_organizations
 from dunlin.domain.actions.change_status import change_status
-from dunlin.domain.actions.opt_outs import Statement, opt_in_number, opt_out_number
-from dunlin.domain.actions.phone_state import hold_number, hold_organizations
-from dunlin.domain.choices import AuditAction, OptOutSource, Permission
+from dunlin.domain.actions.opt_outs import Statement, opt_in_address, opt_out_address
+from dunlin.domain.actions.recipients import REACHES, Reach
+from dunlin.domain.choices import AuditAction, IntegrationKind, OptOutSource, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal, not_found, refuse
 from dunlin.domain.idempotency import Once, RowOf, by_key
+from dunlin.domain.rules.recipient import words_of
 from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import Customer
 from dunlin.domain.viewer import Viewer
@@ -18,24 +20,26 @@ MAX_PROOF = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """How a customer said it, and what proves it."""
+    """How a customer said it, what proves it, and what kind of messages it was about."""
 
     source: OptOutSource
     proof: str
+    kind: IntegrationKind = IntegrationKind.SMS
 
 
 async def opt_out_customer(store: Store, viewer: Viewer, *, customer_id: int, said: Said, now: datetime) -> Customer:
-    """Return the customer, whose number gets no SMS from now on. One who has opted out already stays as is.
+    """Return the customer, whose address gets no such messages from now on. One who has opted out already stays as is.
 
-    Refuses with NOT_FOUND, WRONG_STATE (no phone number), or REQUIRED or INVALID for what was said.
+    Refuses with NOT_FOUND, WRONG_STATE (no address), or REQUIRED or INVALID for what was said.
     """
-    customer = await _find(viewer, customer_id, said)
+    customer, reach = await _find(viewer, customer_id, said), REACHES[said.kind]
 
     async def opt_out(transaction: Transaction) -> Customer:
-        before, number = await _hold(transaction, customer)
-        if before.sms_opted_out_at is not None:
+        before, address = await _hold(transaction, customer, reach)
+        if getattr(before, reach.opted_out_at) is not None:
             return before
-        canceled = await opt_out_number(transaction, customer.organization_id, number, _statement(viewer, said, now))
+        statement = _statement(viewer, said, now)
+        canceled = await opt_out_address(transaction, reach, customer.organization_id, address, statement)
         await change_status(transaction, canceled, now)
         return await _told(transaction, viewer, AuditAction.CUSTOMER_OPTED_OUT, before, said)
 
@@ -45,15 +49,17 @@ async def opt_out_customer(store: Store, viewer: Viewer, *, customer_id: int, sa
 async def opt_in_customer(
     store: Store, viewer: Viewer, *, customer_id: int, said: Said, now: datetime, once: Once | None = None
 ) -> Customer:
-    """Return the customer, who gets SMS again. One who has not opted out stays as is.
+    """Return the customer, who gets such messages again. One who has not opted out stays as is.
 
-    The carrier keeps refusals of its own, which only the recipient can lift, by START. Refuses as `opt_out_customer`.
+    A carrier of texts keeps refusals of its own, which only the recipient can lift, by START. Refuses as
+    `opt_out_customer`.
     """
-    customer = await _find(viewer, customer_id, said)
+    customer, reach = await _find(viewer, customer_id, said), REACHES[said.kind]
 
     async def opt_in(transaction: Transaction) -> Customer:
-        before, number = await _hold(transaction, customer)
-        if not await opt_in_number(transaction, customer.organization_id, number, _statement(viewer, said, now)):
+        before, address = await _hold(transaction, customer, reach)
+        statement = _statement(viewer, said, now)
+        if not await opt_in_address(transaction, reach, customer.organization_id, address, statement):
             return before
         return await _told(transaction, viewer, AuditAction.CUSTOMER_OPTED_IN, before, said)
 
@@ -87,15 +93,16 @@ def _problems(said: Said) -> list[Problem]:
     return problems
 
 
-async def _hold(transaction: Transaction, customer: Customer) -> tuple[Customer, str]:
-    """Hold everything of the customer's number; return the customer as is now, and the number."""
+async def _hold(transaction: Transaction, customer: Customer, reach: Reach) -> tuple[Customer, str]:
+    """Hold everything of the customer's address; return the customer as is now, and the address."""
     await hold_integrations(transaction, customer.organization_id)
     await hold_organizations(transaction, [customer.organization_id])
     fresh = await Customer.get(id=customer.id)
-    if fresh.phone is None:
-        raise refuse(ProblemCode.WRONG_STATE, "The customer has no phone number.", "customerId")
-    await hold_number(transaction, [customer.organization_id], fresh.phone)
-    return await Customer.get(id=customer.id), fresh.phone
+    address: str | None = getattr(fresh, reach.address)
+    if address is None:
+        raise refuse(ProblemCode.WRONG_STATE, words_of(reach.kind).missing, "customerId")
+    await hold_address(transaction, reach, [customer.organization_id], address)
+    return await Customer.get(id=customer.id), address
 
 
 def _statement(viewer: Viewer, said: Said, now: datetime) -> Statement:
@@ -105,13 +112,14 @@ def _statement(viewer: Viewer, said: Said, now: datetime) -> Statement:
 async def _told(
     transaction: Transaction, viewer: Viewer, action: AuditAction, before: Customer, said: Said
 ) -> Customer:
-    customer = await Customer.get(id=before.id)
+    customer, reach = await Customer.get(id=before.id), REACHES[said.kind]
+    told = f"{said.kind.lower()}OptedOutAt"
     transaction.audit(
         viewer,
         action,
         ("Customer", customer.id),
         organization_id=customer.organization_id,
-        before={"smsOptedOutAt": before.sms_opted_out_at},
-        after={"smsOptedOutAt": customer.sms_opted_out_at, "source": said.source},
+        before={told: getattr(before, reach.opted_out_at)},
+        after={told: getattr(customer, reach.opted_out_at), "source": said.source},
     )
     return customer

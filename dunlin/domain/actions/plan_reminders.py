@@ -13,12 +13,14 @@ from dunlin.domain.actions.complete_cases import complete_cases
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
 from dunlin.domain.actions.drafts import DRAFT_COLUMNS, draft_of
-from dunlin.domain.actions.estimates import Sized, estimates
+from dunlin.domain.actions.estimates import estimates, sized
 from dunlin.domain.actions.hold_due import hold_due
+from dunlin.domain.actions.recipients import RECIPIENT_COLUMNS, recipient_of
 from dunlin.domain.choices import Check, CommunicationMethod, IntegrationStatus, ReturnReaction
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.finding import failed
 from dunlin.domain.rules.plan import DueStep, Remind, Skip, decide
+from dunlin.domain.rules.recipient import kind_of
 from dunlin.domain.rules.return_reason import why_never
 from dunlin.domain.rules.schedule import days_late
 from dunlin.domain.rules.trace import decision
@@ -62,14 +64,14 @@ async def plan_reminders(store: Store, now: datetime, *, limit: int = 500) -> in
 def due_of(row: dict[str, Any], now: datetime) -> Due:
     zone = ZoneInfo(row["time_zone"])
     reaction = ReturnReaction(row["reaction"])
-    draft = draft_of(row)
+    method = CommunicationMethod(row["communication_method"])
+    kind = kind_of(method)
+    draft = draft_of(row, kind)
     step = DueStep(
-        communication_method=CommunicationMethod(row["communication_method"]),
+        communication_method=method,
         integration_status=IntegrationStatus(row["integration_status"]) if row["integration_status"] else None,
         never_because=why_never(row["return_reason_code"], reaction, is_deceased=row["deceased_at"] is not None),
-        phone=row["phone"],
-        phone_problem=row["phone_problem_reason"],
-        opted_out=row["sms_opted_out_at"] is not None,
+        recipient=recipient_of(row, kind),
         texts=draft.texts,
         customer_language=draft.customer_language,
         default_language=draft.default_language,
@@ -122,8 +124,8 @@ async def schedule_reminders(
     """Store reminders as SCHEDULED, one per step and `resend_number`; their steps are DONE."""
     if not reminders:
         return
-    sized = [Sized(due.organization_id, remind.to, remind.encoded.segments) for due, remind in reminders]
-    costs = await estimates(transaction, sized, now)
+    texts = [sized(due.organization_id, remind.to, remind.encoded) for due, remind in reminders]
+    costs = await estimates(transaction, texts, now)
     created = await transaction.rows(
         _INSERT_REMINDERS,
         *zip(
@@ -137,13 +139,14 @@ async def schedule_reminders(
                     remind.to,
                     remind.text,
                     remind.language,
-                    remind.encoded.encoding.value,
-                    remind.encoded.segments,
+                    remind.encoded.encoding.value if remind.encoded else None,
+                    remind.encoded.segments if remind.encoded else None,
                     remind.scheduled_for,
                     cost.amount if cost else None,
                     cost.currency if cost else None,
                     remind.waits_because,
                     remind.is_fallback,
+                    remind.subject,
                 )
                 for (due, remind), cost in zip(reminders, costs, strict=True)
             ),
@@ -202,8 +205,7 @@ WHERE state = 'ACTIVE' AND next_action_at <= $2 AND organization_id <> ALL($1) O
 
 # Of a case `c` and its step `s`: all that decides about the step; see `due_of`.
 STEP_COLUMNS = f"""s.id AS case_step_id, s.organization_id, s.case_id, s.position, s.communication_method, s.due_at,
-  s.skipped_reason, c.return_reason_code, customer.deceased_at, customer.sms_opted_out_at,
-  customer.phone_problem_reason,
+  s.skipped_reason, c.return_reason_code, customer.deceased_at, {RECIPIENT_COLUMNS},
   {DRAFT_COLUMNS}, {HOURS_COLUMNS}, {LIMITS_COLUMNS},
   i.id AS integration_id, i.status AS integration_status"""
 STEP_JOINS = """JOIN step_texts texts ON texts.id = s.texts_id
@@ -225,12 +227,12 @@ _SELECT_DUE = select_step(
 
 _INSERT_REMINDERS = """
 INSERT INTO reminder (organization_id, case_id, case_step_id, integration_id, method, "to", text, language, encoding,
-  segments, scheduled_for, estimated_cost, estimated_cost_currency, status_reason, is_fallback_language, created_at,
-  status, resend_number, fence, tries)
-SELECT t.*, $16::timestamptz, 'SCHEDULED', $17::int, 0, 0
+  segments, scheduled_for, estimated_cost, estimated_cost_currency, status_reason, is_fallback_language, subject,
+  created_at, status, resend_number, fence, tries)
+SELECT t.*, $17::timestamptz, 'SCHEDULED', $18::int, 0, 0
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::text[], $10::int[], $11::timestamptz[], $12::numeric[], $13::text[], $14::text[],
-            $15::bool[]) AS t
+            $15::bool[], $16::text[]) AS t
 ON CONFLICT (case_step_id, resend_number) DO NOTHING
 RETURNING id, organization_id, case_id
 """

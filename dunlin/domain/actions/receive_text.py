@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
+from dunlin.domain.actions.address_state import hold_address, hold_organizations
 from dunlin.domain.actions.change_status import StatusChange, change_status
-from dunlin.domain.actions.opt_outs import Statement, opt_in_number, opt_out_number
-from dunlin.domain.actions.phone_state import hold_number, hold_organizations
+from dunlin.domain.actions.opt_outs import Statement, opt_in_address, opt_out_address
+from dunlin.domain.actions.recipients import REACHES
 from dunlin.domain.carrier import TextReceived
-from dunlin.domain.choices import InboundTextKind, OptOutSource
+from dunlin.domain.choices import InboundTextKind, IntegrationKind, OptOutSource
 from dunlin.domain.rules.addressee import Concerned, addressee
 from dunlin.domain.rules.answer import read_answer
 from dunlin.domain.rules.recipient import ANSWERED
@@ -74,6 +75,7 @@ async def receive_text(store: Store, address: InboundAddress, received: TextRece
     await store.transact(receive)
 
 
+_BY_PHONE = REACHES[IntegrationKind.SMS]
 _FOR_ALL = {InboundTextKind.STOP, InboundTextKind.START}
 
 
@@ -82,7 +84,7 @@ async def _hold(transaction: Transaction, organization_ids: Collection[int], pho
         "SELECT id FROM integration WHERE organization_id = ANY($1) ORDER BY id FOR SHARE", sorted(organization_ids)
     )
     await hold_organizations(transaction, organization_ids)
-    await hold_number(transaction, organization_ids, phone)
+    await hold_address(transaction, _BY_PHONE, organization_ids, phone)
 
 
 async def _keep(
@@ -116,7 +118,7 @@ async def _stop(
     canceled: list[StatusChange] = []
     for organization_id in sorted(told):
         statement = _statement(received, now, is_addressee=organization_id == target)
-        canceled += await opt_out_number(transaction, organization_id, received.sender, statement)
+        canceled += await opt_out_address(transaction, _BY_PHONE, organization_id, received.sender, statement)
     await change_status(transaction, canceled, now)
 
 
@@ -127,7 +129,7 @@ async def _start(
     lifted = False
     for organization_id in sorted(told):
         statement = _statement(received, now, is_addressee=organization_id == target)
-        lifted |= await opt_in_number(transaction, organization_id, received.sender, statement)
+        lifted |= await opt_in_address(transaction, _BY_PHONE, organization_id, received.sender, statement)
     return lifted
 
 

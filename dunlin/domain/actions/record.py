@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from dunlin.domain.actions.address_state import hold_organizations, hold_recipients
 from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import StatusChange, change_of, change_status
 from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up
 from dunlin.domain.actions.hold_reminders import hold_integrations_of, hold_reminders
-from dunlin.domain.actions.phone_state import hold_organizations, hold_recipients
 from dunlin.domain.actions.spending import settle
 from dunlin.domain.carrier import Absent, Accepted, Answer, Refused
 from dunlin.domain.choices import CaseClosedReason, Check
@@ -19,6 +19,7 @@ from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.consequence import consequence_of
 from dunlin.domain.rules.finding import Finding, failed
 from dunlin.domain.rules.outcome import Outcome, outcome_of
+from dunlin.domain.rules.recipient import words_of
 from dunlin.domain.store import Store, Transaction
 
 _log = logging.getLogger(__name__)
@@ -106,7 +107,8 @@ async def _no_longer_wanted(transaction: Transaction, attempts: Sequence[Attempt
     }
     disconnected = await transaction.rows(_DISCONNECTED, [attempt.correlation for attempt in attempts])
     return closed | {
-        row["reminder_id"]: failed(Check.INTEGRATION, f"{row['kind']} was disconnected.") for row in disconnected
+        row["reminder_id"]: failed(Check.INTEGRATION, f"{words_of(row['kind']).name} was disconnected.")
+        for row in disconnected
     }
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from dunlin.domain.actions.address_state import hold_organizations, hold_recipients
 from dunlin.domain.actions.change_status import StatusChange, change_of, change_status
 from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up, take_back
 from dunlin.domain.actions.hold_reminders import hold_integrations_of, hold_reminders
-from dunlin.domain.actions.phone_state import hold_organizations, hold_recipients
 from dunlin.domain.actions.spending import settle
 from dunlin.domain.carrier import StatusReport
 from dunlin.domain.choices import Settlement

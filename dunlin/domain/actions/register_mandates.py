@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from dunlin.domain.actions.store_customers import follow_numbers, upsert_customers, use_countries_of
+from dunlin.domain.actions.store_customers import follow_addresses, upsert_customers, use_countries_of
 from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal
 from dunlin.domain.idempotency import Once, RowsOf, by_key
@@ -51,7 +51,7 @@ async def register_mandates(
         await Organization.select_for_update(no_key=True).get(id=organization.id)
         if problems := await check_owners(organization.id, told):
             raise Refusal(problems)
-        await follow_numbers(transaction, organization.id, customers, (), now)
+        await follow_addresses(transaction, organization.id, customers, (), now)
         ids = await upsert_customers(transaction, organization.id, customers)
         await use_countries_of(transaction, organization.id, customers, now)
         new = await store_mandates(transaction, organization.id, told, ids, now)

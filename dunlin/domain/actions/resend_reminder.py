@@ -12,6 +12,7 @@ from dunlin.domain.idempotency import RowOf, once, request_of
 from dunlin.domain.rules.caps import NO_LIMITS
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.plan import Remind, decide
+from dunlin.domain.rules.recipient import words_of
 from dunlin.domain.rules.reminder_acts import why_not_resend
 from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import CollectionCase, Integration, Reminder
@@ -92,7 +93,7 @@ def _require_open(case: CollectionCase) -> None:
 async def _require_connected(reminder: Reminder) -> None:
     integration = await Integration.get(id=reminder.integration_id)
     if integration.connection_id is None:
-        message = f"{integration.kind} is not connected for this organization. Connect it first."
+        message = f"{words_of(integration.kind).name} is not connected for this organization. Connect it first."
         raise refuse(ProblemCode.NOT_CONNECTED, message, "reminderId")
 
 

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from dunlin.domain.actions.drafts import draft_of
-from dunlin.domain.actions.estimates import Sized, estimates
+from dunlin.domain.actions.estimates import estimates, sized
+from dunlin.domain.actions.recipients import recipient_of
 from dunlin.domain.actions.spending import Books, planned_cost
+from dunlin.domain.choices import IntegrationKind
 from dunlin.domain.rules.price import Cost
 from dunlin.domain.rules.texts import BadText
 from dunlin.domain.rules.writing import Written, write
@@ -19,7 +21,7 @@ _log = logging.getLogger(__name__)
 def write_anew(row: dict[str, Any]) -> Written | str:
     """Return what a reminder says as things are now, or why it says nothing."""
     try:
-        return write(draft_of(row))
+        return write(draft_of(row, IntegrationKind(row["method"])))
     except BadText as error:
         return str(error)
     except Exception:  # one that cannot be written holds up nobody else's
@@ -36,9 +38,9 @@ async def reword(
     """
     costs = {row["id"]: books.costs.get(row["id"], planned_cost(row)) for row, _ in going}
     unpriced = [(row, text) for row, text in going if _is_reworded(row, text) and row["id"] not in books.costs]
-    sized = [Sized(row["organization_id"], row["phone"], text.encoded.segments) for row, text in unpriced]
-    if sized:
-        priced = await estimates(transaction, sized, now)
+    if unpriced:
+        texts = [sized(row["organization_id"], row["phone"], text.encoded) for row, text in unpriced]
+        priced = await estimates(transaction, texts, now)
         costs |= {row["id"]: cost for (row, _), cost in zip(unpriced, priced, strict=True)}
     changed = [(row, text) for row, text in going if _is_reworded(row, text) or costs[row["id"]] != planned_cost(row)]
     if changed:
@@ -48,29 +50,38 @@ async def reword(
 
 
 def _is_reworded(row: dict[str, Any], text: Written) -> bool:
-    planned = (row["text"], row["language"], row["is_fallback_language"], row["to"])
-    return (text.text, text.language, text.is_fallback, row["phone"]) != planned
+    planned = (row["text"], row["subject"], row["language"], row["is_fallback_language"], row["to"])
+    return (text.text, text.subject, text.language, text.is_fallback, address_of(row)) != planned
+
+
+def address_of(row: dict[str, Any]) -> str:
+    """Return where a reminder goes as things are now. It has been looked at that there is such a place."""
+    address = recipient_of(row, IntegrationKind(row["method"])).address
+    assert address is not None
+    return address
 
 
 def _reworded(row: dict[str, Any], text: Written, cost: Cost | None) -> tuple[object, ...]:
     return (
         row["id"],
-        row["phone"],
+        address_of(row),
         text.text,
         text.language,
         text.is_fallback,
-        text.encoded.encoding.value,
-        text.encoded.segments,
+        text.encoded.encoding.value if text.encoded else None,
+        text.encoded.segments if text.encoded else None,
         cost.amount if cost else None,
         cost.currency if cost else None,
+        text.subject,
     )
 
 
 _REWORD = """
 UPDATE reminder r
 SET "to" = t.to, text = t.text, language = t.language, is_fallback_language = t.is_fallback, encoding = t.encoding,
-    segments = t.segments, estimated_cost = t.cost, estimated_cost_currency = t.currency
+    segments = t.segments, estimated_cost = t.cost, estimated_cost_currency = t.currency, subject = t.subject
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::int[], $8::numeric[],
-            $9::text[]) AS t(id, "to", text, language, is_fallback, encoding, segments, cost, currency)
+            $9::text[], $10::text[])
+  AS t(id, "to", text, language, is_fallback, encoding, segments, cost, currency, subject)
 WHERE r.id = t.id
 """

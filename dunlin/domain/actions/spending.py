@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dunlin.domain.actions.estimates import Sized, estimates
+from dunlin.domain.actions.estimates import estimates, sized
 from dunlin.domain.choices import Settlement
 from dunlin.domain.rules.price import Cost
 from dunlin.domain.rules.spending import WAITS_FOR_LIMIT, Budget, end_of_month, month_of, written
@@ -63,8 +63,8 @@ async def _price_anew(
 ) -> dict[int, Cost | None]:
     """Return what each reminder costs by today's prices: what was planned may be months old, or not known then."""
     written = [(row, text) for row in limited if row["phone"] and isinstance(text := texts[row["id"]], Written)]
-    sized = [Sized(row["organization_id"], row["phone"], text.encoded.segments) for row, text in written]
-    costs = await estimates(transaction, sized, now)
+    messages = [sized(row["organization_id"], row["phone"], text.encoded) for row, text in written]
+    costs = await estimates(transaction, messages, now)
     return {row["id"]: cost for (row, _), cost in zip(written, costs, strict=True)}
 
 

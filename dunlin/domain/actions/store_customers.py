@@ -4,7 +4,8 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from dunlin.domain.actions.change_numbers import change_numbers
+from dunlin.domain.actions.change_addresses import change_addresses
+from dunlin.domain.actions.recipients import REACHES, opted_out_since
 from dunlin.domain.actions.stop_for_deceased import hold_cases_of
 from dunlin.domain.price_list import use_countries
 from dunlin.domain.rules.case_input import NewCustomer
@@ -12,18 +13,28 @@ from dunlin.domain.rules.phone import country_of
 from dunlin.domain.store import Transaction
 
 
-async def follow_numbers(
+async def follow_addresses(
     transaction: Transaction,
     organization_id: int,
     customers: Sequence[NewCustomer],
     told_dead: Collection[str],
     now: datetime,
 ) -> None:
-    """Hold the cases of customers who have died or move, before the customers, and give these their other numbers."""
-    latest = {customer.external_reference: customer.phone for customer in customers}
-    moved = await transaction.rows(_MOVED_CUSTOMERS, organization_id, list(latest), list(latest.values()))
+    """Hold the cases of customers who have died or move, before the customers, and give these their other addresses."""
+    latest = {customer.external_reference: customer for customer in customers}
+    moved = await transaction.rows(
+        _MOVED_CUSTOMERS,
+        organization_id,
+        list(latest),
+        [customer.phone for customer in latest.values()],
+        [customer.email for customer in latest.values()],
+    )
     await hold_cases_of(transaction, organization_id, {*told_dead, *(row["external_reference"] for row in moved)})
-    await change_numbers(transaction, {row["id"]: row["phone"] for row in moved}, now)
+    for reach in REACHES.values():
+        addresses = {
+            row["id"]: row[reach.address] for row in moved if row[reach.address] != row[f"old_{reach.address}"]
+        }
+        await change_addresses(transaction, reach, addresses, now)
 
 
 async def upsert_customers(
@@ -54,22 +65,22 @@ async def use_countries_of(
     await use_countries(transaction, [(organization_id, country) for country in countries if country], now)
 
 
-# Nobody changes numbers meanwhile: whoever does holds the organization, as we do.
+# Nobody changes addresses meanwhile: whoever does holds the organization, as we do.
 _MOVED_CUSTOMERS = """
-SELECT customer.id, customer.external_reference, new.phone
-FROM unnest($2::text[], $3::text[]) AS new(external_reference, phone)
+SELECT customer.id, customer.external_reference, new.phone, new.email, customer.phone AS old_phone,
+       customer.email AS old_email
+FROM unnest($2::text[], $3::text[], $4::text[]) AS new(external_reference, phone, email)
 JOIN customer ON customer.organization_id = $1 AND customer.external_reference = new.external_reference
-WHERE customer.phone IS DISTINCT FROM new.phone
+WHERE (customer.phone, customer.email) IS DISTINCT FROM (new.phone, new.email)
 """
 
-_UPSERT_CUSTOMERS = """
+_UPSERT_CUSTOMERS = f"""
 INSERT INTO customer (organization_id, external_reference, name, language, phone, email, time_zone, created_at,
-  sms_opted_out_at)
-SELECT $1, external_reference, name, language, phone, email, time_zone, now(),
-  (SELECT o.opted_out_at FROM sms_opt_out o
-   WHERE o.organization_id = $1 AND o.phone = new.phone AND o.lifted_at IS NULL)
-FROM jsonb_to_recordset($2::text::jsonb)
-  AS new(external_reference text, name text, language text, phone text, email text, time_zone text)
+  {", ".join(reach.opted_out_at for reach in REACHES.values())})
+SELECT organization_id, external_reference, name, language, phone, email, time_zone, now(),
+  {", ".join(opted_out_since(reach, f"customer.{reach.address}") for reach in REACHES.values())}
+FROM (SELECT $1::bigint AS organization_id, new.* FROM jsonb_to_recordset($2::text::jsonb)
+  AS new(external_reference text, name text, language text, phone text, email text, time_zone text)) AS customer
 ON CONFLICT (organization_id, external_reference) DO UPDATE
 SET name = excluded.name, language = excluded.language, phone = excluded.phone, email = excluded.email,
     time_zone = excluded.time_zone

@@ -22,7 +22,8 @@ _REASON_CODE = re.compile(r"[A-Z0-9]{4}")
 _LINK = re.compile(
     r"https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?([/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?"
 )
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+# Without quoted local parts and comments, which nobody has: what stands in a header must not be read otherwise.
+_EMAIL = re.compile(r"[^@\s<>()\[\],;:\\\"]{1,64}@[^@\s.<>()\[\],;:\\\"]+(\.[^@\s.<>()\[\],;:\\\"]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,9 @@ def normalized(case: NewCase, country: str) -> NewCase:
 
 
 def normalized_customer(typed: NewCustomer, country: str) -> NewCustomer:
-    """Return a checked customer with the phone number in E.164 and empty fields as None."""
+    """Return a checked customer: the phone number in E.164, the e-mail address in lower case, no empty fields."""
     number = phone.normalize(typed.phone, country) if typed.phone else None
-    return replace(typed, phone=number, email=typed.email or None)
+    return replace(typed, phone=number, email=normalized_email(typed.email) if typed.email else None)
 
 
 def _check(case: NewCase, country: str) -> Iterator[Problem]:
@@ -142,7 +143,8 @@ def _check_customer(customer: NewCustomer, country: str) -> Iterator[Problem]:
     yield from _check_line(customer.name, "customer", "name")
     if customer.phone:
         yield from check_phone(customer.phone, country, "customer", "phone")
-    yield from _check_email(customer.email)
+    if customer.email:
+        yield from check_email(customer.email, "customer", "email")
     given = customer.mandate_references
     if len(given) > mandate.MAX_MANDATES:
         message = f"Give at most {mandate.MAX_MANDATES} mandates with a customer; registerMandates takes more."
@@ -171,9 +173,14 @@ def check_phone(number: str, country: str, *path: str) -> Iterator[Problem]:
         yield Problem(ProblemCode.INVALID, message, path)
 
 
-def _check_email(address: str | None) -> Iterator[Problem]:
-    if address and (len(address) > 320 or not address.isprintable() or not _EMAIL.fullmatch(address)):
-        yield Problem(ProblemCode.INVALID, "This is no e-mail address.", ("customer", "email"))
+def check_email(address: str, *path: str) -> Iterator[Problem]:
+    if len(address) > 254 or not address.isprintable() or not _EMAIL.fullmatch(address):
+        yield Problem(ProblemCode.INVALID, "This is no e-mail address. Write it as ada@example.com.", path)
+
+
+def normalized_email(address: str) -> str:
+    """Return a checked address in lower case: no provider in use tells two mailboxes apart by their capitals."""
+    return address.lower()
 
 
 def _check_amount(amount: Decimal) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from dunlin.domain.choices import PhoneProblemKind
 @dataclass(frozen=True, slots=True)
 class Consequence:
     """`blocks`: nothing more goes out until somebody connects again. `holds`: nothing goes out for as long as the
-    carrier says. `marks`: what is wrong with the number, until it is corrected. `may_pass`: the same text may go
+    carrier says. `marks`: what is wrong with the address, until it is corrected. `may_pass`: the same message may go
     later. `is_ours`: we asked for something wrong, or do not know the carrier's code.
     """
 
@@ -32,7 +32,7 @@ def consequence_of(fault: Fault) -> Consequence:
             return Consequence(blocks=True)
         case Fault.LIMIT:
             return Consequence(holds=True, may_pass=True)
-        case Fault.INVALID_NUMBER:
+        case Fault.INVALID_NUMBER | Fault.INVALID_ADDRESS:
             return Consequence(marks=PhoneProblemKind.INVALID)
         case Fault.LANDLINE:
             return Consequence(marks=PhoneProblemKind.LANDLINE)

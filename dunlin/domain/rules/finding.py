@@ -11,6 +11,7 @@ PASSED = {
     Check.CASE: "The case is open and not paused.",
     Check.OPT_OUT: "The customer has not opted out.",
     Check.NUMBER: "The customer has a phone number.",
+    Check.EMAIL_ADDRESS: "The customer has an e-mail address.",
     Check.TEXT: "There is a text in a fitting language, and it could be filled in.",
     Check.WINDOW: "The send window is open by every clock that may be the customer's.",
     Check.HOLIDAY: "It is no public holiday where the customer is.",

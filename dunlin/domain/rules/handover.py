@@ -9,7 +9,7 @@ from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.finding import Finding, failed, held, passed
 from dunlin.domain.rules.moments import Hours
 from dunlin.domain.rules.price import Cost
-from dunlin.domain.rules.recipient import NO_NUMBER, OPTED_OUT, bad_number
+from dunlin.domain.rules.recipient import Recipient, failed_address, look_at_opt_out, words_of
 from dunlin.domain.rules.spending import Budget, waits_for_month, why_no_room
 from dunlin.domain.rules.timing import Timing, reason_to_wait, time_for
 
@@ -24,7 +24,7 @@ class Situation:
     connected: bool
     needs_attention: bool
     case_state: CaseState
-    opted_out: bool
+    recipient: Recipient
     hours: Hours
     closed_because: str | None = None
     never_because: str | None = None
@@ -32,8 +32,6 @@ class Situation:
     reminded: Sequence[datetime] = ()
     planned: Sequence[datetime] = ()
     is_resent: bool = False  # a person has sent it again
-    has_number: bool = True
-    phone_problem: str | None = None
     bad_text: str | None = None  # why it says nothing as things are now
     budget: Budget | None = None  # where the organization has a spending limit
     cost: Cost | None = None  # where there is a budget, and the price is known
@@ -74,39 +72,39 @@ def may_hand_over(situation: Situation, now: datetime) -> Go | Cancel | Wait:
 
 
 # What was good when it was planned, and is not any more: somebody should know.
-_SURPRISES = {Check.NUMBER, Check.TEXT}
+_SURPRISES = {Check.NUMBER, Check.EMAIL_ADDRESS, Check.TEXT}
 
 
 def _look_at(situation: Situation) -> Iterator[Finding]:
     """Yield what each check finds. Nobody asks on after the first that does not pass: what cancels comes first."""
     if not situation.connected:
-        yield failed(Check.INTEGRATION, "SMS was disconnected.")
+        yield failed(Check.INTEGRATION, f"{words_of(situation.recipient.kind).name} was disconnected.")
     if situation.case_state is CaseState.CLOSED:
         yield failed(Check.CASE, situation.closed_because or "The case is closed.")
     if situation.never_because is not None:
         yield failed(Check.DEBTOR, situation.never_because)
     if situation.is_resent:
         yield failed(Check.CASE, "A person has sent it again.")
-    if not situation.has_number:
-        yield failed(Check.NUMBER, NO_NUMBER)
-    if situation.phone_problem is not None:
-        yield failed(Check.NUMBER, bad_number(situation.phone_problem))
+    if (bad := failed_address(situation.recipient)) is not None:
+        yield bad
     yield from look_at_customer_and_case(
-        opted_out=situation.opted_out, needs_attention=situation.needs_attention, case_state=situation.case_state
+        situation.recipient, needs_attention=situation.needs_attention, case_state=situation.case_state
     )
-    yield passed(Check.NUMBER)
+    yield passed(words_of(situation.recipient.kind).check)
     if situation.bad_text is not None:
         yield failed(Check.TEXT, situation.bad_text)
     yield passed(Check.TEXT)
 
 
-def look_at_customer_and_case(*, opted_out: bool, needs_attention: bool, case_state: CaseState) -> Iterator[Finding]:
+def look_at_customer_and_case(
+    recipient: Recipient, *, needs_attention: bool, case_state: CaseState
+) -> Iterator[Finding]:
     """Yield what stands in the way of any reminder for an open case, whenever it is to go."""
-    if opted_out:
-        yield failed(Check.OPT_OUT, OPTED_OUT)
-    yield passed(Check.OPT_OUT)
+    yield from look_at_opt_out(recipient)
     if needs_attention:
-        yield held(Check.INTEGRATION, "The carrier refuses the account. It goes when SMS is connected again.")
+        name = words_of(recipient.kind).name_within
+        sentence = f"The carrier refuses the account. It goes when {name} is connected again."
+        yield held(Check.INTEGRATION, sentence)
     yield passed(Check.INTEGRATION)
     if case_state is CaseState.PAUSED:
         yield held(Check.CASE, "The case is paused. It goes when the case is resumed.")

@@ -3,6 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
+from dunlin.domain.choices import IntegrationKind
+from dunlin.domain.rules.recipient import words_of
+
 
 @dataclass(frozen=True, slots=True)
 class Impact:
@@ -17,6 +20,7 @@ class Impact:
     cases: int
     reminders: int
     under_way: int = 0
+    kind: IntegrationKind = IntegrationKind.SMS
 
     @property
     def token(self) -> str:
@@ -27,13 +31,14 @@ class Impact:
     @property
     def consequences(self) -> list[str]:
         """Plain sentences, one consequence each."""
+        words = words_of(self.kind)
         return [
             f"{_count(self.steps, 'step')} of collection cycles will have no communication method.",
-            f"{_count(self.cases, 'open case')} will not send the SMS reminders still ahead.",
+            f"{_count(self.cases, 'open case')} will not send the {words.name_within} reminders still ahead.",
             f"{_count(self.reminders, 'scheduled reminder')} will not be sent.",
             *self._already_gone,
-            "Nothing falls back to e-mail: SMS and e-mail need different texts.",
-            "SMS can be connected again at any time, but nothing of this comes back: "
+            f"Nothing falls back to {words.other}: SMS and e-mail need different texts.",
+            f"{words.name} can be connected again at any time, but nothing of this comes back: "
             "steps and cases have to be set up again by hand.",
         ]
 

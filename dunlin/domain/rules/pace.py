@@ -21,10 +21,11 @@ def segments_per_second(provider: IntegrationProvider, sender: Sender) -> float 
     """Return the rate to keep to; None where there is none."""
     if provider is not IntegrationProvider.TWILIO:
         return None
-    return _MARGIN * _limit(sender)
+    limit = _limit(sender)
+    return _MARGIN * limit if limit is not None else None
 
 
-def _limit(sender: Sender) -> float:
+def _limit(sender: Sender) -> float | None:
     match sender.kind:
         case SenderKind.MESSAGING_SERVICE:
             return _SERVICE
@@ -32,6 +33,8 @@ def _limit(sender: Sender) -> float:
             return _NAME
         case SenderKind.PHONE_NUMBER:
             return _of_number(sender.value)
+        case SenderKind.EMAIL_ADDRESS:
+            return None  # it sends no texts
 
 
 def _of_number(number: str) -> float:

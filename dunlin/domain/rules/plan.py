@@ -8,11 +8,11 @@ from dunlin.domain.choices import Check, CheckOutcome, CommunicationMethod, Inte
 from dunlin.domain.rules.caps import NO_LIMITS, Limits
 from dunlin.domain.rules.finding import Finding, failed, passed
 from dunlin.domain.rules.moments import Hours
-from dunlin.domain.rules.recipient import NO_NUMBER, OPTED_OUT, bad_number
+from dunlin.domain.rules.recipient import Recipient, failed_address, kind_of, look_at_opt_out, words_of
 from dunlin.domain.rules.segments import Encoded
 from dunlin.domain.rules.texts import BadText, Filling
 from dunlin.domain.rules.timing import reason_to_wait, time_for
-from dunlin.domain.rules.writing import Draft, write
+from dunlin.domain.rules.writing import Draft, Wording, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,8 @@ class DueStep:
     communication_method: CommunicationMethod
     integration_status: IntegrationStatus | None  # of the step's method; None where it has none
     never_because: str | None  # why nothing may ever be sent
-    phone: str | None
-    phone_problem: str | None  # what a carrier says of the number, where it cannot be texted
-    opted_out: bool
-    texts: Mapping[str, str]
+    recipient: Recipient
+    texts: Mapping[str, Wording]
     customer_language: str | None
     default_language: str
     filling: Filling
@@ -40,7 +38,8 @@ class DueStep:
 
 @dataclass(frozen=True, slots=True)
 class Remind:
-    """`waits_because` says why it does not go at once, if it does not. `findings` are those of all checks.
+    """`waits_because` says why it does not go at once, if it does not. `findings` are those of all checks. Only a
+    text is `encoded`, and only an e-mail has a `subject`.
 
     `is_fallback`: the customer's own language has no text.
     """
@@ -48,10 +47,11 @@ class Remind:
     to: str
     text: str
     language: str
-    encoded: Encoded
+    encoded: Encoded | None
     scheduled_for: datetime
     waits_because: str | None = None
     is_fallback: bool = False
+    subject: str | None = None
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 
 
@@ -88,20 +88,14 @@ def _look_at(step: DueStep) -> Iterator[Finding]:
         yield failed(Check.METHOD, step.reset_reason or "This step has no communication method.")
     yield passed(Check.METHOD)
     if step.integration_status in (None, IntegrationStatus.DISCONNECTED):
-        yield failed(Check.INTEGRATION, f"{method} is not connected.")
+        yield failed(Check.INTEGRATION, f"{words_of(kind_of(method)).name} is not connected.")
     yield passed(Check.INTEGRATION)
-    if step.opted_out:
-        yield failed(Check.OPT_OUT, OPTED_OUT)
-    yield passed(Check.OPT_OUT)
-    if step.phone is None:
-        yield failed(Check.NUMBER, NO_NUMBER)
-    if step.phone_problem is not None:
-        yield failed(Check.NUMBER, bad_number(step.phone_problem))
-    yield passed(Check.NUMBER)
+    yield from look_at_opt_out(step.recipient)
+    yield failed_address(step.recipient) or passed(words_of(step.recipient.kind).check)
 
 
 def _remind(step: DueStep, findings: Sequence[Finding], now: datetime) -> Remind | Skip:
-    assert step.phone is not None, "it has been looked at"
+    assert step.recipient.address is not None, "it has been looked at"
     try:
         written = write(Draft(step.texts, step.customer_language, step.default_language, step.filling))
     except BadText as error:
@@ -112,12 +106,13 @@ def _remind(step: DueStep, findings: Sequence[Finding], now: datetime) -> Remind
         return Skip(findings[-1].sentence, findings=findings)
     waits_because = reason_to_wait(timing, step.hours)
     return Remind(
-        step.phone,
+        step.recipient.address,
         written.text,
         written.language,
         written.encoded,
         timing.moment,
         waits_because,
         written.is_fallback,
+        written.subject,
         findings,
     )

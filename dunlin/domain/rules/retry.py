@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dunlin.domain.carrier import Fault
-from dunlin.domain.choices import CaseState
+from dunlin.domain.choices import CaseState, IntegrationKind
+from dunlin.domain.rules.recipient import words_of
 
 _MOST_RETRIES = 1  # of one step: each failed text costs money, too
 _UNREACHABLE_TO_MARK = 3
@@ -19,14 +20,15 @@ class Failure:
     sent. `next_step_at`: when the next step of the case is due.
     """
 
+    kind: IntegrationKind
     lasts: timedelta | None
     retries: int
     case_state: CaseState
     next_step_at: datetime | None
     is_connected: bool
-    is_same_number: bool
+    is_same_address: bool
     is_resent: bool  # there is a newer reminder for the step already
-    may_be_texted: bool
+    may_be_reached: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,13 @@ def may_retry(failure: Failure, now: datetime) -> Retry | GiveUp:
     if failure.case_state is CaseState.CLOSED:
         return GiveUp("the case is closed.")
     if not failure.is_connected:
-        return GiveUp("SMS is not connected.")
-    if not failure.is_same_number:
-        return GiveUp("the customer has another number now.")
+        return GiveUp(f"{words_of(failure.kind).name_within} is not connected.")
+    if not failure.is_same_address:
+        return GiveUp(words_of(failure.kind).moved)
     if failure.is_resent:
         return GiveUp("it has been sent again already.")
-    if not failure.may_be_texted:
-        return GiveUp("the customer cannot be texted.")
+    if not failure.may_be_reached:
+        return GiveUp(words_of(failure.kind).unusable)
     if failure.retries >= _MOST_RETRIES:
         return GiveUp("it has been sent twice.")
     at = now + failure.lasts
@@ -63,6 +65,6 @@ def may_retry(failure: Failure, now: datetime) -> Retry | GiveUp:
 
 
 def is_given_up(faults: list[Fault | None]) -> bool:
-    """Return whether a number counts as unreachable, by how the texts to it have ended, newest first."""
+    """Return whether an address counts as unreachable, by how the messages to it have ended, newest first."""
     newest = faults[:_UNREACHABLE_TO_MARK]
     return len(newest) == _UNREACHABLE_TO_MARK and set(newest) == {Fault.UNREACHABLE}

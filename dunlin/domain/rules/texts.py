@@ -22,6 +22,10 @@ from dunlin.domain.choices import ReturnReaction
 
 MAX_LENGTH = 456  # three joined segments of the smallest size in use, 152 septets
 MAX_SENT = 1_600  # Twilio refuses longer texts (21617), whatever their encoding
+MAX_SUBJECT = 200
+MAX_BODY = 10_000
+MAX_MAILED = 20_000
+MAX_SUBJECT_MAILED = 500
 
 PLACEHOLDERS = ("customer.name", "organization.name", "amount", "due_date", "reference", "reaction", "payment_link")
 
@@ -30,7 +34,7 @@ _RANGE = re.compile(r"\(.+?\.\.", re.DOTALL)
 
 class _Texts(Environment):
     loop_iteration_limit = 100
-    output_stream_limit = 5_000
+    output_stream_limit = MAX_MAILED
     local_namespace_limit = 1_000
 
     def tokenizer(self) -> Callable[[str], Iterator[Token]]:
@@ -109,10 +113,10 @@ def unknown_placeholders(text: str) -> list[str]:
     return [name for name in named(text) if name not in PLACEHOLDERS]
 
 
-def render(text: str, filling: Filling, language: str) -> str:
+def render(text: str, filling: Filling, language: str, most: int = MAX_SENT) -> str:
     """Return `text` filled in for `language` (BCP 47), in Unicode's composed form.
 
-    Raise `BadText` if that cannot be done, or makes a text that is too long for the carrier.
+    Raise `BadText` if that cannot be done, or makes more than `most` characters.
     """
     values: dict[str, object] = {
         "customer": {"name": composed(filling.customer_name)},
@@ -133,8 +137,8 @@ def render(text: str, filling: Filling, language: str) -> str:
     except LiquidError as error:
         raise BadText(_sentence(error)) from error
     sent = as_sent(filled)
-    if len(sent) > MAX_SENT:
-        raise BadText(f"Filled in, it has {len(sent):,} characters; a text message has at most {MAX_SENT:,}.")
+    if len(sent) > most:
+        raise BadText(f"Filled in, it has {len(sent):,} characters; it may have at most {most:,}.")
     return sent
 
 
@@ -157,7 +161,7 @@ def write_date(day: date, language: str) -> str:
     return format_date(day, format="long", locale=_locale(language))
 
 
-def choose_language(texts: Mapping[str, str], wanted: str | None, default: str) -> str | None:
+def choose_language(texts: Mapping[str, object], wanted: str | None, default: str) -> str | None:
     """Return the language to write in: the customer's, its base language, or the organization's default.
 
     A step written in one language only is meant for everybody.

@@ -21,6 +21,7 @@ _CODES = {
     Check.CASE: "c",
     Check.OPT_OUT: "o",
     Check.NUMBER: "n",
+    Check.EMAIL_ADDRESS: "e",
     Check.TEXT: "t",
     Check.WINDOW: "w",
     Check.HOLIDAY: "h",

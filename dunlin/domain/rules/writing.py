@@ -1,17 +1,33 @@
 """What a reminder says: chosen among a step's texts, filled in and counted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dunlin.domain.rules.segments import Encoded, encode
-from dunlin.domain.rules.texts import BadText, Filling, base_of, choose_language, render
+from dunlin.domain.rules.texts import (
+    MAX_MAILED,
+    MAX_SUBJECT_MAILED,
+    BadText,
+    Filling,
+    base_of,
+    choose_language,
+    render,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a step says in one language. Only an e-mail has a subject."""
+
+    body: str
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """All that a reminder is written with. `texts` are a step's, by language."""
 
-    texts: Mapping[str, str]
+    texts: Mapping[str, Wording]
     customer_language: str | None
     default_language: str
     filling: Filling
@@ -19,12 +35,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`is_fallback`: the customer's own language has no text, so that another one was taken."""
+    """`is_fallback`: the customer's own language has no text, so that another one was taken.
+
+    Only a text is `encoded`, and only an e-mail has a `subject`.
+    """
 
     text: str
     language: str
     is_fallback: bool
-    encoded: Encoded
+    encoded: Encoded | None
+    subject: str | None = None
 
 
 def write(draft: Draft) -> Written:
@@ -34,10 +54,21 @@ def write(draft: Draft) -> Written:
     if language is None:
         raise BadText(f"The step has no text in {wanted or default} nor in {default}.")
     try:
-        text = render(draft.texts[language], draft.filling, language)
+        written = _write(draft.texts[language], draft.filling, language)
     except BadText as error:
         raise BadText(f"The text in {language} cannot be sent. {error}") from error
-    if not text:
+    if not written.text:
         raise BadText(f"The text in {language} is empty once filled in.")
-    is_fallback = wanted is not None and language not in (wanted, base_of(wanted))
-    return Written(text, language, is_fallback, encode(text))
+    if written.subject == "":
+        raise BadText(f"The subject in {language} is empty once filled in.")
+    return replace(written, is_fallback=wanted is not None and language not in (wanted, base_of(wanted)))
+
+
+def _write(wording: Wording, filling: Filling, language: str) -> Written:
+    if wording.subject is None:
+        text = render(wording.body, filling, language)
+        return Written(text, language, is_fallback=False, encoded=encode(text))
+    body = render(wording.body, filling, language, MAX_MAILED)
+    # A line end would begin another header.
+    subject = " ".join(render(wording.subject, filling, language, MAX_SUBJECT_MAILED).split())
+    return Written(body, language, is_fallback=False, encoded=None, subject=subject)

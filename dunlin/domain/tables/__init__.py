@@ -5,7 +5,7 @@ Times are aware UTC datetimes. Money is an exact decimal with its currency.
 """
 
 from dunlin.domain.tables.account import Account, AuditEntry, IdempotencyKey, OfOrganization, Organization, Token
-from dunlin.domain.tables.answer import InboundText, ReceivedReport, SmsOptOut
+from dunlin.domain.tables.answer import EmailOptOut, InboundText, ReceivedReport, SmsOptOut
 from dunlin.domain.tables.bank import BankImport, BankImportLine, CreditorAccount, ReturnedDebit
 from dunlin.domain.tables.case import CaseStep, CollectionCase, Customer, Mandate, Payment, ReturnReasonChoice
 from dunlin.domain.tables.cycle import CollectionCycle, CollectionStep, StepTexts
@@ -27,6 +27,7 @@ __all__ = [
     "Customer",
     "DeliveryEvent",
     "DeliverySequence",
+    "EmailOptOut",
     "IdempotencyKey",
     "InboundText",
     "Integration",

@@ -9,14 +9,12 @@ from dunlin.domain.tables.account import LONGEST_CHOICE, OfOrganization
 from dunlin.domain.tables.case import CollectionCase
 
 
-class SmsOptOut(OfOrganization):
-    """One refusal of SMS by whoever has a number, and how it ended. At most one of a number is in force.
+class _OptOut(OfOrganization):
+    """One refusal by whoever has an address, and how it ended. At most one of an address is in force.
 
-    `Customer.sms_opted_out_at` repeats what is in force, so that planning and sending need look no further. The words
-    are those of a text, or what a person put down as proof; `by` names who put it down.
+    The words are those of a text, or what a person put down as proof; `by` names who put it down.
     """
 
-    phone = fields.CharField(max_length=64)  # as it stands in texts that come in
     opted_out_at = fields.DatetimeField()
     source = fields.CharEnumField(OptOutSource, max_length=LONGEST_CHOICE)
     words = fields.TextField(null=True)
@@ -27,8 +25,27 @@ class SmsOptOut(OfOrganization):
     lifted_by = fields.CharField(max_length=200, null=True)
 
     class Meta:
+        abstract = True
+
+
+class SmsOptOut(_OptOut):
+    """A refusal of SMS. `Customer.sms_opted_out_at` repeats what is in force, so that nobody need look further."""
+
+    phone = fields.CharField(max_length=64)  # as it stands in texts that come in
+
+    class Meta:
         table = "sms_opt_out"
         indexes = (Index(fields=("organization_id", "phone", "id")),)
+
+
+class EmailOptOut(_OptOut):
+    """A refusal of e-mail. `Customer.email_opted_out_at` repeats what is in force."""
+
+    email = fields.CharField(max_length=320)
+
+    class Meta:
+        table = "email_opt_out"
+        indexes = (Index(fields=("organization_id", "email", "id")),)
 
 
 class InboundText(OfOrganization):

@@ -13,6 +13,7 @@ from dunlin.domain.choices import (
     CaseState,
     CaseStepState,
     CommunicationMethod,
+    EmailProblemKind,
     PhoneProblemKind,
     ReturnReaction,
 )
@@ -21,9 +22,9 @@ from dunlin.domain.tables.cycle import CollectionCycle, CollectionStep, StepText
 
 
 class Customer(OfOrganization):
-    """The debtor. `phone_problem` is what a carrier says of `phone`, until it is corrected.
+    """The debtor. `phone_problem` and `email_problem` are what a carrier says of the address, until it is corrected.
 
-    `sms_opted_out_at` follows the opt-outs of the number, see `SmsOptOut`.
+    `sms_opted_out_at` and `email_opted_out_at` follow the opt-outs of the address, see `SmsOptOut` and `EmailOptOut`.
     """
 
     external_reference = fields.CharField(max_length=200)
@@ -36,13 +37,17 @@ class Customer(OfOrganization):
     phone_problem_reason = fields.CharField(max_length=1_000, null=True)
     phone_problem_at = fields.DatetimeField(null=True)
     sms_opted_out_at = fields.DatetimeField(null=True)
+    email_problem = fields.CharEnumField(EmailProblemKind, max_length=LONGEST_CHOICE, null=True)
+    email_problem_reason = fields.CharField(max_length=1_000, null=True)
+    email_problem_at = fields.DatetimeField(null=True)
+    email_opted_out_at = fields.DatetimeField(null=True)
     deceased_at = fields.DatetimeField(null=True)  # when we were told; nothing is ever sent from then on
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:
         table = "customer"
         unique_together = (("organization_id", "external_reference"),)
-        indexes = (Index(fields=("organization_id", "phone")),)
+        indexes = (Index(fields=("organization_id", "phone")), Index(fields=("organization_id", "email")))
 
 
 class Mandate(OfOrganization):

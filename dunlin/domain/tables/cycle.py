@@ -21,6 +21,7 @@ class StepTexts(OfOrganization):
     """The texts of one version of a step; never changed, so that case steps can share them by reference."""
 
     sms = fields.JSONField[dict[str, str]]()  # language -> text
+    email = fields.JSONField[dict[str, dict[str, str]]](default=dict, db_default={})  # language -> subject, body
 
     class Meta:
         table = "step_texts"

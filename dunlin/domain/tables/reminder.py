@@ -31,10 +31,11 @@ class Reminder(OfOrganization):
     method = fields.CharEnumField(CommunicationMethod, max_length=LONGEST_CHOICE)
     to = fields.CharField(max_length=320)
     text = fields.TextField()
+    subject = fields.CharField(max_length=500, null=True)  # of an e-mail
     language = fields.CharField(max_length=16)
     is_fallback_language = fields.BooleanField(default=False, db_default=False)  # the customer's has no text
-    encoding = fields.CharEnumField(SmsEncoding, max_length=LONGEST_CHOICE)
-    segments = fields.IntField()
+    encoding = fields.CharEnumField(SmsEncoding, max_length=LONGEST_CHOICE, null=True)  # of a text
+    segments = fields.IntField(null=True)
     estimated_cost = fields.DecimalField(max_digits=20, decimal_places=10, null=True)
     estimated_cost_currency = fields.CharField(max_length=3, null=True)
     status = fields.CharEnumField(ReminderStatus, max_length=LONGEST_CHOICE, default=ReminderStatus.SCHEDULED)

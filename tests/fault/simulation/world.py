@@ -24,7 +24,7 @@ from dunlin.domain.actions.record_payment import record_payment
 from dunlin.domain.actions.record_reports import find_attempt, record_report
 from dunlin.domain.actions.resend_reminder import resend_reminder
 from dunlin.domain.actions.sweep import sweep_sending
-from dunlin.domain.carrier import Accepted, Answer
+from dunlin.domain.carrier import Accepted, Answer, TwilioCredentials
 from dunlin.domain.choices import IntegrationKind, IntegrationStatus, OptOutSource
 from dunlin.domain.errors import Refusal
 from dunlin.domain.reminder_status import ReminderStatus
@@ -430,6 +430,7 @@ class World:
         if attempt is None:
             return  # its keys are destroyed: nobody can tell whether it is genuine
         credentials = services.vault.open(attempt.sealed_credentials, organization_id=attempt.organization_id)
+        assert isinstance(credentials, TwilioCredentials)
         said = self.ground.channel.read_callback(report.path, report.fields, report.signature, credentials)
         await record_report(services.store, correlation, said, self.now)
         assert said.status is not None
