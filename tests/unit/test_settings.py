@@ -12,6 +12,9 @@ SHORT_KEY = base64.b64encode(b"k" * 31).decode()
 
 DATABASE = "should be an address such as postgresql://user:password@host:5432/database"
 REDIS = "should be an address such as redis://host:6379/0 or unix:///path/to/socket"
+SMTP = "should be an address such as smtp://user:password@smtp.example.com:587"
+MAIL = "should be an e-mail address such as reminders@example.com"
+HOSTS = "should be names of hosts, with or without a port"
 WEB = "should be an address such as https://dunlin.example.com"
 KEYS = "should be one or more keys of 32 bytes in base64, separated by commas"
 ISSUER = "should be the issuer as its tokens name it, an https address such as https://login.example.com/"
@@ -42,6 +45,13 @@ MALFORMED = {
     "a secret key with letters that base64 does not have": ("SECRET_KEYS", "clé", KEYS),
     "a bad key after a good one": ("SECRET_KEYS", f"{NEW_TEXT},{SHORT_KEY}", KEYS),
     "keys separated by spaces": ("SECRET_KEYS", f"{NEW_TEXT} {OLD_TEXT}", KEYS),
+    "a mail server by https": ("SMTP_URL", "https://smtp.example.com", SMTP),
+    "a mail server without a scheme": ("SMTP_URL", "smtp.example.com:587", SMTP),
+    "a mail server with half a login": ("SMTP_URL", "smtp://ada@smtp.example.com", SMTP),
+    "a mail server with a port in words": ("SMTP_URL", "smtp://smtp.example.com:smtp", SMTP),
+    "a sender that is no e-mail address": ("SMTP_FROM", "Waterworks <a@example.com>", MAIL),
+    "a bounce address that is no e-mail address": ("BOUNCE_ADDRESS", "bounces", MAIL),
+    "trusted hosts as addresses": ("SMTP_TRUSTED_HOSTS", "smtp://mail.internal", HOSTS),
     "a port in words": ("PORT", "http", "should be a valid integer"),
     "a port below the first": ("PORT", "0", "should be greater than or equal to 1"),
     "a port above the last": ("PORT", "65536", "should be less than or equal to 65535"),
@@ -167,6 +177,8 @@ GOOD = {
     "one key": ("SECRET_KEYS", NEW_TEXT, (NEW,)),
     "two keys, the newest first": ("SECRET_KEYS", f" {NEW_TEXT} , {OLD_TEXT} ", (NEW, OLD)),
     "a folder": ("VAR", "/srv/dunlin", Path("/srv/dunlin")),
+    "a bounce address": ("BOUNCE_ADDRESS", "bounces@example.com", "bounces@example.com"),
+    "trusted hosts": ("SMTP_TRUSTED_HOSTS", "mail.internal, 10.0.0.5:25", ("mail.internal", "10.0.0.5:25")),
     "an algorithm": ("OIDC_ALGORITHM", "ES256", "ES256"),
     "no leeway": ("OIDC_LEEWAY", "0", 0),
     "the largest leeway": ("OIDC_LEEWAY", "300", 300),
@@ -223,12 +235,16 @@ SECRETS = {
     "SECRET_KEYS": base64.b64encode(b"hidden" + b"k" * 26).decode(),
     "TWILIO_AUTH_TOKEN": "hidden",
     "SANDBOX_AUTH_TOKEN": "hidden",
+    "SMTP_URL": "smtp://ada:hidden@smtp.example.com:587",
+    "SANDBOX_SMTP_URL": "smtp://ada:hidden@127.0.0.1:2525",
 }
 
 
 @pytest.mark.parametrize(("name", "value"), SECRETS.items(), ids=SECRETS.keys())
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"DUNLIN_{name}", value)
+    if name == "SMTP_URL":
+        monkeypatch.setenv("DUNLIN_SMTP_FROM", "ada@example.com")
 
     assert "hidden" not in repr(read_settings())
     assert value not in str(read_settings())
@@ -237,7 +253,10 @@ def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value
 def test_every_setting_is_told_of() -> None:
     root = Path(__file__).resolve().parents[2]
     told = (root / "README.md").read_text() + (root / "docs/operations.md").read_text()
-    of_the_embedded_run = {"dev_token_file", "sandbox_account_sid", "sandbox_auth_token", "sandbox_sender"}
+    of_the_embedded_run = {
+        *("dev_token_file", "sandbox_account_sid", "sandbox_auth_token", "sandbox_sender"),
+        *("sandbox_smtp_url", "sandbox_smtp_from"),
+    }
 
     untold = {name for name in Settings.model_fields if f"`{name.upper()}`" not in told}
 

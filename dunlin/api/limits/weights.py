@@ -24,6 +24,7 @@ LISTS: Mapping[str, int] = {
     "CaseStep.decisionTrace": 20,
     "CollectionCase.steps": 6,
     "CollectionCycle.steps": 6,
+    "CollectionStep.emailTexts": 4,
     "CollectionStep.smsTexts": 4,
     "CollectionStep.smsCosts": 4,
     "Customer.possibleTimeZones": 5,

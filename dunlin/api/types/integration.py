@@ -108,8 +108,8 @@ class Integration(Node):
         return connection.provider if connection else None
 
     @strawberry.field(
-        description="Who the messages come from: a number (e.g. +15005550006), messaging service, name or e-mail "
-        "address; null while disconnected."
+        description="Who the messages come from: a number (e.g. +15005550006), messaging service, name or "
+        "e-mail address; null while disconnected."
     )
     async def sender(self, info: Info) -> str | None:
         connection = await self._connection(info)

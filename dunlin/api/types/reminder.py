@@ -47,8 +47,8 @@ class DeliveryStatusEvent(Node):
     status: ReminderStatus = strawberry.field(description="What the reminder's status became.")
     reason: str | None = strawberry.field(description="Why, in plain words, where there is something to explain.")
     error_code: int | None = strawberry.field(
-        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio, or 550 of a mail server; null "
-        "without an error."
+        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio, or 550 of a mail server; "
+        "null without an error."
     )
 
     @classmethod
@@ -91,15 +91,15 @@ class Reminder(Node):
         description="Why it waits, failed, was canceled or is unconfirmed, in plain words."
     )
     error_code: int | None = strawberry.field(
-        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio, or 550 of a mail server; null "
-        "without an error."
+        description="The carrier's own code, e.g. 30003, an unreachable handset at Twilio, or 550 of a mail server; "
+        "null without an error."
     )
     is_retry: bool = strawberry.field(
         description="Whether it is the same text once more, sent by itself after a failure that may pass."
     )
     provider_message_id: str | None = strawberry.field(
-        description="The carrier's id of the message, at Twilio SM and 32 hexadecimal digits, of an e-mail the beginning of "
-        "its Message-ID; null until it has told."
+        description="The carrier's id of the message, at Twilio SM and 32 hexadecimal digits, of an e-mail the "
+        "beginning of its Message-ID; null until it has told."
     )
     encoding: SmsEncoding | None = strawberry.field(description="How an SMS is encoded; null for other methods.")
     segments: int | None = strawberry.field(

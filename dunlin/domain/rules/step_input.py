@@ -91,13 +91,13 @@ def _check_languages(languages: list[str], name: str) -> list[Problem]:
 class _Part:
     name: str
     most: int  # characters as written
-    most_filled: int
+    made: template.Kind
     is_one_line: bool = False
 
 
-_TEXT = _Part("A text", template.MAX_LENGTH, template.MAX_SENT)
-_SUBJECT = _Part("A subject", template.MAX_SUBJECT, template.MAX_SUBJECT_MAILED, is_one_line=True)
-_BODY = _Part("A body", template.MAX_BODY, template.MAX_MAILED)
+_TEXT = _Part("A text", template.MAX_LENGTH, template.TEXT)
+_SUBJECT = _Part("A subject", template.MAX_SUBJECT, template.SUBJECT, is_one_line=True)
+_BODY = _Part("A body", template.MAX_BODY, template.BODY)
 
 
 def check_sms_text(text: str) -> list[Problem]:
@@ -118,7 +118,7 @@ def _check_template(text: str, part: _Part, path: tuple[str, ...]) -> list[Probl
     try:
         unknown = template.unknown_placeholders(text)
         if not unknown:
-            template.render(text, _SAMPLE, "en", part.most_filled)
+            template.render(text, _SAMPLE, "en", part.made)
     except BadText as error:
         return [Problem(ProblemCode.INVALID, str(error), path)]
     if not unknown:

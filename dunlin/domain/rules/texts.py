@@ -24,8 +24,6 @@ MAX_LENGTH = 456  # three joined segments of the smallest size in use, 152 septe
 MAX_SENT = 1_600  # Twilio refuses longer texts (21617), whatever their encoding
 MAX_SUBJECT = 200
 MAX_BODY = 10_000
-MAX_MAILED = 20_000
-MAX_SUBJECT_MAILED = 500
 
 PLACEHOLDERS = ("customer.name", "organization.name", "amount", "due_date", "reference", "reaction", "payment_link")
 
@@ -34,7 +32,7 @@ _RANGE = re.compile(r"\(.+?\.\.", re.DOTALL)
 
 class _Texts(Environment):
     loop_iteration_limit = 100
-    output_stream_limit = MAX_MAILED
+    output_stream_limit = 20_000
     local_namespace_limit = 1_000
 
     def tokenizer(self) -> Callable[[str], Iterator[Token]]:
@@ -64,6 +62,19 @@ for _name in set(_ENVIRONMENT.tags) & {
     "block",
 }:
     del _ENVIRONMENT.tags[_name]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a template makes, and how many characters that may have."""
+
+    name: str
+    most: int
+
+
+TEXT = Kind("a text message", MAX_SENT)
+SUBJECT = Kind("a subject", 500)
+BODY = Kind("an e-mail", _Texts.output_stream_limit)
 
 
 class BadText(Exception):
@@ -113,10 +124,10 @@ def unknown_placeholders(text: str) -> list[str]:
     return [name for name in named(text) if name not in PLACEHOLDERS]
 
 
-def render(text: str, filling: Filling, language: str, most: int = MAX_SENT) -> str:
+def render(text: str, filling: Filling, language: str, kind: Kind = TEXT) -> str:
     """Return `text` filled in for `language` (BCP 47), in Unicode's composed form.
 
-    Raise `BadText` if that cannot be done, or makes more than `most` characters.
+    Raise `BadText` if that cannot be done, or makes more characters than its kind may have.
     """
     values: dict[str, object] = {
         "customer": {"name": composed(filling.customer_name)},
@@ -137,8 +148,8 @@ def render(text: str, filling: Filling, language: str, most: int = MAX_SENT) -> 
     except LiquidError as error:
         raise BadText(_sentence(error)) from error
     sent = as_sent(filled)
-    if len(sent) > most:
-        raise BadText(f"Filled in, it has {len(sent):,} characters; it may have at most {most:,}.")
+    if len(sent) > kind.most:
+        raise BadText(f"Filled in, it has {len(sent):,} characters; {kind.name} has at most {kind.most:,}.")
     return sent
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from dunlin.domain.rules.segments import Encoded, encode
 from dunlin.domain.rules.texts import (
-    MAX_MAILED,
-    MAX_SUBJECT_MAILED,
+    BODY,
+    SUBJECT,
     BadText,
     Filling,
     base_of,
@@ -68,7 +68,7 @@ def _write(wording: Wording, filling: Filling, language: str) -> Written:
     if wording.subject is None:
         text = render(wording.body, filling, language)
         return Written(text, language, is_fallback=False, encoded=encode(text))
-    body = render(wording.body, filling, language, MAX_MAILED)
+    body = render(wording.body, filling, language, BODY)
     # A line end would begin another header.
-    subject = " ".join(render(wording.subject, filling, language, MAX_SUBJECT_MAILED).split())
+    subject = " ".join(render(wording.subject, filling, language, SUBJECT).split())
     return Written(body, language, is_fallback=False, encoded=None, subject=subject)
