@@ -38,9 +38,10 @@ class _Program:
 
 def run_everything(settings: Settings) -> int:
     """Run until Ctrl-C or SIGTERM; leave no process behind. Return the exit code."""
-    sandbox_port = settings.port + 1
+    sandbox_port, smtp_port = settings.port + 1, settings.port + 2
     _require_free(settings.host, settings.port)
     _require_free("127.0.0.1", sandbox_port)
+    _require_free("127.0.0.1", smtp_port)
     _require_documents(settings)
     with ExitStack() as stack:
         click.echo("Starting the embedded servers ...")
@@ -57,7 +58,7 @@ def _require_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise BadSettings(
-                f"DUNLIN_PORT: port {port} of {host} is taken (Dunlin needs its port and the next one). "
+                f"DUNLIN_PORT: port {port} of {host} is taken (Dunlin needs its port and the next two). "
                 "Choose another, for example: make run PORT=8100"
             ) from error
 

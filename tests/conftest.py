@@ -18,8 +18,9 @@ from dunlin.runtime.embedded import with_embedded
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import Services, open_services
 from dunlin.sandbox.account import Account
-from dunlin.sandbox.app import serving
+from dunlin.sandbox.app import serving_with_mail
 from dunlin.sandbox.behaviour import Behaviour
+from dunlin.sandbox.mail import Mail
 from dunlin.sandbox.switchboard import Switchboard
 from dunlin.sandbox.world import World
 from tests.serving import a_listener, address_of, served
@@ -72,18 +73,24 @@ class SandboxCarrier:
 
     world: World
     address: str
+    smtp: tuple[str, int]
 
     @property
     def texts(self) -> list[str]:
         """What it has taken, newest first."""
         return [message.body for message in self.world.ledger.newest_first()]
 
+    @property
+    def mails(self) -> list[Mail]:
+        """What it has taken, newest first; `read_content(mail.raw)` tells what they say."""
+        return list(self.world.ledger.mails_newest_first())
+
 
 @pytest_asyncio.fixture(scope="session")
 async def sandbox() -> AsyncIterator[SandboxCarrier]:
     world = World([SANDBOX_ACCOUNT], QUICK)
-    async with serving(world) as address:
-        yield SandboxCarrier(world, address)
+    async with serving_with_mail(world) as addresses:
+        yield SandboxCarrier(world, addresses.web, addresses.smtp)
 
 
 @pytest_asyncio.fixture(scope="session")

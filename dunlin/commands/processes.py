@@ -44,15 +44,19 @@ def worker() -> None:
 @click.option("--port", default=8001, show_default=True)
 @click.option("--accounts", type=click.Path(path_type=Path), default=Path("var/sandbox.json"), show_default=True)
 @click.option("--ledger", type=click.Path(path_type=Path), default=None, help="A file to keep the messages in.")
-def sandbox(host: str, port: int, accounts: Path, ledger: Path | None) -> None:
-    """Run the sandbox carrier: Twilio's REST API, whose texts go nowhere."""
+@click.option("--smtp-port", type=int, default=None, help="Where it takes mails.  [default: the port after --port]")
+@click.option("--reports-to", default="", help="A web address to hand reports on mails over to, such as bounces.")
+def sandbox(host: str, port: int, accounts: Path, ledger: Path | None, smtp_port: int | None, reports_to: str) -> None:
+    """Run the sandbox carrier: Twilio's REST API and a mail server, whose texts and mails go nowhere."""
     from dunlin.sandbox.account import AccountsUnreadable
     from dunlin.sandbox.app import run
 
     try:
-        run(host, port, accounts, ledger)
+        run(host, port, accounts, ledger, smtp_port=port + 1 if smtp_port is None else smtp_port, reports_to=reports_to)
     except AccountsUnreadable as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"The port for mails cannot be used: {error.strerror}") from error
 
 
 @click.command()

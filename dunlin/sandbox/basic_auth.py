@@ -1,4 +1,4 @@
-"""Who is asking: HTTP Basic with an account's SID and token, or with an API key and its secret."""
+"""Who is asking, by HTTP or SMTP: an account with its SID and token, or an API key with its secret."""
 
 import base64
 import binascii
@@ -25,7 +25,7 @@ class Caller:
 def caller(request: Request, world: World) -> Caller:
     """Return who asks. Raise 20003 for a wrong pair and 20404 for a path in another account."""
     name, secret = _name_and_secret(request.headers.get("authorization", ""))
-    found = _find(name, secret, world)
+    found = find_caller(name, secret, world)
     if not found or found.account.status == "closed":
         raise Refusal(20003, _CHALLENGE)
     if request.path_params.get("account_sid", found.account.sid) != found.account.sid:
@@ -41,7 +41,8 @@ def owner(request: Request, world: World) -> Account:
     return account
 
 
-def _find(name: str, secret: str, world: World) -> Caller | None:
+def find_caller(name: str, secret: str, world: World) -> Caller | None:
+    """Return whose name and secret these are: an account's SID and token, or an API key's."""
     account = world.accounts.get(name)
     if account:
         return Caller(account, is_key=False) if _is_same(account.auth_token, secret) else None

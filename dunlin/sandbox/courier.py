@@ -1,4 +1,4 @@
-"""Makes the requests of webhooks."""
+"""Makes the requests of webhooks, and brings mails that come back."""
 
 import asyncio
 import logging
@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 100
 # Twilio does not say how long it waits between two tries.
 _FIRST_PAUSE_S = 0.1
+
+_TRIES_OF_A_MAIL = 8  # within some 13 s
+_PATIENCE_WITH_A_MAIL = ClientTimeout(total=15)
 
 
 class Courier:
@@ -45,6 +48,30 @@ class Courier:
         async with self._turn:
             for number in range(times):
                 await self._deliver_once(webhook, token, is_repeat=number > 0)
+
+    async def bring(self, mail: bytes, url: str, times: int = 1) -> None:
+        """Hand `mail` over to `url` so many times, as a mail server's script for a mailbox would: each until the
+        answer is good, or often enough. Never raise for a receiver that does not want it.
+        """
+        async with self._turn:
+            for _ in range(times):
+                for attempt in range(_TRIES_OF_A_MAIL):
+                    if await self._hand_over(mail, url):
+                        break
+                    await asyncio.sleep(_FIRST_PAUSE_S * 2**attempt)
+                else:
+                    _log.warning("nobody took a mail that came back")
+
+    async def _hand_over(self, mail: bytes, url: str) -> bool:
+        headers = {"Content-Type": "message/rfc822", "User-Agent": "sandbox-mailbox"}
+        try:
+            async with self._session.post(
+                url, data=mail, headers=headers, timeout=_PATIENCE_WITH_A_MAIL, allow_redirects=False
+            ) as answer:
+                await answer.read()
+                return answer.status // 100 == 2
+        except (ClientError, TimeoutError, ValueError):
+            return False
 
     async def _deliver_once(self, webhook: Webhook, token: str, *, is_repeat: bool) -> None:
         patience = webhook.patience

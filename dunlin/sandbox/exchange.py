@@ -33,6 +33,11 @@ async def read_form(request: Request) -> Mapping[str, str]:
     return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
 
 
+def is_from_elsewhere(request: Request) -> bool:
+    """Return whether a page of another site sent this: any page could send the outbox's forms, too."""
+    return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+
+
 def answer(content: object, status: int = 200) -> JSONResponse:
     """Return a JSON answer with a request id, which Twilio's support would ask for."""
     return JSONResponse(content, status, {"Twilio-Request-Id": f"RQ{secrets.token_hex(16)}"})

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from dunlin.sandbox.exchange import read_form
+from dunlin.sandbox.exchange import is_from_elsewhere, read_form
 from dunlin.sandbox.inbound_text import InboundText, Unanswerable, read_text
 from dunlin.sandbox.network import Network
 from dunlin.sandbox.world import World
@@ -23,8 +23,7 @@ class InboundApi:
         self.routes = [Route("/sandbox/inbound", self.take_text, methods=["POST"])]
 
     async def take_text(self, request: Request) -> Response:
-        # A page of elsewhere could send this form, too.
-        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        if is_from_elsewhere(request):
             return JSONResponse({"error": "this form is sent from the outbox only"}, 403)
         form = await read_form(request)
         sid, now = f"SM{secrets.token_hex(16)}", datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The page where a developer reads the texts that were not sent, and the same as JSON."""
+"""The page where a developer reads the texts and mails that were not sent, and the same as JSON."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from dunlin.sandbox.mail import Mail
+from dunlin.sandbox.mail_resource import mail_resource
 from dunlin.sandbox.message import Message
 from dunlin.sandbox.message_resource import message_resource
 from dunlin.sandbox.outbox_page import CONTENT_SECURITY_POLICY, outbox_page
@@ -16,7 +18,7 @@ _MOST_SHOWN = 200
 
 
 class Outbox:
-    """`/` and `/outbox.json`, newest first; `?to=` keeps the numbers that contain these digits."""
+    """`/` and `/outbox.json`, newest first; `?to=` keeps the numbers and addresses that contain this."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -36,11 +38,24 @@ class Outbox:
         )
 
     async def show_json(self, request: Request) -> Response:
-        messages = [message_resource(message) for message in self._newest(_wanted(request))]
-        return JSONResponse({"messages": messages}, headers={"Cache-Control": "no-store"})
+        entries = [_resource(entry) for entry in self._newest(_wanted(request))]
+        return JSONResponse({"messages": entries}, headers={"Cache-Control": "no-store"})
 
-    def _newest(self, to: str) -> Iterator[Message]:
-        return islice((message for message in self._world.ledger.newest_first() if to in message.to), _MOST_SHOWN)
+    def _newest(self, to: str) -> Iterator[Message | Mail]:
+        everything = self._world.ledger.everything_newest_first()
+        return islice((entry for entry in everything if _is_to(entry, to)), _MOST_SHOWN)
+
+
+def _resource(entry: Message | Mail) -> dict[str, object]:
+    if isinstance(entry, Mail):
+        return {"kind": "mail", **mail_resource(entry)}
+    return {"kind": "text", **message_resource(entry)}
+
+
+def _is_to(entry: Message | Mail, wanted: str) -> bool:
+    if isinstance(entry, Mail):
+        return wanted.replace(" ", "+").lower() in entry.to.lower()
+    return wanted in entry.to
 
 
 def _wanted(request: Request) -> str:

@@ -7,8 +7,11 @@ from html import escape
 
 from dunlin.sandbox.account import Account
 from dunlin.sandbox.inbound_text import InboundText
+from dunlin.sandbox.mail import Mail
+from dunlin.sandbox.mail_card import mail_card
 from dunlin.sandbox.message import Message, Status
 from dunlin.sandbox.segment import is_gsm7
+from dunlin.sandbox.unsubscribe import Outcome
 
 _STYLE = """
 :root { color-scheme: light dark;
@@ -31,12 +34,16 @@ article { margin-bottom: .8rem; padding: .8rem 1rem; border: 1px solid var(--lin
 header { display: flex; flex-wrap: wrap; gap: .25rem .75rem; align-items: baseline }
 header time { margin-left: auto; color: var(--soft); font-size: .85rem }
 a { color: inherit }
+h2 { margin: .5rem 0 0; font-size: 1rem }
+.actions { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; margin-bottom: .5rem; font-size: .85rem }
+.actions form { margin: 0 }
 .text { margin: .5rem 0; white-space: pre-wrap; overflow-wrap: anywhere }
 footer { color: var(--soft); font-size: .85rem }
 .answers { margin: .5rem 0; padding-left: 1.2rem; white-space: pre-wrap; overflow-wrap: anywhere }
 .status { padding: 0 .5rem; border-radius: 1rem; font-size: .85rem; background: #64748b; color: #fff }
-.status.delivered { background: #15803d } .status.sent { background: #1d4ed8 }
-.status.undelivered, .status.failed { background: #b91c1c }
+.status.delivered { background: #15803d } .status.sent, .status.taken { background: #1d4ed8 }
+.status.delayed { background: #a16207 }
+.status.undelivered, .status.failed, .status.bounced { background: #b91c1c }
 """
 
 # Replaces the list alone, so that a filter being typed survives, and not while an answer is being typed.
@@ -65,22 +72,52 @@ CONTENT_SECURITY_POLICY = (
 
 
 def outbox_page(
-    messages: Sequence[Message], to: str, accounts: Mapping[str, Account], received: Sequence[InboundText]
+    entries: Sequence[Message | Mail], to: str, accounts: Mapping[str, Account], received: Sequence[InboundText]
 ) -> str:
-    """Return the page that shows `messages` in this order, filtered by `to` already.
+    """Return the page that shows texts and mails in this order, filtered by `to` already.
 
     What a number has sent back stands at its newest message.
     """
-    newest = {message.to: message.sid for message in reversed(messages)}
+    newest = {entry.to: entry.sid for entry in reversed(entries)}
     cards = "\n".join(
-        _card(
-            message,
+        mail_card(entry, _account_name(entry, accounts))
+        if isinstance(entry, Mail)
+        else _card(
+            entry,
             accounts,
-            [text for text in received if text.sender == message.to and newest[message.to] == message.sid],
+            [text for text in received if text.sender == entry.to and newest[entry.to] == entry.sid],
         )
-        for message in messages
+        for entry in entries
     )
-    nothing = f"<p>No text to a number with {escape(to)} yet.</p>" if to else "<p>No texts yet.</p>"
+    nothing = f"No text or mail to {escape(to)} yet." if to else "No texts and no mails yet."
+    return _page(f"""<h1>Sandbox outbox</h1>
+<p class="notice">These texts and mails went nowhere. Nobody received them, and nobody paid for them.</p>
+<form action="/" method="get">
+<input name="to" value="{escape(to)}" placeholder="Digits of a number, or part of an address" aria-label="To">
+<button>Filter</button>
+</form>
+<main>
+{cards or f"<p>{nothing}</p>"}
+</main>
+<script>{_SCRIPT}</script>""")
+
+
+def unsubscribe_page(to: str, url: str, outcome: Outcome) -> str:
+    """Return what came of unsubscribing `to` at `url`."""
+    if outcome.status is None:
+        status, text = "failed", outcome.error
+    else:
+        status, text = "delivered" if outcome.status // 100 == 2 else "failed", outcome.body
+    return _page(f"""<h1>Unsubscribe {escape(to)}</h1>
+<p class="notice">Posted <code>List-Unsubscribe=One-Click</code> to {escape(url)}</p>
+<main><article>
+<header>What came back: <span class="status {status}">{outcome.status or "no answer"}</span></header>
+<p class="text">{escape(text)}</p>
+</article></main>
+<p><a href="/">Back to the outbox</a></p>""")
+
+
+def _page(body: str) -> str:
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -91,16 +128,7 @@ def outbox_page(
 <style>{_STYLE}</style>
 </head>
 <body>
-<h1>Sandbox outbox</h1>
-<p class="notice">These texts went nowhere. Nobody received them, and nobody paid for them.</p>
-<form action="/" method="get">
-<input name="to" value="{escape(to)}" inputmode="tel" placeholder="Digits of a number" aria-label="To">
-<button>Filter</button>
-</form>
-<main>
-{cards or nothing}
-</main>
-<script>{_SCRIPT}</script>
+{body}
 </body>
 </html>
 """
@@ -151,6 +179,10 @@ def _footer(message: Message, accounts: Mapping[str, Account]) -> str:
     segments = f"{message.num_segments} segment{'' if message.num_segments == 1 else 's'}"
     if message.status in (Status.ACCEPTED, Status.SCHEDULED):
         segments = "not counted yet"
-    account = accounts.get(message.account_sid)
     encoding = "GSM-7" if is_gsm7(message.body) else "UCS-2"
-    return f"{segments}, {encoding} · {account.friendly_name if account else 'unknown account'} · {message.sid}"
+    return f"{segments}, {encoding} · {_account_name(message, accounts)} · {message.sid}"
+
+
+def _account_name(entry: Message | Mail, accounts: Mapping[str, Account]) -> str:
+    account = accounts.get(entry.account_sid)
+    return account.friendly_name if account else "unknown account"

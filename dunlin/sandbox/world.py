@@ -1,4 +1,4 @@
-"""What the sandbox pretends: its accounts, how it behaves, and the messages it has taken and brought."""
+"""What the sandbox pretends: its accounts, how it behaves, and the texts and mails it has taken and brought."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -9,7 +9,8 @@ from dunlin.sandbox.account import Account
 from dunlin.sandbox.behaviour import USUAL, Behaviour
 from dunlin.sandbox.inbound_text import InboundText
 from dunlin.sandbox.ledger import Ledger
-from dunlin.sandbox.magic import FATE_OF_TO
+from dunlin.sandbox.magic import FATE_OF_MAIL_TO, FATE_OF_TO, ORDINARY_BOUNCE, magic_name
+from dunlin.sandbox.mail import Mail, MailFate, MailStatus
 from dunlin.sandbox.message import Fate, Message, Status
 from dunlin.sandbox.switchboard import Switchboard
 
@@ -17,13 +18,23 @@ _RECEIVED_KEPT = 1_000
 
 
 class World:
-    """The state of one sandbox. It reads the ledger at once; the application closes it at the end."""
+    """The state of one sandbox. It reads the ledger at once; the application closes it at the end.
 
-    def __init__(self, accounts: Iterable[Account], behaviour: Behaviour = USUAL, ledger: Path | None = None) -> None:
+    `reports_to` is the web address that is brought what comes back for mails; empty if nobody wants it.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[Account],
+        behaviour: Behaviour = USUAL,
+        ledger: Path | None = None,
+        reports_to: str = "",
+    ) -> None:
         self.accounts = {account.sid: account for account in accounts}
         self.ledger = Ledger(ledger)
         self.switchboard = Switchboard(ledger.with_suffix(".switchboard.json") if ledger else None)
         self.received: deque[InboundText] = deque(maxlen=_RECEIVED_KEPT)  # newest last
+        self.reports_to = reports_to
         self.behave(behaviour)
 
     def behave(self, behaviour: Behaviour) -> None:
@@ -41,6 +52,15 @@ class World:
         if self.chance.random() < self.behaviour.failure_rate:
             return Fate(Status.UNDELIVERED, 30003)
         return Fate(Status.DELIVERED, None)
+
+    def draw_fate_of_mail(self, mail: Mail) -> MailFate:
+        """Return the end of `mail`: as its address says, or the rate of failures. That it arrived is not reported."""
+        name = magic_name(mail.to)
+        if name in FATE_OF_MAIL_TO:
+            return FATE_OF_MAIL_TO[name]
+        if self.chance.random() < self.behaviour.failure_rate:
+            return ORDINARY_BOUNCE
+        return MailFate(MailStatus.DELIVERED, "250 2.0.0 Delivered", is_reported=False)
 
     def chosen_sender(self, message: Message) -> str | None:
         """Return who sends `message`: its From, or else the first sender of its messaging service."""

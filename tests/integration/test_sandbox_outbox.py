@@ -42,7 +42,7 @@ async def page(client: ClientSession, query: str = "") -> str:
 
 
 async def test_the_outbox_says_that_its_texts_went_nowhere(client: ClientSession) -> None:
-    assert "These texts went nowhere" in await page(client)
+    assert "These texts and mails went nowhere" in await page(client)
 
 
 async def test_the_outbox_shows_texts_escaped_and_newest_first(client: ClientSession) -> None:
@@ -72,7 +72,7 @@ async def test_the_outbox_can_be_filtered_by_digits_of_the_number(query: str, cl
 
 async def test_a_filter_that_fits_nothing_says_so_escaped(client: ClientSession) -> None:
     html = await page(client, '?to="><script>x')
-    assert "No text to a number with &quot;&gt;&lt;script&gt;x yet." in html
+    assert "No text or mail to &quot;&gt;&lt;script&gt;x yet." in html
 
 
 async def test_the_outbox_is_readable_as_json(client: ClientSession) -> None:
