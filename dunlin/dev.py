@@ -30,6 +30,14 @@ _RESTART_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class _Ports:
+    """Of the sandbox: where it is read and spoken to over HTTP, and where it takes mails."""
+
+    web: int
+    smtp: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Program:
     name: str
     arguments: tuple[str, ...]
@@ -38,17 +46,17 @@ class _Program:
 
 def run_everything(settings: Settings) -> int:
     """Run until Ctrl-C or SIGTERM; leave no process behind. Return the exit code."""
-    sandbox_port, smtp_port = settings.port + 1, settings.port + 2
+    sandbox = _Ports(settings.port + 1, settings.port + 2)
     _require_free(settings.host, settings.port)
-    _require_free("127.0.0.1", sandbox_port)
-    _require_free("127.0.0.1", smtp_port)
+    _require_free("127.0.0.1", sandbox.web)
+    _require_free("127.0.0.1", sandbox.smtp)
     _require_documents(settings)
     with ExitStack() as stack:
         click.echo("Starting the embedded servers ...")
         settings = with_embedded(settings, stack)
-        settings = _with_sandbox(settings, sandbox_port)
+        settings = _with_sandbox(settings, sandbox.web)
         asyncio.run(_prepare(settings))
-        return asyncio.run(_supervise(settings, sandbox_port))
+        return asyncio.run(_supervise(settings, sandbox))
 
 
 def _require_free(host: str, port: int) -> None:
@@ -113,13 +121,13 @@ async def _ensure_token(account: Account, file: Path, keys: tuple[bytes, ...]) -
     write_secret(file, secret)
 
 
-async def _supervise(settings: Settings, sandbox_port: int) -> int:
+async def _supervise(settings: Settings, sandbox: _Ports) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    keepers = [asyncio.create_task(_keep(program, stopping)) for program in _programs(settings, sandbox_port)]
+    keepers = [asyncio.create_task(_keep(program, stopping)) for program in _programs(settings, sandbox)]
     address = f"http://{settings.host}:{settings.port}"
-    waiting = asyncio.create_task(_ready([f"{address}/readyz", f"http://127.0.0.1:{sandbox_port}/healthz"]))
+    waiting = asyncio.create_task(_ready([f"{address}/readyz", f"http://127.0.0.1:{sandbox.web}/healthz"]))
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
     failed = not stopping.is_set() and not waiting.result()
@@ -127,7 +135,7 @@ async def _supervise(settings: Settings, sandbox_port: int) -> int:
         click.echo(f"Not ready within {_READY_WITHIN_S} s; what went wrong stands above.", err=True)
         stopping.set()
     elif not stopping.is_set():
-        _welcome(settings, address, sandbox_port)
+        _welcome(settings, address, sandbox.web)
     await stopping.wait()
     click.echo("Stopping ...")
     await asyncio.gather(*keepers)
@@ -135,15 +143,34 @@ async def _supervise(settings: Settings, sandbox_port: int) -> int:
     return int(failed)
 
 
-def _programs(settings: Settings, sandbox_port: int) -> list[_Program]:
-    environment = {**os.environ, **settings.environment(), DIES_WITH_PARENT: str(os.getpid())}
-    accounts, ledger = str(settings.var / "sandbox.json"), str(settings.var / "sandbox-outbox.jsonl")
-    sandbox = ("sandbox", "--port", str(sandbox_port), "--accounts", accounts, "--ledger", ledger)
+def _programs(settings: Settings, sandbox: _Ports) -> list[_Program]:
+    environment = {
+        **os.environ,
+        **settings.environment(),
+        **_mail_of_sandbox(settings, sandbox.smtp),
+        DIES_WITH_PARENT: str(os.getpid()),
+    }
+    options = {
+        "--port": str(sandbox.web),
+        "--smtp-port": str(sandbox.smtp),
+        "--accounts": str(settings.var / "sandbox.json"),
+        "--ledger": str(settings.var / "sandbox-outbox.jsonl"),
+        "--reports-to": f"{settings.callback_base}/webhooks/email/bounces",
+    }
+    arguments = (part for option in options.items() for part in option)
     return [
-        _Program("sandbox", sandbox, environment),
+        _Program("sandbox", ("sandbox", *arguments), environment),
         _Program("api", ("api",), environment),
         _Program("worker", ("worker",), environment),
     ]
+
+
+def _mail_of_sandbox(settings: Settings, port: int) -> dict[str, str]:
+    login = f"{settings.sandbox_account_sid}:{settings.sandbox_auth_token}"
+    return {
+        "DUNLIN_SANDBOX_SMTP_URL": f"smtp://{login}@127.0.0.1:{port}",
+        "DUNLIN_SANDBOX_SMTP_FROM": "reminders@sandbox.example",
+    }
 
 
 async def _keep(program: _Program, stopping: asyncio.Event) -> None:

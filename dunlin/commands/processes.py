@@ -51,12 +51,13 @@ def sandbox(host: str, port: int, accounts: Path, ledger: Path | None, smtp_port
     from dunlin.sandbox.account import AccountsUnreadable
     from dunlin.sandbox.app import run
 
+    smtp_port = port + 1 if smtp_port is None else smtp_port
     try:
-        run(host, port, accounts, ledger, smtp_port=port + 1 if smtp_port is None else smtp_port, reports_to=reports_to)
+        run(host, port, accounts, ledger, smtp_port=smtp_port, reports_to=reports_to)
     except AccountsUnreadable as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"The port for mails cannot be used: {error.strerror}") from error
+        raise click.ClickException(f"Port {smtp_port} for mails cannot be used: {error.strerror}") from error
 
 
 @click.command()

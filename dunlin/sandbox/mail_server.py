@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import NoReturn, Self
 
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, TLSSetupException
 
 from dunlin.sandbox.account import Account
 from dunlin.sandbox.basic_auth import find_caller
@@ -22,6 +22,8 @@ from dunlin.sandbox.mail_content import UnreadableMail, read_content
 from dunlin.sandbox.mail_report import HOST
 from dunlin.sandbox.post_office import PostOffice
 from dunlin.sandbox.world import World
+
+_log = logging.getLogger(__name__)
 
 LONGEST_MAIL = 1_000_000  # bytes
 _MOST_RECIPIENTS = 10
@@ -182,6 +184,11 @@ class _Conversation:
         if self._fault:
             return await _misbehave(self._fault, server)
         return f"250 2.0.0 Taken as {mails[0].sid}"
+
+    async def handle_exception(self, error: Exception) -> str:
+        if not isinstance(error, TLSSetupException):  # a client that does not trust the certificate
+            _log.error("a conversation broke off", exc_info=error)
+        return "451 4.3.0 Something went wrong in the sandbox"
 
     def _refusal(self, content: bytes, names: Sequence[str]) -> str | None:
         try:

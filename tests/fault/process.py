@@ -105,7 +105,15 @@ def _become(order: Order) -> None:
         case Role.CARRIER:
             given = order.arguments
             behaviour = Behaviour.model_validate(given["behaviour"])
-            run_carrier("127.0.0.1", given["port"], Path(given["accounts"]), Path(given["ledger"]), behaviour)
+            run_carrier(
+                "127.0.0.1",
+                given["port"],
+                Path(given["accounts"]),
+                Path(given["ledger"]),
+                behaviour,
+                smtp_port=given["smtp_port"],
+                reports_to=given["reports_to"],
+            )
         case Role.GROUND:
             run(lambda: prepare(read_settings(), order.times, **order.arguments))
 

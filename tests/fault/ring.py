@@ -92,7 +92,7 @@ class Ring:
         self._connection: Any = None
         self._numbers = count(self.chance.randrange(10**7) * 10)
         self._logs = count()
-        self.carrier_port, self.api_port = free_ports(), free_ports()
+        self.carrier_port, self.api_port, self.smtp_port = free_ports(), free_ports(), free_ports()
         self.network: Proxy
 
     def environment(self, port: int | None = None) -> dict[str, str]:
@@ -341,6 +341,8 @@ def _carrier(ring: Ring, folder: Path, behaviour: Behaviour) -> Order:
         Role.CARRIER,
         arguments={
             "port": ring.carrier_port,
+            "smtp_port": ring.smtp_port,
+            "reports_to": f"http://127.0.0.1:{ring.api_port}/webhooks/email/bounces",
             "accounts": str(accounts),
             "ledger": str(folder / "ledger.jsonl"),
             "behaviour": behaviour.model_dump() | {"seed": ring.seed},

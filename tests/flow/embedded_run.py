@@ -98,7 +98,7 @@ async def begin(var: Path, port: int, **environment: str) -> asyncio.subprocess.
 @asynccontextmanager
 async def embedded_run(var: Path, **environment: str) -> AsyncIterator[EmbeddedRun]:
     """Start the run, wait until it says that it is ready, and stop it at the end."""
-    port = free_ports(2)
+    port = free_ports(3)
     process = await begin(var, port, **environment)
     assert process.stdout is not None
     output = Output()

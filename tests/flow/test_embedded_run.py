@@ -55,9 +55,9 @@ async def test_the_start_names_every_address_and_where_the_token_lies(var: Path)
         assert settings["token"] == run.token
 
 
-@pytest.mark.parametrize("offset", [0, 1], ids=["its own port", "the sandbox's port"])
+@pytest.mark.parametrize("offset", [0, 1, 2], ids=["its own port", "the sandbox's port", "the mail server's port"])
 async def test_a_port_that_is_taken_is_named_with_the_way_to_choose_another(var: Path, offset: int) -> None:
-    port = free_ports(2)
+    port = free_ports(3)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port + offset))
         taken.listen()
@@ -70,7 +70,7 @@ async def test_a_port_that_is_taken_is_named_with_the_way_to_choose_another(var:
 
 
 async def test_a_malformed_setting_stops_the_start_with_its_name_and_what_it_should_be(var: Path) -> None:
-    code, said = await ended(await begin(var, free_ports(2), DUNLIN_SECRET_KEYS="short"))
+    code, said = await ended(await begin(var, free_ports(3), DUNLIN_SECRET_KEYS="short"))
 
     assert code == 1
     assert "DUNLIN_SECRET_KEYS: should be one or more keys of 32 bytes in base64" in said

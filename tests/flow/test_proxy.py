@@ -6,8 +6,6 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,13 +13,10 @@ import httpx
 import pytest
 import pytest_asyncio
 import websockets
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dunlin.runtime.wiring import Services
 from tests.build import a_token, an_account
+from tests.certificate import write_certificate
 from tests.client import Socket, ask, error_codes, mutate
 from tests.ports import free_ports
 
@@ -39,26 +34,6 @@ class Proxy:
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=f"https://127.0.0.1:{self.port}", verify=self.trust, timeout=10)
-
-
-def a_certificate(folder: Path) -> None:
-    """Write a certificate for 127.0.0.1 and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "dunlin.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    (folder / "dunlin.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def configured(folder: Path, api_address: str, port: int, plain_port: int) -> str:
@@ -85,7 +60,7 @@ def configured(folder: Path, api_address: str, port: int, plain_port: int) -> st
 @pytest_asyncio.fixture
 async def proxy(services: Services, api_address: str, tmp_path: Path) -> AsyncIterator[Proxy]:
     assert NGINX is not None
-    a_certificate(tmp_path)
+    write_certificate(tmp_path / "dunlin.pem", tmp_path / "dunlin.key")
     port, plain_port = free_ports(), free_ports()
     (tmp_path / "nginx.conf").write_text(configured(tmp_path, api_address, port, plain_port))
     process = await asyncio.create_subprocess_exec(

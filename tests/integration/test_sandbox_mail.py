@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from aiohttp import ClientSession, encode_basic_auth
 from aiosmtplib import (
     SMTP,
     SMTPAuthenticationError,
+    SMTPConnectError,
     SMTPDataError,
     SMTPException,
     SMTPReadTimeoutError,
@@ -24,8 +26,9 @@ from aiosmtplib import (
 from dunlin.sandbox.account import Account
 from dunlin.sandbox.app import Addresses, serving_with_mail
 from dunlin.sandbox.behaviour import Behaviour
-from dunlin.sandbox.mail_server import LONGEST_MAIL
+from dunlin.sandbox.mail_server import LONGEST_MAIL, Encryption
 from dunlin.sandbox.world import World
+from tests.certificate import tls_of_server_and_client
 from tests.mail import a_client, a_mail
 
 ACCOUNT = Account(sid="AC" + "a" * 32, auth_token="a" * 32, friendly_name="Acme", api_keys={"SK" + "1" * 32: "secret"})
@@ -301,6 +304,34 @@ async def test_a_restart_finds_every_mail_and_carries_on_with_what_was_under_way
     assert (after["subject"], after["body"]) == ("Grüße €", before["body"])
     async with a_sandbox(ledger) as sandbox:
         assert await outbox(sandbox) == [after]
+
+
+def an_encrypted_client(sandbox: Addresses, trust: ssl.SSLContext, is_from_the_start: bool) -> SMTP:
+    host, port = sandbox.smtp
+    return SMTP(
+        hostname=host,
+        port=port,
+        username=ACCOUNT.sid,
+        password=ACCOUNT.auth_token,
+        tls_context=trust,
+        use_tls=is_from_the_start,
+        start_tls=not is_from_the_start,
+    )
+
+
+@pytest.mark.parametrize("is_from_the_start", [False, True], ids=["STARTTLS", "TLS from the start"])
+async def test_the_connection_can_be_encrypted(is_from_the_start: bool, tmp_path: Path) -> None:
+    server, trust = tls_of_server_and_client(tmp_path)
+    encryption = Encryption(server, is_from_the_start=is_from_the_start)
+    async with serving_with_mail(World([ACCOUNT], QUICK), encryption=encryption) as sandbox:
+        async with an_encrypted_client(sandbox, trust, is_from_the_start) as client:
+            await send(client, "ann@example.com")
+            await send(client, "ben@example.com")
+            with pytest.raises(SMTPServerDisconnected):
+                await send(client, "silent@example.com")
+        with pytest.raises((SMTPConnectError, ssl.SSLCertVerificationError)):
+            await an_encrypted_client(sandbox, ssl.create_default_context(), is_from_the_start).connect()
+        assert len(await outbox(sandbox)) == 3
 
 
 async def test_the_end_of_the_sandbox_ends_every_connection() -> None:
