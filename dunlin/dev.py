@@ -54,7 +54,7 @@ def run_everything(settings: Settings) -> int:
     with ExitStack() as stack:
         click.echo("Starting the embedded servers ...")
         settings = with_embedded(settings, stack)
-        settings = _with_sandbox(settings, sandbox.web)
+        settings = _with_sandbox(settings, sandbox)
         asyncio.run(_prepare(settings))
         return asyncio.run(_supervise(settings, sandbox))
 
@@ -79,17 +79,20 @@ def _require_documents(settings: Settings) -> None:
         read_manifest(settings.documents)
 
 
-def _with_sandbox(settings: Settings, port: int) -> Settings:
+def _with_sandbox(settings: Settings, ports: _Ports) -> Settings:
     """Point to the sandbox carrier and its account, where no other carrier has been set."""
     accounts = settings.var / "sandbox.json"
     write_new_accounts(accounts)
     account = load_accounts(accounts)[0]
     return settings.model_copy(
         update={
-            "twilio_url": settings.twilio_url or f"http://127.0.0.1:{port}",
+            "twilio_url": settings.twilio_url or f"http://127.0.0.1:{ports.web}",
             "sandbox_account_sid": account.sid,
             "sandbox_auth_token": account.auth_token,
             "sandbox_sender": account.phone_numbers[0],
+            "sandbox_smtp_url": f"smtp://{account.sid}:{account.auth_token}@127.0.0.1:{ports.smtp}",
+            "sandbox_smtp_from": "reminders@sandbox.example",
+            "bounce_address": settings.bounce_address or "bounces@sandbox.example",
             "dev_token_file": settings.var / "dev-token",
         }
     )
@@ -147,7 +150,6 @@ def _programs(settings: Settings, sandbox: _Ports) -> list[_Program]:
     environment = {
         **os.environ,
         **settings.environment(),
-        **_mail_of_sandbox(settings, sandbox.smtp),
         DIES_WITH_PARENT: str(os.getpid()),
     }
     options = {
@@ -163,14 +165,6 @@ def _programs(settings: Settings, sandbox: _Ports) -> list[_Program]:
         _Program("api", ("api",), environment),
         _Program("worker", ("worker",), environment),
     ]
-
-
-def _mail_of_sandbox(settings: Settings, port: int) -> dict[str, str]:
-    login = f"{settings.sandbox_account_sid}:{settings.sandbox_auth_token}"
-    return {
-        "DUNLIN_SANDBOX_SMTP_URL": f"smtp://{login}@127.0.0.1:{port}",
-        "DUNLIN_SANDBOX_SMTP_FROM": "reminders@sandbox.example",
-    }
 
 
 async def _keep(program: _Program, stopping: asyncio.Event) -> None:

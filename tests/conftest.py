@@ -76,6 +76,11 @@ class SandboxCarrier:
     smtp: tuple[str, int]
 
     @property
+    def smtp_url(self) -> str:
+        host, port = self.smtp
+        return f"smtp://{SANDBOX_ACCOUNT.sid}:{SANDBOX_ACCOUNT.auth_token}@{host}:{port}"
+
+    @property
     def texts(self) -> list[str]:
         """What it has taken, newest first."""
         return [message.body for message in self.world.ledger.newest_first()]
@@ -87,8 +92,8 @@ class SandboxCarrier:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def sandbox() -> AsyncIterator[SandboxCarrier]:
-    world = World([SANDBOX_ACCOUNT], QUICK)
+async def sandbox(listener: socket.socket) -> AsyncIterator[SandboxCarrier]:
+    world = World([SANDBOX_ACCOUNT], QUICK, reports_to=f"{address_of(listener)}/webhooks/email/bounces")
     async with serving_with_mail(world) as addresses:
         yield SandboxCarrier(world, addresses.web, addresses.smtp)
 
@@ -104,6 +109,9 @@ async def opened(settings: Settings, listener: socket.socket, sandbox: SandboxCa
             "sandbox_account_sid": SANDBOX_ACCOUNT.sid,
             "sandbox_auth_token": SANDBOX_ACCOUNT.auth_token,
             "sandbox_sender": SANDBOX_ACCOUNT.phone_numbers[0],
+            "sandbox_smtp_url": sandbox.smtp_url,
+            "sandbox_smtp_from": "reminders@sandbox.example",
+            "bounce_address": "bounces@sandbox.example",
             "rate_limit": 100_000_000,  # tests ask faster than anybody may
         }
     )

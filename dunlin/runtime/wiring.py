@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from arq.connections import ArqRedis
 
+from dunlin.channels.smtp import SmtpChannel
+from dunlin.channels.smtp_transport import SmtpTransport
 from dunlin.channels.twilio import TwilioChannel
 from dunlin.channels.twilio_transport import Transport
 from dunlin.domain.actions.connect_integration import CarrierAccount
@@ -57,15 +59,19 @@ async def open_services(
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         transport = await stack.enter_async_context(Transport(settings.twilio_url, times.answer, times.connect))
+        mail_transport = await stack.enter_async_context(
+            SmtpTransport(times.connect, times.answer, _trusted_hosts(settings))
+        )
         sign_in = await stack.enter_async_context(open_sign_in(settings, KeyTimes()))
         twilio = TwilioChannel(settings.callback_base, transport)
+        smtp = SmtpChannel(settings.callback_base, mail_transport, settings.bounce_address)
         yield Services(
             settings=settings,
             store=Store(RedisBell(redis), times),
             vault=AesVault(settings.secret_keys),
             channels=Channels(
                 texting={IntegrationProvider.TWILIO: twilio, IntegrationProvider.SANDBOX: twilio},
-                mail={},
+                mail={IntegrationProvider.SMTP: smtp, IntegrationProvider.SANDBOX: smtp},
             ),
             redis=redis,
             pacer=Pacer(redis),
