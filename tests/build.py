@@ -43,6 +43,7 @@ from dunlin.runtime.wiring import Services
 ALL_DAY = SendWindow("00:00", "24:00", frozenset(Weekday))
 ALL_PERMISSIONS = frozenset(Permission)
 SMS = CommunicationMethod.SMS
+EMAIL = CommunicationMethod.EMAIL
 NONE = CommunicationMethod.NONE
 PHONE = "+447700900001"  # reserved for fiction
 LONG_AGO = date(2026, 1, 15)
@@ -88,7 +89,9 @@ async def a_cycle(
     cycle = await CollectionCycle.create(organization_id=organization.id, name="Invoices")
     for position, method in enumerate(methods, start=1):
         stored = await StepTexts.create(
-            organization_id=organization.id, sms=texts or {"en": "Dear {{ customer.name }}, {{ amount }} is due."}
+            organization_id=organization.id,
+            sms=texts or {"en": "Dear {{ customer.name }}, {{ amount }} is due."},
+            email={"en": {"subject": "Invoice {{ reference }}", "body": "Dear {{ customer.name }},\n\nplease pay."}},
         )
         await CollectionStep.create(
             organization_id=organization.id,
@@ -140,6 +143,7 @@ def a_new_case(
     customer: str = "C-1",
     name: str = "Ada Reyes",
     phone: str | None = PHONE,
+    email: str | None = None,
     language: str | None = "en",
     amount: str = "84.50",
     due_on: date = LONG_AGO,
@@ -149,7 +153,7 @@ def a_new_case(
         external_reference=reference,
         origin=CaseOrigin.DIRECT_DEBIT_RETURN if return_reason_code else CaseOrigin.OVERDUE_INVOICE,
         return_reason_code=return_reason_code,
-        customer=NewCustomer(customer, name, language, phone, None),
+        customer=NewCustomer(customer, name, language, phone, email),
         amount=Decimal(amount),
         currency="EUR",
         due_on=due_on,
@@ -158,15 +162,23 @@ def a_new_case(
 
 async def connect_sms(services: Services, organization: Organization, *, now: datetime = NOW) -> Integration:
     """Connect SMS with the sandbox's account."""
-    account = services.default_accounts[IntegrationKind.SMS]
+    return await _connect(services, organization, IntegrationKind.SMS, now)
+
+
+async def connect_email(services: Services, organization: Organization, *, now: datetime = NOW) -> Integration:
+    """Connect e-mail with the sandbox's mail server."""
+    return await _connect(services, organization, IntegrationKind.EMAIL, now)
+
+
+async def _connect(services: Services, organization: Organization, kind: IntegrationKind, now: datetime) -> Integration:
     return await connect_integration(
         services.store,
         a_viewer(organization),
         services.channels,
         services.vault,
         organization_id=organization.id,
-        kind=IntegrationKind.SMS,
-        account=account,
+        kind=kind,
+        account=services.default_accounts[kind],
         now=now,
     )
 
