@@ -16,7 +16,15 @@ from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.audit import Actor
 from dunlin.domain.carrier import TwilioCredentials
-from dunlin.domain.choices import ActorKind, CaseOrigin, CommunicationMethod, IntegrationStatus, Permission, Weekday
+from dunlin.domain.choices import (
+    ActorKind,
+    CaseOrigin,
+    CommunicationMethod,
+    IntegrationKind,
+    IntegrationStatus,
+    Permission,
+    Weekday,
+)
 from dunlin.domain.rules.case_input import MAX_CASES, NewCase, NewCustomer
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.tables import Account, CollectionCycle, CollectionStep, Connection, Integration, StepTexts
@@ -116,7 +124,7 @@ async def a_connected_organization(services: Services) -> BenchOrganization:
     )
     connection = await Connection.create(
         organization_id=organization.id,
-        integration_id=(await Integration.get(organization_id=organization.id)).id,
+        integration_id=(await Integration.get(organization_id=organization.id, kind=IntegrationKind.SMS)).id,
         provider="SANDBOX",
         sender_kind="PHONE_NUMBER",
         sender=SENDER,

@@ -6,6 +6,7 @@ from urllib.parse import urldefrag
 import httpx
 from twilio.request_validator import RequestValidator
 
+from dunlin.domain.choices import IntegrationKind
 from dunlin.domain.tables import Integration, Organization
 from tests.build import PHONE
 from tests.conftest import SANDBOX_ACCOUNT
@@ -32,7 +33,7 @@ def a_text(body: str = "I paid yesterday", *, number: int = 1, **changed: str) -
 
 
 async def path_of(organization: Organization) -> str:
-    integration = await Integration.get(organization_id=organization.id)
+    integration = await Integration.get(organization_id=organization.id, kind=IntegrationKind.SMS)
     return f"/webhooks/twilio/inbound/{integration.inbound_key}"
 
 

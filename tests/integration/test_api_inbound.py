@@ -229,7 +229,7 @@ async def test_the_address_stays_the_same_when_sms_is_connected_anew(
     http: httpx.AsyncClient, services: Services, organization: Organization
 ) -> None:
     before = await path_of(organization)
-    await Integration.all().update(status=IntegrationStatus.NEEDS_ATTENTION)
+    await Integration.filter(kind=IntegrationKind.SMS).update(status=IntegrationStatus.NEEDS_ATTENTION)
     await connect_sms(services, organization)
 
     answered = await post(http, before, a_text())

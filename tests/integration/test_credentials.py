@@ -81,7 +81,7 @@ async def test_keys_are_kept_no_longer_than_72_hours_whatever_is_still_to_come(s
 
 async def test_connecting_anew_leaves_no_keys_of_the_account_that_was_refused(services: Services) -> None:
     organization, _ = await a_collecting_organization(services)
-    await Integration.all().update(status=IntegrationStatus.NEEDS_ATTENTION)
+    await Integration.filter(kind=IntegrationKind.SMS).update(status=IntegrationStatus.NEEDS_ATTENTION)
     await connect_sms(services, organization)
 
     assert await destroy_credentials(services.store) == 1

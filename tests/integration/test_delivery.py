@@ -11,7 +11,14 @@ from dunlin.domain.actions.record import record_answers
 from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Throttled, Unknown, Unreached
-from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState, IntegrationStatus, Weekday
+from dunlin.domain.choices import (
+    CaseClosedReason,
+    CaseState,
+    CaseStepState,
+    IntegrationKind,
+    IntegrationStatus,
+    Weekday,
+)
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.schedule import SendWindow
 from dunlin.domain.store import rows
@@ -136,7 +143,7 @@ async def test_refused_credentials_hold_the_whole_integration_and_fail_nothing(s
 
     await answer(services, handovers, Refused(20003, Fault.CREDENTIALS, "The account is suspended."))
 
-    integration = await Integration.get()
+    integration = await Integration.get(kind=IntegrationKind.SMS)
     assert integration.status is IntegrationStatus.NEEDS_ATTENTION
     assert integration.attention_reason == "The account is suspended."
     assert {reminder.status for reminder in await Reminder.all()} == {Status.SCHEDULED}

@@ -15,6 +15,7 @@ from dunlin.domain.choices import (
     CaseState,
     CaseStepState,
     CommunicationMethod,
+    IntegrationKind,
     IntegrationStatus,
 )
 from dunlin.domain.reminder_status import ReminderStatus
@@ -95,7 +96,7 @@ async def test_new_rows_get_ids_after_those_of_the_demo() -> None:
 
 
 async def test_sms_is_disconnected_everywhere_and_chosen_nowhere() -> None:
-    assert await Integration.all().count() == await Organization.all().count()
+    assert await Integration.filter(kind=IntegrationKind.SMS).count() == await Organization.all().count()
     assert not await Integration.exclude(status=IntegrationStatus.DISCONNECTED).exists()
     assert not await Integration.filter(connection_id__isnull=False).exists()
     assert not await CollectionStep.exclude(communication_method=CommunicationMethod.NONE).exists()
@@ -111,7 +112,7 @@ async def test_one_organization_of_each_account_had_sms_once_and_its_keys_are_de
 
     assert len({connection.organization.account_id for connection in connections}) == len(connections) == 2
     for connection in connections:
-        integration = await Integration.get(organization_id=connection.organization_id)
+        integration = await Integration.get(organization_id=connection.organization_id, kind=IntegrationKind.SMS)
         assert connection.sealed_credentials is None
         assert (integration.connected_at, integration.disconnected_at) == (
             connection.created_at,

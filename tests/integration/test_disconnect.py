@@ -101,7 +101,9 @@ async def test_other_organizations_are_untouched(services: Services) -> None:
 
     await disconnect(services, mine)
 
-    assert (await Integration.get(organization_id=other.id)).status is IntegrationStatus.CONNECTED
+    assert (
+        await Integration.get(organization_id=other.id, kind=IntegrationKind.SMS)
+    ).status is IntegrationStatus.CONNECTED
     assert await CollectionStep.filter(organization_id=other.id, communication_method=SMS).count() == 2
     assert await CaseStep.filter(organization_id=other.id, communication_method=SMS).count() == 4
     assert {r.status for r in await Reminder.filter(organization_id=other.id)} == {Status.SCHEDULED}
@@ -128,7 +130,7 @@ async def test_an_outdated_preview_is_refused_and_changes_nothing(services: Serv
 
     assert [problem.code for problem in refusal.value.problems] == [ProblemCode.IMPACT_CHANGED]
     assert "3 steps, 3 open cases and 2 scheduled reminders" in str(refusal.value)
-    assert (await Integration.get()).status is IntegrationStatus.CONNECTED
+    assert (await Integration.get(kind=IntegrationKind.SMS)).status is IntegrationStatus.CONNECTED
 
 
 async def test_disconnecting_needs_the_confirmation(services: Services) -> None:
@@ -157,7 +159,7 @@ async def test_disconnecting_needs_the_permission_to_configure(services: Service
             now=NOW,
         )
 
-    assert (await Integration.get()).status is IntegrationStatus.CONNECTED
+    assert (await Integration.get(kind=IntegrationKind.SMS)).status is IntegrationStatus.CONNECTED
 
 
 async def test_a_paused_case_loses_its_sms_steps_too(services: Services) -> None:

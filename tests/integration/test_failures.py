@@ -202,7 +202,7 @@ async def test_what_is_scheduled_for_a_corrected_number_costs_what_its_country_c
 ) -> None:
     await rows(
         "INSERT INTO sms_price (organization_id, country, connection_id, price, currency, fetched_at)"
-        " SELECT organization_id, 'EE', connection_id, 0.07, 'USD', $1 FROM integration",
+        " SELECT organization_id, 'EE', connection_id, 0.07, 'USD', $1 FROM integration WHERE kind = 'SMS'",
         NOW,
     )
     assert (await Reminder.get()).estimated_cost is None  # the price of GB is not known
@@ -311,7 +311,7 @@ async def test_a_text_that_arrives_after_all_is_not_sent_once_more(
     assert first.status is Status.DELIVERED
     assert (second.status, second.status_reason) == (
         Status.CANCELED,
-        "An earlier text of this step has arrived after all.",
+        "An earlier reminder of this step has arrived after all.",
     )
     assert (await CaseStep.get(position=1)).state is CaseStepState.DONE
 
@@ -401,7 +401,7 @@ async def test_other_failures_ask_for_a_person_and_go_no_further(
     assert (reminder.status, reminder.status_reason, reminder.fault) == (Status.FAILED, OFF, fault)
     assert (await CollectionCase.get()).attention_reason == f"A reminder may not have arrived: {OFF}"
     assert (await Customer.get()).phone_problem is None
-    assert (await Integration.get()).status is IntegrationStatus.CONNECTED
+    assert (await Integration.get(kind=IntegrationKind.SMS)).status is IntegrationStatus.CONNECTED
 
 
 @pytest.mark.parametrize("fault", [Fault.OURS, Fault.UNLISTED])
@@ -420,7 +420,7 @@ async def test_a_refused_account_or_sender_holds_everything_and_nothing_fails(
 ) -> None:
     await hand_over(services, refused(fault, "The sender cannot send texts."))
 
-    integration = await Integration.get()
+    integration = await Integration.get(kind=IntegrationKind.SMS)
     assert integration.status is IntegrationStatus.NEEDS_ATTENTION
     assert integration.attention_reason == "The sender cannot send texts."
     assert (await Reminder.get()).status is Status.SCHEDULED
@@ -436,7 +436,7 @@ async def test_an_account_or_sender_refused_in_a_report_holds_everything_and_tha
 ) -> None:
     await send_and_report(services, fault, Status.FAILED, None)
 
-    assert (await Integration.get()).status is IntegrationStatus.NEEDS_ATTENTION
+    assert (await Integration.get(kind=IntegrationKind.SMS)).status is IntegrationStatus.NEEDS_ATTENTION
     assert (await Reminder.get()).status is Status.FAILED
 
 
@@ -444,13 +444,13 @@ async def test_a_report_about_a_former_connection_does_not_hold_the_present_one(
     services: Services, organization: Organization
 ) -> None:
     handover = await hand_over(services)
-    await Integration.all().update(status=IntegrationStatus.NEEDS_ATTENTION)
+    await Integration.filter(kind=IntegrationKind.SMS).update(status=IntegrationStatus.NEEDS_ATTENTION)
     await connect_sms(services, organization)
 
     told = StatusReport("AC1", f"SM{handover.reminder_id:032x}", Status.FAILED, 30034, "Why?", Fault.SENDER)
     await record_report(services.store, handover.correlation, told, NOW)
 
-    assert (await Integration.get()).status is IntegrationStatus.CONNECTED
+    assert (await Integration.get(kind=IntegrationKind.SMS)).status is IntegrationStatus.CONNECTED
 
 
 async def test_a_used_up_limit_holds_everything_until_it_is_renewed(
@@ -459,7 +459,7 @@ async def test_a_used_up_limit_holds_everything_until_it_is_renewed(
     await hand_over(services, refused(Fault.LIMIT, "The account has reached its message limit.", 5 * HOUR))
     await rows("UPDATE reminder SET scheduled_for = clock_timestamp()")
 
-    integration = await Integration.get()
+    integration = await Integration.get(kind=IntegrationKind.SMS)
     assert integration.status is IntegrationStatus.CONNECTED
     assert integration.held_reason == "The account has reached its message limit."
     assert await claim_reminders(services.store, limit=10) == []
@@ -473,17 +473,17 @@ async def test_what_failed_for_a_used_up_limit_goes_once_more_when_it_is_renewed
 ) -> None:
     await send_and_report(services, Fault.LIMIT, Status.FAILED, 5 * HOUR)
 
-    assert (await Integration.get()).held_until == NOW + 5 * HOUR
+    assert (await Integration.get(kind=IntegrationKind.SMS)).held_until == NOW + 5 * HOUR
     assert (await Reminder.get(status=Status.SCHEDULED)).scheduled_for == NOW + 5 * HOUR
 
 
 async def test_connecting_anew_ends_a_hold(services: Services, organization: Organization) -> None:
     await hand_over(services, refused(Fault.LIMIT, "Enough for today.", 5 * HOUR))
-    await Integration.all().update(status=IntegrationStatus.NEEDS_ATTENTION)
+    await Integration.filter(kind=IntegrationKind.SMS).update(status=IntegrationStatus.NEEDS_ATTENTION)
 
     await connect_sms(services, organization)
 
-    assert (await Integration.get()).held_until is None
+    assert (await Integration.get(kind=IntegrationKind.SMS)).held_until is None
 
 
 async def test_who_the_carrier_says_has_opted_out_is_texted_no_more_in_any_case_of_that_number(

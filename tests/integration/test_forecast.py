@@ -10,7 +10,7 @@ import pytest
 from dunlin.api.ids import encode_id
 from dunlin.domain.actions.forecast import forecasts
 from dunlin.domain.actions.open_cases import open_cases
-from dunlin.domain.choices import CaseState, IntegrationStatus, Permission, Weekday
+from dunlin.domain.choices import CaseState, IntegrationKind, IntegrationStatus, Permission, Weekday
 from dunlin.domain.errors import Forbidden
 from dunlin.domain.rules.caps import FIRST_LIMITS
 from dunlin.domain.rules.forecast import Day, Forecast
@@ -133,7 +133,7 @@ async def test_while_the_carrier_refuses_the_account_nothing_goes_out(services: 
     await open_one(services, cycle, a_new_case("A"))
     await plan(services, NOW)
     await open_one(services, cycle, a_new_case("B", customer="C-2"))
-    await Integration.all().update(status=IntegrationStatus.NEEDS_ATTENTION)
+    await Integration.filter(kind=IntegrationKind.SMS).update(status=IntegrationStatus.NEEDS_ATTENTION)
 
     found = await look(organization, days=1)
 

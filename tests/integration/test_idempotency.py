@@ -231,7 +231,7 @@ async def test_a_disconnect_under_a_used_key_with_another_token_is_refused(servi
         await disconnect(services, a_viewer(organization), token="x")
 
     assert codes(refusal) == REUSED
-    assert (await Integration.get()).status is IntegrationStatus.CONNECTED
+    assert (await Integration.get(kind=IntegrationKind.SMS)).status is IntegrationStatus.CONNECTED
 
 
 async def connect(services: Services, viewer: Viewer, *, auth_token: str | None = None) -> Integration:

@@ -11,7 +11,7 @@ from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_organization import close_organization
 from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.carrier import Accepted, Unreached
-from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState, IntegrationStatus
+from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState, IntegrationKind, IntegrationStatus
 from dunlin.domain.errors import ProblemCode, Refusal
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.tables import (
@@ -170,7 +170,9 @@ async def test_closing_disconnects_cancels_and_ends_every_case_of_that_organizat
     closed = await close(services, organization)
 
     assert closed.closed_at == NOW
-    assert (await Integration.get(organization_id=organization.id)).status is IntegrationStatus.DISCONNECTED
+    assert (
+        await Integration.get(organization_id=organization.id, kind=IntegrationKind.SMS)
+    ).status is IntegrationStatus.DISCONNECTED
     assert (await CollectionStep.get(cycle_id=cycle.id)).communication_method is NONE
     reminder = await Reminder.get(organization_id=organization.id)
     assert (reminder.status, reminder.status_reason) == (ReminderStatus.CANCELED, "SMS was disconnected.")
@@ -180,7 +182,9 @@ async def test_closing_disconnects_cancels_and_ends_every_case_of_that_organizat
     steps = await CaseStep.filter(organization_id=organization.id).order_by("id")
     assert {step.state for step in steps} == {CaseStepState.SKIPPED}
     assert steps[-1].skipped_reason == "A person closed the case: The organization was closed."
-    assert (await Integration.get(organization_id=beside.id)).status is IntegrationStatus.CONNECTED
+    assert (
+        await Integration.get(organization_id=beside.id, kind=IntegrationKind.SMS)
+    ).status is IntegrationStatus.CONNECTED
     assert (await CollectionStep.get(cycle_id=its_cycle.id)).communication_method is SMS
     assert (await Reminder.get(organization_id=beside.id)).status is ReminderStatus.SCHEDULED
     assert await CollectionCase.filter(organization_id=beside.id, state=CaseState.ACTIVE).count() == 2

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dunlin.domain.carrier import Throttled
-from dunlin.domain.choices import CaseStepState, SmsEncoding
+from dunlin.domain.choices import CaseStepState, IntegrationKind, SmsEncoding
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import Transaction, rows
 from dunlin.domain.tables import (
@@ -66,7 +66,7 @@ async def test_what_was_sent_is_kept_as_it_was_sent(services: Services, case: Co
 
 
 async def price_of_a_segment(amount: str) -> None:
-    integration = await Integration.get()
+    integration = await Integration.get(kind=IntegrationKind.SMS)
     await SmsPrice.filter(country="GB").delete()
     await SmsPrice.create(
         organization_id=integration.organization_id,

@@ -75,7 +75,7 @@ async def organization(services: Services) -> Organization:
 
 async def price(organization: Organization, amount: str | None = "0.10", currency: str = "USD") -> None:
     """Have a price known, or none."""
-    connection_id = (await Integration.get(organization_id=organization.id)).connection_id
+    connection_id = (await Integration.get(organization_id=organization.id, kind=IntegrationKind.SMS)).connection_id
     await SmsPrice.filter(organization_id=organization.id).delete()
     for country in ("BE", "GB"):
         await SmsPrice.create(
@@ -632,7 +632,7 @@ async def test_a_disconnect_cancels_what_waits_and_books_what_was_on_its_way(
         )
     )
     async with asyncio.timeout(5):
-        while (await Integration.get()).status is not IntegrationStatus.DISCONNECTED:  # noqa: ASYNC110
+        while (await Integration.get(kind=IntegrationKind.SMS)).status is not IntegrationStatus.DISCONNECTED:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     taken, untaken = Accepted(SID), Unreached("The worker was held up.")
     await record_answers(services.store, [(first, taken), (second, untaken), (third, Unknown("?"))], NOW)
