@@ -89,6 +89,10 @@ LEAVES: dict[str, tuple[AuditAction, JSON]] = {
         AuditAction.CUSTOMER_PHONE_CHANGED,
         {"field": "phone", "before": "+44 *** ** 01", "after": "+44 *** ** 05"},
     ),
+    "changeCustomerEmail": (
+        AuditAction.CUSTOMER_EMAIL_CHANGED,
+        {"field": "email", "after": "a***@example.com"},
+    ),
     "createToken": (AuditAction.TOKEN_CREATED, {"field": "permissions", "before": None, "after": "READ"}),
     "revokeToken": (AuditAction.TOKEN_REVOKED, {"field": "revokedAt"}),
     "createOrganization": (

@@ -27,6 +27,7 @@ def takes_a_key(mutation: str) -> bool:
 OTHER: dict[str, JSON] = {
     "addStep": {"position": 2},
     "changeCustomerPhone": {"phone": "+447700900006"},
+    "changeCustomerEmail": {"email": "grace@example.com"},
     "connectIntegration": {"organizationId": "$organization"},
     "createCollectionCycle": {"name": "Invoices"},
     "disconnectIntegration": {"organizationId": "$bare"},

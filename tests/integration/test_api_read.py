@@ -305,6 +305,8 @@ async def test_the_cards_of_an_organization_show_what_is_connected(
     assert (first["country"], first["timeZone"], first["defaultLanguage"]) == ("BE", "Europe/Brussels", "nl")
     assert first["sendingPolicy"] == {"windowStart": "00:00", "windowEnd": "24:00"}
     card = {"kind": "SMS", "category": "COMMUNICATION", "name": "SMS"}
+    email = {"kind": "EMAIL", "category": "COMMUNICATION", "name": "E-mail"}
+    off = {"status": "DISCONNECTED", "provider": None, "sender": None}
     assert first["integrations"] == [
         card
         | {
@@ -312,8 +314,10 @@ async def test_the_cards_of_an_organization_show_what_is_connected(
             "provider": "SANDBOX",
             "sender": SANDBOX_ACCOUNT.phone_numbers[0],
             "organization": {"name": "Waterworks"},
-        }
+        },
+        email | off | {"organization": {"name": "Waterworks"}},
     ]
     assert second["integrations"] == [
-        card | {"status": "DISCONNECTED", "provider": None, "sender": None, "organization": {"name": "Beside"}}
+        card | off | {"organization": {"name": "Beside"}},
+        email | off | {"organization": {"name": "Beside"}},
     ]

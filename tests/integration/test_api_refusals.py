@@ -173,6 +173,7 @@ GOOD: dict[str, JSON] = {
     },
     "markInboundTextRead": {"inboundTextId": "$inboundText"},
     "changeCustomerPhone": {"customerId": "$customer", "phone": "+447700900005", "idempotencyKey": "phone 1"},
+    "changeCustomerEmail": {"customerId": "$customer", "email": "ada@example.com", "idempotencyKey": "email 1"},
     "createToken": {
         "organizationIds": ["$organization"],
         "name": "Bookkeeping",
@@ -204,6 +205,7 @@ NEEDS = (
                 "resendReminder",
                 "confirmReminderSent",
                 "changeCustomerPhone",
+                "changeCustomerEmail",
                 "optOutCustomer",
                 "optInCustomer",
             ),

@@ -197,6 +197,9 @@ TRIES: dict[str, Try] = {
     "Mutation.changeCustomerPhone.input.customerId": Try(
         "NOT_FOUND customerId", changed("changeCustomerPhone", customerId="$theirs Customer")
     ),
+    "Mutation.changeCustomerEmail.input.customerId": Try(
+        "NOT_FOUND customerId", changed("changeCustomerEmail", customerId="$theirs Customer")
+    ),
     "Mutation.revokeToken.input.tokenId": Try("NOT_FOUND tokenId", changed("revokeToken", tokenId="$theirs ApiToken")),
     "Subscription.deliveryStatus.organizationId": Try("NOT_FOUND", {"organizationId": "$theirs Organization"}),
     "Subscription.deliveryStatus.caseId": Try(

@@ -21,7 +21,7 @@ from dunlin.api.ids import encode_id
 from dunlin.api.limits import cost as cost_of_operations
 from dunlin.domain import tables
 from dunlin.domain.actions.open_cases import open_cases
-from dunlin.domain.choices import OptOutSource, PhoneProblemKind, ReturnReaction
+from dunlin.domain.choices import EmailProblemKind, OptOutSource, PhoneProblemKind, ReturnReaction
 from dunlin.domain.tables import Organization
 from dunlin.runtime.wiring import Services
 from tests.build import (
@@ -114,7 +114,13 @@ async def _add_misfortune(organization: Organization) -> None:
     """Add what would have kept reminders from being sent."""
     await tables.CollectionCase.filter(organization_id=organization.id).update(overpaid=Decimal(1))
     await tables.Customer.filter(organization_id=organization.id).update(
-        phone_problem=PhoneProblemKind.LANDLINE, phone_problem_reason="It is a landline.", phone_problem_at=NOW
+        phone_problem=PhoneProblemKind.LANDLINE,
+        phone_problem_reason="It is a landline.",
+        phone_problem_at=NOW,
+        email_problem=EmailProblemKind.INVALID,
+        email_problem_reason="There is no such mailbox.",
+        email_problem_at=NOW,
+        email_opted_out_at=NOW,
     )
     await tables.SmsOptOut.create(
         organization_id=organization.id, phone=PHONE, opted_out_at=NOW, source=OptOutSource.SMS, words="No more"
