@@ -81,6 +81,7 @@ def _require_documents(settings: Settings) -> None:
 
 def _with_sandbox(settings: Settings, ports: _Ports) -> Settings:
     """Point to the sandbox carrier and its account, where no other carrier has been set."""
+    bounces = settings.bounce_address or (None if settings.smtp_url else "bounces@sandbox.example")
     accounts = settings.var / "sandbox.json"
     write_new_accounts(accounts)
     account = load_accounts(accounts)[0]
@@ -92,7 +93,7 @@ def _with_sandbox(settings: Settings, ports: _Ports) -> Settings:
             "sandbox_sender": account.phone_numbers[0],
             "sandbox_smtp_url": f"smtp://{account.sid}:{account.auth_token}@127.0.0.1:{ports.smtp}",
             "sandbox_smtp_from": "reminders@sandbox.example",
-            "bounce_address": settings.bounce_address or "bounces@sandbox.example",
+            "bounce_address": bounces,
             "dev_token_file": settings.var / "dev-token",
         }
     )
