@@ -8,6 +8,9 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Literal
 
+# The standard library takes minutes for a list of addresses of the size that a mail may have.
+_LONGEST_HEADERS = 32_000  # bytes
+
 _WEB_ADDRESS = re.compile(r"<\s*(https?://[^<>\s]+)\s*>", re.IGNORECASE)
 
 
@@ -32,11 +35,13 @@ class MailContent:
 
 
 class UnreadableMail(Exception):
-    """These bytes are no message."""
+    """These bytes are no message, or one with more headers than any sensible mail has."""
 
 
 def read_content(raw: bytes) -> MailContent:
     """Return what the message `raw` says, or raise `UnreadableMail`."""
+    if _has_too_long_headers(raw):
+        raise UnreadableMail
     try:
         message = message_from_bytes(raw, policy=policy.default)
         headers = tuple((name, _clean(value)) for name, value in message.items())
@@ -44,6 +49,10 @@ def read_content(raw: bytes) -> MailContent:
     except (MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as e:
         # The standard library's parser trips over some of what is no mail, in various ways.
         raise UnreadableMail from e
+
+
+def _has_too_long_headers(raw: bytes) -> bool:
+    return len(re.split(rb"\r?\n\r?\n", raw[: _LONGEST_HEADERS + 4], maxsplit=1)[0]) > _LONGEST_HEADERS
 
 
 def _content(message: EmailMessage, headers: tuple[tuple[str, str], ...]) -> MailContent:

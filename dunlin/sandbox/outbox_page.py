@@ -107,7 +107,7 @@ def unsubscribe_page(to: str, url: str, outcome: Outcome) -> str:
     if outcome.status is None:
         status, text = "failed", outcome.error
     else:
-        status, text = "delivered" if outcome.status // 100 == 2 else "failed", outcome.body
+        status, text = "delivered" if outcome.status // 100 == 2 else "failed", outcome.words
     return _page(f"""<h1>Unsubscribe {escape(to)}</h1>
 <p class="notice">Posted <code>List-Unsubscribe=One-Click</code> to {escape(url)}</p>
 <main><article>

@@ -30,7 +30,8 @@ class Door:
         self.asked.append((request.content_type, await request.text()))
         if request.path == "/elsewhere":
             return web.Response(status=302, headers={"Location": "/unsubscribe"})
-        return web.Response(text=f"You are unsubscribed. {EVIL}")
+        page = f"<html><style>p {{ color: red }}</style><title>Done</title><p>You are <b>out</b> &lt;{EVIL}</p>"
+        return web.Response(text=page, content_type="text/html")
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ async def test_unsubscribing_posts_what_a_mail_program_posts_and_shows_what_came
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert door.asked == [("application/x-www-form-urlencoded", ONE_CLICK)]
     assert f"{door.address}/unsubscribe?t=1&amp;u=2" in html
-    assert f"You are unsubscribed. {ESCAPED}" in html
+    assert '<p class="text">You are out &lt;</p>' in html
     assert ">200</span>" in html
 
 

@@ -1,13 +1,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from dunlin.sandbox.ledger import Ledger
+from dunlin.sandbox.ledger import MAIL_KEPT_IN_MEMORY, Ledger
+from dunlin.sandbox.mail import Mail, MailStatus
 from dunlin.sandbox.message import Message, Status
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -102,3 +103,67 @@ def test_a_ledger_without_a_path_lives_in_memory() -> None:
     ledger = Ledger(None)
     ledger.add(a_message(1))
     assert ledger.find(a_message(1).sid) == a_message(1)
+
+
+def a_mail(number: int, content: str = "Subject: Grüße\r\n\r\n") -> Mail:
+    return Mail(
+        sid=f"EM{number:032}",
+        account_sid="AC" + "a" * 32,
+        sender="bounces+1@acme.example",
+        to="ann@example.com",
+        content=content,
+        status=MailStatus.TAKEN,
+        created_at=NOW + timedelta(seconds=number),
+        updated_at=NOW,
+    )
+
+
+def test_a_restart_finds_texts_and_mails_each_with_its_last_status(path: Path, ledger_at: Open) -> None:
+    ledger = ledger_at(path)
+    bounced = replace(a_mail(1), status=MailStatus.BOUNCED, diagnosis="550 5.1.1 No", is_answered=False)
+    ledger.add(a_message(1))
+    ledger.add_mail(a_mail(1))
+    ledger.add_mail(a_mail(2))
+    ledger.change_mail(a_mail(1), bounced)
+    again = ledger_at(path)
+    assert list(again.newest_first()) == [a_message(1)]
+    assert list(again.mails_newest_first()) == [a_mail(2), bounced]
+    assert list(again.everything_newest_first()) == [a_mail(2), bounced, a_message(1)]
+    assert again.find_mail(a_mail(1).sid) == bounced
+    assert again.find(a_mail(1).sid) is None
+
+
+def test_a_file_from_before_there_were_mails_is_read(path: Path, ledger_at: Open) -> None:
+    path.parent.mkdir()
+    path.write_text(
+        '{"sid":"SM1","account_sid":"AC1","to":"+3725550001","sender":"+15005550006","service_sid":null,"body":"Old",'
+        '"status":"queued","num_segments":1,"created_at":"2026-11-22T12:00:00Z","updated_at":"2026-11-22T12:00:00Z",'
+        '"callback_url":null,"validity_s":36000,"send_at":null,"sent_at":null,"price":null,"error_code":null}\n'
+        '{"sid":"SM1","status":"sent"}\n'
+    )
+    ledger = ledger_at(path)
+    (message,) = ledger.newest_first()
+    assert (message.body, message.status) == ("Old", Status.SENT)
+    ledger.add_mail(a_mail(1))
+    assert len(list(ledger_at(path).everything_newest_first())) == 2
+
+
+def test_a_mails_line_says_what_it_is(path: Path, ledger_at: Open) -> None:
+    ledger = ledger_at(path)
+    ledger.add_mail(a_mail(1))
+    ledger.change_mail(a_mail(1), replace(a_mail(1), status=MailStatus.DELIVERED))
+    first, second = path.read_text().splitlines()
+    assert first.startswith('{"kind":"mail","sid":"EM')
+    assert second == f'{{"sid":"EM{1:032}","status":"delivered"}}'
+
+
+def test_large_mails_leave_the_memory_before_there_are_many_and_take_no_text_with_them(
+    path: Path, ledger_at: Open
+) -> None:
+    ledger = ledger_at(path, kept=100)
+    ledger.add(a_message(1))
+    for number in range(3):
+        ledger.add_mail(a_mail(number, "x" * (MAIL_KEPT_IN_MEMORY // 2)))
+    for kept in (ledger, ledger_at(path, kept=100)):
+        assert [mail.sid[-1] for mail in kept.mails_newest_first()] == ["2", "1"]
+        assert list(kept.newest_first()) == [a_message(1)]
