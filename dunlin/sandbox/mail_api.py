@@ -7,7 +7,7 @@ from starlette.routing import Route
 from dunlin.sandbox.exchange import is_from_elsewhere, read_form
 from dunlin.sandbox.mail import Mail
 from dunlin.sandbox.mail_card import HTML_PART_POLICY
-from dunlin.sandbox.mail_content import MailContent, read_content
+from dunlin.sandbox.mail_content import MailContent, kept_content
 from dunlin.sandbox.outbox_page import CONTENT_SECURITY_POLICY, unsubscribe_page
 from dunlin.sandbox.refusal import Refusal
 from dunlin.sandbox.unsubscribe import Unsubscriber, is_here
@@ -34,7 +34,7 @@ class MailApi:
         ]
 
     async def show_html(self, request: Request) -> Response:
-        html = read_content(self._find(request, request.path_params["sid"]).raw).html
+        html = kept_content(self._find(request, request.path_params["sid"]).raw).html
         if html is None:
             raise Refusal(20404, path=request.url.path)
         return HTMLResponse(html, headers=_HEADERS)
@@ -48,10 +48,10 @@ class MailApi:
             return JSONResponse({"error": "this form is sent from the outbox only"}, 403)
         form = await read_form(request)
         mail = self._find(request, form.get("sid", ""))
-        fault = _fault(read_content(mail.raw))
+        fault = _fault(kept_content(mail.raw))
         if fault:
             return JSONResponse({"error": fault}, 400)
-        url = read_content(mail.raw).unsubscribe_url
+        url = kept_content(mail.raw).unsubscribe_url
         outcome = await self._unsubscriber.unsubscribe(url)
         if "text/html" in request.headers.get("accept", ""):
             page = unsubscribe_page(mail.to, url, outcome)

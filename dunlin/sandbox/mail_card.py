@@ -3,7 +3,7 @@
 from html import escape
 
 from dunlin.sandbox.mail import Mail
-from dunlin.sandbox.mail_content import MailContent, read_content
+from dunlin.sandbox.mail_content import MailContent, kept_content
 
 # What a mail's HTML asks for is neither loaded nor run nor sent, and it is of no site that has anything to give.
 HTML_PART_POLICY = (
@@ -13,7 +13,7 @@ HTML_PART_POLICY = (
 
 
 def mail_card(mail: Mail, account_name: str) -> str:
-    content = read_content(mail.raw)
+    content = kept_content(mail.raw)
     return f"""<article class="mail">
 <header>
 <a href="/?to={_in_address(mail.to)}"><b>{escape(mail.to)}</b></a>

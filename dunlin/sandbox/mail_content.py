@@ -51,6 +51,15 @@ def read_content(raw: bytes) -> MailContent:
         raise UnreadableMail from e
 
 
+def kept_content(raw: bytes) -> MailContent:
+    """Return what a message says that could be read when it was taken; if it no longer can, its bytes as its text."""
+    try:
+        return read_content(raw)
+    except UnreadableMail:
+        text = raw.decode(errors="replace")
+        return MailContent((), "", "", "", "", "", text=text, html=None, unsubscribe_url="", is_one_click=False)
+
+
 def _has_too_long_headers(raw: bytes) -> bool:
     return len(re.split(rb"\r?\n\r?\n", raw[: _LONGEST_HEADERS + 4], maxsplit=1)[0]) > _LONGEST_HEADERS
 
@@ -85,5 +94,5 @@ def _body(message: EmailMessage, subtype: Literal["plain", "html"]) -> str | Non
 
 
 def _clean(text: object) -> str:
-    # Bytes that are no characters come as halves of surrogate pairs, which nothing can be made of.
-    return str(text).encode(errors="replace").decode()
+    # Bytes that are not ASCII come as halves of surrogate pairs; most of them are UTF-8.
+    return str(text).encode(errors="surrogateescape").decode(errors="replace")

@@ -1,4 +1,7 @@
-"""What became of a mail, as the mail that tells its sender: RFC 3464, in the multipart/report of RFC 6522."""
+"""What became of a mail, as the mail that tells its sender: RFC 3464, in the multipart/report of RFC 6522.
+
+For an address or a mail whose headers are not ASCII, RFC 6533 has other names for the parts.
+"""
 
 import secrets
 from collections.abc import Mapping
@@ -33,20 +36,22 @@ _SENTENCE: Final[Mapping[MailStatus, str]] = {
 
 def delivery_report(mail: Mail) -> bytes:
     """Return the report on `mail`, which has come to an end, to its envelope's sender. Its lines end in CR LF."""
-    headers, original = _original(mail)
     boundary = f"report-{secrets.token_hex(16)}"
-    is_ascii = original.isascii()
+    status_kind = "message/delivery-status" if mail.to.isascii() else "message/global-delivery-status"
     parts = [
-        ("text/plain; charset=us-ascii", "7bit", _explanation(mail).encode()),
-        ("message/delivery-status", "7bit", _delivery_status(mail).encode()),
-        (headers, "7bit" if is_ascii else "8bit", original),
+        ("text/plain; charset=utf-8", _explanation(mail).encode()),
+        (status_kind, _delivery_status(mail).encode()),
+        _original(mail),
     ]
-    encoding = "7bit" if is_ascii else "8bit"
-    report = _head(mail, boundary, encoding).encode()
-    for kind, part_encoding, body in parts:
-        report += f"--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {part_encoding}\r\n\r\n".encode()
-        report += body + b"\r\n"
+    report = _head(mail, boundary, _encoding(b"".join(body for _, body in parts))).encode()
+    for kind, body in parts:
+        headers = _lines(f"--{boundary}", f"Content-Type: {kind}", f"Content-Transfer-Encoding: {_encoding(body)}")
+        report += f"{headers}\r\n\r\n".encode() + body + b"\r\n"
     return report + f"--{boundary}--\r\n".encode()
+
+
+def _encoding(body: bytes) -> str:
+    return "7bit" if body.isascii() else "8bit"
 
 
 def _head(mail: Mail, boundary: str, encoding: str) -> str:
@@ -86,7 +91,7 @@ def _delivery_status(mail: Mail) -> str:
         f"Reporting-MTA: dns; {HOST}",
         f"Arrival-Date: {_date(mail.created_at)}",
         "",
-        f"Final-Recipient: rfc822; {mail.to}",
+        f"Final-Recipient: {'rfc822' if mail.to.isascii() else 'utf-8'}; {mail.to}",
         f"Action: {_ACTION[mail.status]}",
         f"Status: {diagnosis.split()[1]}",
         f"Remote-MTA: dns; mx.{HOST}",
@@ -98,10 +103,10 @@ def _delivery_status(mail: Mail) -> str:
 
 def _original(mail: Mail) -> tuple[str, bytes]:
     """Return what is sent back and its type: a mail that came back whole, of any other its headers."""
-    if mail.status is MailStatus.BOUNCED and len(mail.content) <= _LONGEST_RETURNED:
-        return "message/rfc822", mail.raw
     head, _, _ = mail.raw.partition(b"\r\n\r\n")
-    return "text/rfc822-headers", head + b"\r\n"
+    if mail.status is MailStatus.BOUNCED and len(mail.content) <= _LONGEST_RETURNED:
+        return "message/rfc822" if head.isascii() else "message/global", mail.raw
+    return "text/rfc822-headers" if head.isascii() else "message/global-headers", head + b"\r\n"
 
 
 def _date(moment: datetime) -> str:

@@ -3,12 +3,12 @@
 from email.utils import format_datetime
 
 from dunlin.sandbox.mail import Mail
-from dunlin.sandbox.mail_content import read_content
+from dunlin.sandbox.mail_content import kept_content
 
 
 def mail_resource(mail: Mail) -> dict[str, object]:
     """Return what the envelope, the message and the journey of `mail` say; dates as in RFC 2822."""
-    content = read_content(mail.raw)
+    content = kept_content(mail.raw)
     return {
         "account_sid": mail.account_sid,
         "body": content.text,

@@ -83,6 +83,7 @@ class _Connection(SMTP):
         super().__init__(
             conversation,
             data_size_limit=LONGEST_MAIL,
+            enable_SMTPUTF8=True,
             hostname=HOST,
             ident="Sandbox, whose mails go nowhere",
             tls_context=tls,

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from email import policy
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,15 @@ async def test_a_mail_is_taken_and_can_be_read_in_the_outbox(sandbox: Addresses,
     assert (entry["body"], entry["html"]) == ("Dear Ann,\npay.\n", "<p>Dear Ann</p>\n")
     assert (entry["message_id"], entry["envelope_from"]) == ("<r-1@acme.example>", BOUNCES)
     assert ["Subject", "A reminder"] in entry["headers"]
+
+
+async def test_headers_and_addresses_may_be_in_any_script(sandbox: Addresses, client: SMTP) -> None:
+    mail = a_mail("jüri@näide.example", "Tere", From="Mägi <mägi@acme.example>", Subject="Tere õhtust")
+    content = mail.as_bytes(policy=policy.SMTPUTF8)
+    await client.sendmail(BOUNCES, ["jüri@näide.example"], content, mail_options=["BODY=8BITMIME", "SMTPUTF8"])
+    (entry,) = await outbox(sandbox, "JÜRI@")
+    assert (entry["to"], entry["subject"]) == ("jüri@näide.example", "Tere õhtust")
+    assert (entry["from"], entry["from_name"]) == ("mägi@acme.example", "Mägi")
 
 
 async def test_one_connection_takes_many_mails_and_what_is_taken_last_stands_first(

@@ -134,6 +134,17 @@ async def test_a_mail_in_any_language_comes_back_as_it_was(mailbox: Mailbox) -> 
     assert next(original.iter_parts()).get_content() == "Grüße, bitte zahlen: 1 €\r\n"
 
 
+async def test_an_address_in_any_script_is_taken_and_reported_on(mailbox: Mailbox) -> None:
+    mail = a_mail("bounce+õ@näide.example", Subject="Tere õhtust").as_bytes(policy=policy.SMTPUTF8)
+    async with a_sender(mailbox) as client:
+        await client.sendmail(BOUNCES, ["bounce+õ@näide.example"], mail, mail_options=["BODY=8BITMIME", "SMTPUTF8"])
+        (report,) = await mailbox.until()
+    kinds = [part.get_content_type() for part in message_from_bytes(report, policy=policy.default).iter_parts()]
+    assert kinds == ["text/plain", "message/global-delivery-status", "message/global"]
+    assert "Final-Recipient: utf-8; bounce+õ@näide.example\r\nAction: failed\r\nStatus: 5.1.1".encode() in report
+    assert mail in report
+
+
 async def test_a_report_is_handed_over_again_until_it_is_taken(mailbox: Mailbox) -> None:
     mailbox.answers = [503, 404]
     async with a_sender(mailbox) as client:

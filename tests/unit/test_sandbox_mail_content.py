@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dunlin.sandbox.mail_content import UnreadableMail, read_content
+from dunlin.sandbox.mail_content import UnreadableMail, kept_content, read_content
 
 PIECES = st.sampled_from(
     (
@@ -76,3 +76,8 @@ def test_encoded_words_and_folded_lines_are_read() -> None:
     content = read_content(raw)
     assert (content.from_name, content.subject, content.text) == ("Müller", "Grüße an alle", "Grüße")
     assert content.unsubscribe_url == long
+
+
+def test_of_a_kept_mail_that_cannot_be_read_any_more_the_bytes_are_shown() -> None:
+    content = kept_content(b"Content-Type: text/plain; charset=none\r\n\r\nhm")
+    assert content.text.endswith("hm")
