@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from dunlin.demo.cases import DemoCase, think_up_cases
 from dunlin.demo.content import ACCOUNTS, AROUND_THE_CLOCK, DemoCycle, DemoOrganization
 from dunlin.demo.customers import DemoCustomer, make_customers
-from dunlin.demo.era import SmsEra, reset_reason, store_sms_card
+from dunlin.demo.era import SmsEra, reset_reason, store_card, store_sms_card
 from dunlin.demo.history import History, Scene, store_opt_out
 from dunlin.demo.rows import Rows
 from dunlin.domain.choices import (
@@ -17,6 +17,7 @@ from dunlin.domain.choices import (
     CaseState,
     CaseStepState,
     CommunicationMethod,
+    IntegrationKind,
 )
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules.caps import FIRST_LIMITS, NO_LIMITS
@@ -88,6 +89,7 @@ class _Builder:
         )
 
     def build(self) -> None:
+        store_card(self._rows, self._organization, IntegrationKind.EMAIL)
         era = store_sms_card(self._rows, self._organization, self._content.former_sender, self._now)
         steps = {cycle.name: self._store_cycle(cycle, era) for cycle in self._content.cycles}
         made = make_customers(self._content, self._random)

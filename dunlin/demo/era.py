@@ -22,15 +22,21 @@ class SmsEra:
     end: datetime
 
 
+def store_card(rows: Rows, organization: Organization, kind: IntegrationKind) -> Integration:
+    """Store the card of a kind, disconnected."""
+    return rows.add(
+        Integration(
+            id=rows.next_id(Integration),
+            organization_id=organization.id,
+            kind=kind,
+            status=IntegrationStatus.DISCONNECTED,
+        )
+    )
+
+
 def store_sms_card(rows: Rows, organization: Organization, former_sender: str | None, now: datetime) -> SmsEra | None:
     """Store the SMS card, disconnected; return the time when `former_sender`, if there was one, was connected."""
-    integration = Integration(
-        id=rows.next_id(Integration),
-        organization_id=organization.id,
-        kind=IntegrationKind.SMS,
-        status=IntegrationStatus.DISCONNECTED,
-    )
-    rows.add(integration)
+    integration = store_card(rows, organization, IntegrationKind.SMS)
     if former_sender is None:
         return None
     end = _sunday_noon(organization, now)

@@ -316,6 +316,7 @@ BOUNDED = {
     "CollectionCycle.steps": "a cycle has 50 at most",
     "CollectionStep.smsCosts": "one per text",
     "CollectionStep.smsTexts": "one per language",
+    "CollectionStep.emailTexts": "one for each language",
     "DisconnectImpact.consequences": "sentences of ours",
     "Forecast.days": "as many as asked for, within a limit",
     "ForecastDay.notSending": "one per check and reason",

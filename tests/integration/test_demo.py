@@ -96,7 +96,8 @@ async def test_new_rows_get_ids_after_those_of_the_demo() -> None:
 
 
 async def test_sms_is_disconnected_everywhere_and_chosen_nowhere() -> None:
-    assert await Integration.filter(kind=IntegrationKind.SMS).count() == await Organization.all().count()
+    for kind in IntegrationKind:
+        assert await Integration.filter(kind=kind).count() == await Organization.all().count()
     assert not await Integration.exclude(status=IntegrationStatus.DISCONNECTED).exists()
     assert not await Integration.filter(connection_id__isnull=False).exists()
     assert not await CollectionStep.exclude(communication_method=CommunicationMethod.NONE).exists()
