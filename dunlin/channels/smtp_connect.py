@@ -151,16 +151,24 @@ class Road:
 
 
 async def _log_in(client: aiosmtplib.SMTP, credentials: SmtpCredentials) -> None:
+    """Try what both sides know, as some servers offer what they then refuse. The first refusal is what counts."""
     if not (credentials.username and credentials.password):
         return
-    if not client.supported_auth_methods:
+    methods = {"cram-md5": client.auth_crammd5, "plain": client.auth_plain, "login": client.auth_login}
+    offered = client.supported_auth_methods
+    if not offered:
         raise Unfit("The mail server offers no login with a user name and a password.")
-    try:
-        await client.login(credentials.username, credentials.password)
-    except aiosmtplib.SMTPResponseException as error:
-        raise Rejected(Stage.LOGIN, read_reply(error.code, error.message)) from None
-    except (aiosmtplib.SMTPException, OSError, ValueError):
-        raise NotReached("The mail server broke off the login.") from None
+    refusal: Rejected | None = None
+    for name in offered:
+        try:
+            await methods[name](credentials.username, credentials.password)
+        except aiosmtplib.SMTPResponseException as error:
+            refusal = refusal or Rejected(Stage.LOGIN, read_reply(error.code, error.message))
+        except (aiosmtplib.SMTPException, OSError, ValueError):
+            break
+        else:
+            return
+    raise refusal or NotReached("The mail server broke off the login.")
 
 
 def abort(client: aiosmtplib.SMTP) -> None:

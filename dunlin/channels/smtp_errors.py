@@ -86,8 +86,8 @@ class Reply:
 
     @property
     def leaves_open(self) -> bool:
-        """Whether the connection is in order after it."""
-        return self.is_consent or (self.is_refusal and not self.closes)
+        """Whether it refuses, and the connection is in order all the same."""
+        return self.is_refusal and not self.closes
 
     @property
     def closes(self) -> bool:

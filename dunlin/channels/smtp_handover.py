@@ -22,7 +22,7 @@ from dunlin.channels.smtp_errors import (
     read_reply,
 )
 from dunlin.channels.smtp_transport import Line, SmtpTransport
-from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, SmtpCredentials, Unknown, Unreached
+from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, SmtpCredentials, Throttled, Unknown, Unreached
 from dunlin.domain.times import boot_time
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -95,11 +95,17 @@ class _Handover:
             async with asyncio.timeout(self._mail.begin_by - boot_time()):
                 line = await self._until_content()
         except (TimeoutError, _TooLate, MailFailed, aiosmtplib.SMTPException, OSError) as error:
+            if isinstance(error, TimeoutError) and self._waits_for_others():
+                return Throttled(None)
             self._refusal = _answer_before_content(error)
             if isinstance(error, _TooLate) or (isinstance(error, Rejected) and error.reply.leaves_open):
                 await self._clear()
             return self._refusal
         return await self._hand_content(line)
+
+    def _waits_for_others(self) -> bool:
+        # No fault of the server's and no failed try: there are too many for the connections that it is given.
+        return self._line is None and self._transport.is_busy(self._mail.credentials)
 
     async def _until_content(self) -> Line:
         """Bring a server to wait for the content."""
@@ -162,7 +168,7 @@ class _Handover:
             return Unknown(_GONE)
         reply = read_reply(response.code, response.message)
         line.messages += 1
-        if reply.leaves_open:
+        if reply.is_consent or reply.leaves_open:
             self._keep()
         return Accepted(self._mail.message_id) if reply.is_consent else answer_of(Stage.MESSAGE, reply)
 

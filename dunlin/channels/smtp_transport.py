@@ -143,6 +143,11 @@ class SmtpTransport:
                 self._forget_if_unused(credentials, account)
             raise
 
+    def is_busy(self, credentials: SmtpCredentials) -> bool:
+        """Return whether who waits for a line waits for other messages, and not for the server."""
+        account = self._accounts.get(credentials)
+        return account is not None and account.lines - len(account.idle) >= _PER_ACCOUNT
+
     def give_back(self, line: Line) -> None:
         """Let others use a line on which nothing is under way and every reply has been read."""
         line.is_reused = True
