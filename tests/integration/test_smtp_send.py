@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -241,7 +241,7 @@ async def test_who_is_asked_to_come_later_has_sent_nothing(stage: str, reply: st
     ],
 )
 async def test_what_goes_wrong_before_the_content_is_unreached(stage: str, behaviour: Behaviour) -> None:
-    async with MailServer({stage: behaviour}).serving() as server, mailing(answer=SHORT) as channel:
+    async with MailServer({stage: behaviour}).serving() as server, mailing(SHORT, SHORT) as channel:
         answer = await channel.send(message_to(server.port))
         await until(lambda: server.open == 0)
 
@@ -276,7 +276,7 @@ async def test_a_server_gone_in_the_middle_of_the_content_leaves_a_doubt() -> No
         talk.hang_up()
 
     async with MailServer({"DATA": read_little}).serving() as server, mailing() as channel:
-        answer = await channel.send(replace(message_to(server.port), text="x\n" * 1_000_000))
+        answer = await channel.send(replace(message_to(server.port), text="x\n" * 100_000))
 
     assert isinstance(answer, Unknown)
     assert server.verbs.count("DATA") == 1
@@ -324,7 +324,9 @@ async def test_a_transport_that_is_not_open_sends_nothing() -> None:
     ("change", "fault"),
     [
         pytest.param({"to": "bob"}, Fault.INVALID_ADDRESS, id="recipient"),
-        pytest.param({"to": "bob@example.org>\r\nRCPT TO:<eve@example.org"}, Fault.INVALID_ADDRESS, id="two-recipients"),
+        pytest.param(
+            {"to": "bob@example.org>\r\nRCPT TO:<eve@example.org"}, Fault.INVALID_ADDRESS, id="two-recipients"
+        ),
         pytest.param({"sender": Sender(SenderKind.EMAIL_ADDRESS, "a b@x.example")}, Fault.SENDER, id="sender"),
         pytest.param({"letter": replace(LETTER, reply_to="x")}, Fault.CONTENT, id="reply-to"),
     ],
