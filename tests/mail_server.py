@@ -38,6 +38,14 @@ class Talk:
         self.writer.write(f"{text}\r\n".encode())
         await self.writer.drain()
 
+    async def encrypt(self, tls: ssl.SSLContext) -> None:
+        before = self.writer.transport
+        try:
+            await self.writer.start_tls(tls)
+        finally:
+            if self.writer.transport is None:  # so Python 3.11 leaves it where the client has gone
+                self.writer._transport = before  # type: ignore[attr-defined]
+
     def hang_up(self) -> None:
         self.writer.transport.abort()
 
@@ -138,7 +146,7 @@ class MailServer:
         await self._react(verb, talk)
         if verb == "STARTTLS" and self.behaviour[verb] == USUAL[verb]:
             assert self._tls is not None
-            await talk.writer.start_tls(self._tls)
+            await talk.encrypt(self._tls)
         elif verb == "DATA" and str(self.behaviour[verb]).startswith("354"):
             await self._read_content(talk)
         elif verb == "QUIT":

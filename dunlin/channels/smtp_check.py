@@ -22,6 +22,7 @@ from dunlin.domain.carrier import (
 
 _BAD_SENDER = SenderRejected("The sender should be an e-mail address, like billing@example.com.")
 _RESET_S = 1.0
+_OK = 250
 _SILENT = CarrierUnavailable("The mail server gave no answer in time.")
 _CLOSED = CarrierUnavailable("The mail server closed the connection.")
 
@@ -46,27 +47,31 @@ async def check(credentials: SmtpCredentials, sender: Sender, transport: SmtpTra
         return CarrierUnavailable(str(error))
     try:
         async with asyncio.timeout(transport.answer_within.total_seconds()):
-            return await _check_sender(client, str(address).encode())
+            verdict = await _check_sender(client, str(address).encode())
+        await _take_leave(client)
     except TimeoutError:
         return _SILENT
     except (aiosmtplib.SMTPException, OSError):
         return _CLOSED
     finally:
         abort(client)
+    return verdict
 
 
 async def _check_sender(client: aiosmtplib.SMTP, address: bytes) -> Verdict:
     parameters = () if address.isascii() else (b"BODY=8BITMIME", b"SMTPUTF8")
     response = await client.execute_command(b"MAIL", b"FROM:<%s>" % address, *parameters)
-    verdict = None
-    if response.code != 250:
-        verdict = _verdict(Rejected(Stage.SENDER, read_reply(response.code, response.message)))
-    # What has been heard holds, however the server takes its leave.
+    return (
+        None if response.code == _OK else _verdict(Rejected(Stage.SENDER, read_reply(response.code, response.message)))
+    )
+
+
+async def _take_leave(client: aiosmtplib.SMTP) -> None:
+    """Have no e-mail begun, and close. What has been heard holds, however the server takes that."""
     with suppress(TimeoutError, aiosmtplib.SMTPException, OSError):
         async with asyncio.timeout(_RESET_S):
             await client.execute_command(b"RSET")
         await say_goodbye(client)
-    return verdict
 
 
 def _verdict(error: Rejected) -> Verdict:

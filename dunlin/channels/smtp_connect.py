@@ -155,7 +155,9 @@ async def _log_in(client: aiosmtplib.SMTP, credentials: SmtpCredentials) -> None
     if not (credentials.username and credentials.password):
         return
     methods = {"cram-md5": client.auth_crammd5, "plain": client.auth_plain, "login": client.auth_login}
-    offered = client.supported_auth_methods
+    # In clear, the one that does not show the password comes first.
+    is_encrypted = client.get_transport_info("sslcontext") is not None
+    offered = sorted(client.supported_auth_methods, key=lambda name: is_encrypted and name == "cram-md5")
     if not offered:
         raise Unfit("The mail server offers no login with a user name and a password.")
     refusal: Rejected | None = None
