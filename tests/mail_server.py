@@ -44,7 +44,7 @@ class Talk:
             await self.writer.start_tls(tls)
         finally:
             if self.writer.transport is None:  # so Python 3.11 leaves it where the client has gone
-                self.writer._transport = before  # type: ignore[attr-defined]
+                self.writer._transport = before
 
     def hang_up(self) -> None:
         self.writer.transport.abort()

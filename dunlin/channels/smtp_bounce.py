@@ -15,7 +15,8 @@ from dunlin.channels.smtp_letter import message_id
 from dunlin.domain.carrier import Bounce, StatusReport
 from dunlin.domain.reminder_status import ReminderStatus
 
-_LONGEST = 512 * 1024  # what is said of the delivery comes before what is returned
+_LONGEST = 128 * 1024  # what is said of the delivery comes before what is returned
+_MOST_BOUNDARIES = 30  # the parser tries each of those that are open on every line
 _MOST_PARTS = 50
 _MOST_REPORTS = 20
 _DEEPEST = 3
@@ -38,8 +39,11 @@ _STATUS_OF = {"failed": ReminderStatus.UNDELIVERED, "delivered": ReminderStatus.
 
 def read_bounces(mail: bytes) -> tuple[Bounce, ...]:
     """Return what a mail says of an e-mail of ours, one for each recipient; nothing for any other mail."""
+    mail = mail[:_LONGEST]
+    if mail.lower().count(b"boundary") > _MOST_BOUNDARIES:
+        return ()
     try:
-        parts = list(_parts(BytesParser(policy=compat32).parsebytes(mail[:_LONGEST])))
+        parts = list(_parts(BytesParser(policy=compat32).parsebytes(mail)))
     except Exception:
         # Strangers write these mails, and the parser knows more ways to fail than it tells.
         return ()
