@@ -443,12 +443,10 @@ async def test_an_idle_connection_is_closed_in_good_order() -> None:
 
 
 async def test_at_its_end_a_transport_says_goodbye_and_waits_for_nobody_long() -> None:
-    async with (
-        MailServer({"QUIT": say_nothing}).serving() as server,
-        mailing() as channel,
-    ):
-        await channel.send(message_to(server.port))
-        began = boot_time()
+    async with MailServer({"QUIT": say_nothing}).serving() as server:
+        async with mailing() as channel:
+            await channel.send(message_to(server.port))
+            began = boot_time()
         assert boot_time() - began < 5
         await until(lambda: server.open == 0)
 
