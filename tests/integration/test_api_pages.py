@@ -1,6 +1,7 @@
 """Paging: forward and backward by cursors, within limits, and steady while rows are added."""
 
 import base64
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -32,7 +33,9 @@ from tests.build import (
     pay,
 )
 from tests.client import JSON, ask, error_codes, graphql
+from tests.conftest import SandboxCarrier, emptied
 from tests.delivery import plan
+from tests.ground import Ground, a_ground
 from tests.introspection import OBJECTS, is_page
 
 PAGE = "edges { cursor node { id } } nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
@@ -66,9 +69,20 @@ PLACES = sorted(
 LISTS = {place: listed(place) for place in PLACES}
 
 
+@pytest_asyncio.fixture(scope="module")
+async def ground(opened: Services, sandbox: SandboxCarrier) -> AsyncIterator[Ground[CollectionCycle]]:
+    services = await emptied(opened, sandbox)
+    async with a_ground(lambda: build(services)) as ground:
+        yield ground
+
+
 @pytest_asyncio.fixture
-async def cycle(services: Services) -> CollectionCycle:
+async def cycle(services: Services, ground: Ground[CollectionCycle]) -> CollectionCycle:
     """Five of everything that is listed, or more; also of what the first case has."""
+    return await ground.lay()
+
+
+async def build(services: Services) -> CollectionCycle:
     organization, cycle = await a_collecting_organization(services)
     await organization.fetch_related("account")
     for number in range(4):

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from copy import deepcopy
 
 import httpx
@@ -41,8 +41,9 @@ from tests.build import (
     open_one,
 )
 from tests.client import JSON, error_codes, graphql, mutate, problems
-from tests.conftest import SANDBOX_ACCOUNT
+from tests.conftest import SANDBOX_ACCOUNT, SandboxCarrier, emptied
 from tests.delivery import plan
+from tests.ground import Ground, a_ground
 from tests.introspection import id_arguments
 
 # What every mutation does gladly. $names stand for the ids of `Ids`.
@@ -219,9 +220,20 @@ NEEDS = (
 Ids = dict[str, str]
 
 
+@pytest_asyncio.fixture(scope="module")
+async def ground(opened: Services, sandbox: SandboxCarrier) -> AsyncIterator[Ground[Ids]]:
+    services = await emptied(opened, sandbox)
+    async with a_ground(lambda: build(services)) as ground:
+        yield ground
+
+
 @pytest_asyncio.fixture
-async def ids(services: Services) -> Ids:
+async def ids(services: Services, ground: Ground[Ids]) -> Ids:
     """An organization with SMS, a bare one beside it, and one of another account."""
+    return await ground.lay()
+
+
+async def build(services: Services) -> Ids:
     account = await an_account()
     organization, cycle = await a_collecting_organization(services, account)
     await CreditorAccount.create(organization_id=organization.id, account=IBAN, key=IBAN)

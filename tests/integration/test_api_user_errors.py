@@ -10,7 +10,8 @@ from graphql import GraphQLInputObjectType, GraphQLInputType, GraphQLList, get_n
 from tests.build import everything_stored
 from tests.client import JSON, mutate, problems
 from tests.integration.test_api_refusals import GOOD, Ids, filled
-from tests.integration.test_api_refusals import ids as ids  # the fixture
+from tests.integration.test_api_refusals import ground as ground  # the fixtures
+from tests.integration.test_api_refusals import ids as ids
 from tests.introspection import OBJECTS
 
 Path = tuple[str | int, ...]

@@ -4,6 +4,7 @@ The ways are read from the schema itself: who adds a field, a type or an id to i
 """
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import httpx
@@ -29,7 +30,9 @@ from tests.build import (
     pay,
 )
 from tests.client import JSON, acknowledged, error_codes, graphql, problems
+from tests.conftest import SandboxCarrier, emptied
 from tests.delivery import send
+from tests.ground import Ground, a_ground
 from tests.integration.test_api_refusals import GOOD
 from tests.introspection import (
     OBJECTS,
@@ -240,11 +243,25 @@ class Sides:
         return [trace for trace in (*TRACES, *(f'"{one}"' for one in self.theirs.values())) if trace in text]
 
 
-@pytest_asyncio.fixture(params=["another account's", "the same account's, by a token of one organization"])
-async def sides(request: pytest.FixtureRequest, services: Services) -> Sides:
+@pytest_asyncio.fixture(
+    scope="module", params=["another account's", "the same account's, by a token of one organization"]
+)
+async def ground(
+    request: pytest.FixtureRequest, opened: Services, sandbox: SandboxCarrier
+) -> AsyncIterator[Ground[Sides]]:
+    services = await emptied(opened, sandbox)
+    async with a_ground(lambda: build(services, is_same=request.param != "another account's")) as ground:
+        yield ground
+
+
+@pytest_asyncio.fixture
+async def sides(services: Services, ground: Ground[Sides]) -> Sides:
+    return await ground.lay()
+
+
+async def build(services: Services, *, is_same: bool) -> Sides:
     account = await an_account(LETTER)
     theirs = await with_everything(services, account, "Theirs")
-    is_same = request.param != "another account's"
     ours = await with_everything(services, account if is_same else await an_account(), "Ours")
     await a_token(services, account, only=theirs.id)
     await send(services)
