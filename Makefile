@@ -1,6 +1,10 @@
 # Every target is a plain command that you could type yourself.
 PYTHON ?= python3
 BIN = .venv/bin
+# Over more processes than two processors need, because some tests wait for other processes most of the time.
+SPREAD = --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# What the many processes of a test run import is compiled once.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: run test test-fault check format bench schema released-schema migration lock clean
 
@@ -8,7 +12,7 @@ run: .venv/.ready-run
 	$(if $(PORT),DUNLIN_PORT=$(PORT)) $(BIN)/dunlin dev
 
 test: .venv/.ready-dev examples/typescript/node_modules/.installed-from
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest $(SPREAD)
 
 test-fault: .venv/.ready-dev
 	$(BIN)/python -m pytest tests/fault --full-load
@@ -18,7 +22,7 @@ check: .venv/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit $(SPREAD)
 
 format: .venv/.ready-dev
 	$(BIN)/ruff format .

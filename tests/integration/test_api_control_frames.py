@@ -50,12 +50,12 @@ async def a_deaf_socket(address: str) -> AsyncIterator[sockets.socket]:
 
 async def most_kept(deaf: sockets.socket) -> int:
     """Send pings for as long as they are taken; return the most that was kept of their answers, in bytes."""
-    loop, most = asyncio.get_running_loop(), 0
+    loop, most, open_ones = asyncio.get_running_loop(), 0, _sockets()
     with suppress(ConnectionError, TimeoutError):
         for _ in range(FLOOD):
             async with asyncio.timeout(5):
                 await loop.sock_sendall(deaf, PINGS)
-            most = max([most, *(one.transport.get_write_buffer_size() for one in _sockets())])
+            most = max([most, *(one.transport.get_write_buffer_size() for one in open_ones)])
     return most
 
 
