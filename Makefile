@@ -22,7 +22,7 @@ check: .venv/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit $(SPREAD)
+	$(BIN)/python -m pytest tests/unit
 
 format: .venv/.ready-dev
 	$(BIN)/ruff format .

@@ -18,7 +18,8 @@ from tests.client import JSON, ask, error_codes, graphql, mutate, problems
 from tests.conftest import SANDBOX_ACCOUNT
 from tests.flow.test_api_process import an_api_process, answer_of
 from tests.integration.test_api_refusals import GOOD, Ids, filled
-from tests.integration.test_api_refusals import ids as ids  # the fixture
+from tests.integration.test_api_refusals import ground as ground  # the fixtures
+from tests.integration.test_api_refusals import ids as ids
 
 TRAIL = """query ($filter: AuditFilter, $first: Int, $after: String) {
   auditTrail(filter: $filter, first: $first, after: $after) {

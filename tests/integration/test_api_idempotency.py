@@ -11,7 +11,8 @@ from dunlin.runtime.wiring import Services
 from tests.build import a_token, everything_stored
 from tests.client import JSON, mutate, problems
 from tests.integration.test_api_refusals import GOOD, Ids, filled
-from tests.integration.test_api_refusals import ids as ids  # the fixture
+from tests.integration.test_api_refusals import ground as ground  # the fixtures
+from tests.integration.test_api_refusals import ids as ids
 from tests.introspection import OBJECTS
 
 MUTATIONS = OBJECTS["Mutation"].fields

@@ -40,7 +40,8 @@ from tests.build import (
 from tests.client import JSON, ask, mutate, problems
 from tests.delivery import SID, answer, begin, plan
 from tests.integration.test_api_refusals import GOOD, Ids, filled
-from tests.integration.test_api_refusals import ids as ids  # the fixture
+from tests.integration.test_api_refusals import ground as ground  # the fixtures
+from tests.integration.test_api_refusals import ids as ids
 
 SHOWN = "organization { name country timeZone defaultLanguage closedAt sendingPolicy { windowStart windowEnd days } }"
 
