@@ -6,13 +6,14 @@ from contextlib import suppress
 import aiosmtplib
 
 from dunlin.channels.smtp_address import BadAddress, read_address
-from dunlin.channels.smtp_connect import abort
+from dunlin.channels.smtp_connect import abort, keys_flaw
 from dunlin.channels.smtp_errors import MailFailed, Rejected, Stage, Unfit, explain, read_reply
 from dunlin.channels.smtp_transport import SmtpTransport, say_goodbye
 from dunlin.domain.carrier import (
     CarrierUnavailable,
     CredentialsRejected,
     Fault,
+    HostRejected,
     Sender,
     SenderKind,
     SenderRejected,
@@ -29,7 +30,9 @@ _CLOSED = CarrierUnavailable("The mail server closed the connection.")
 
 async def check(credentials: SmtpCredentials, sender: Sender, transport: SmtpTransport) -> Verdict:
     """Return what is wrong with the server or the login, else with the sender; None if nothing. No e-mail is sent."""
-    if flaw := transport.road.flaw(credentials):
+    if flaw := transport.road.host_flaw(credentials):
+        return HostRejected(flaw)
+    if flaw := keys_flaw(credentials):
         return CredentialsRejected(flaw)
     try:
         address = read_address(sender.value)
@@ -40,7 +43,7 @@ async def check(credentials: SmtpCredentials, sender: Sender, transport: SmtpTra
     try:
         client = await transport.connect(credentials)
     except Unfit as error:
-        return CredentialsRejected(str(error))
+        return HostRejected(str(error))
     except Rejected as error:
         return _verdict(error)
     except MailFailed as error:

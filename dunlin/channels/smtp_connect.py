@@ -67,18 +67,14 @@ class Road:
         host = credentials.host.casefold()
         return host in self.trusted_hosts or f"{host}:{credentials.port}" in self.trusted_hosts
 
-    def flaw(self, credentials: SmtpCredentials) -> str | None:
-        """Return what is wrong with the host, the port or the keys as they are written."""
+    def host_flaw(self, credentials: SmtpCredentials) -> str | None:
+        """Return what is wrong with the host or the port as they are written."""
         if not is_host(credentials.host):
             return "The mail server should be a host's name, like mail.example.com."
         if not 1 <= credentials.port <= 65535:
             return "The port should be a number from 1 to 65535."
         if credentials.port not in PORTS and not self.trusts(credentials):
             return "The port should be 587, 465, 2525 or 25."
-        if credentials.username and not credentials.password:
-            return "The password is missing."
-        if credentials.password and not credentials.username:
-            return "The user name is missing."
         return None
 
     async def connect(self, credentials: SmtpCredentials) -> aiosmtplib.SMTP:
@@ -86,7 +82,7 @@ class Road:
 
         Bounded by nothing but its caller.
         """
-        if flaw := self.flaw(credentials):
+        if flaw := self.host_flaw(credentials) or keys_flaw(credentials):
             raise Unfit(flaw)
         connected = await self._reach(credentials)
         client = self._client(credentials, connected)
@@ -225,3 +221,12 @@ def _certificate_flaw(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in _OTHER_NAME:
         return "The mail server's certificate is for another name."
     return "The mail server's certificate is not from an authority that is trusted here."
+
+
+def keys_flaw(credentials: SmtpCredentials) -> str | None:
+    """Return what is missing of the keys."""
+    if credentials.username and not credentials.password:
+        return "The password is missing."
+    if credentials.password and not credentials.username:
+        return "The user name is missing."
+    return None

@@ -174,6 +174,13 @@ class CredentialsRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class HostRejected:
+    """The server that was named may not be used, or cannot: its address, its certificate, what it offers."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SenderRejected:
     """The account is good, but the sender does not belong to it or cannot send texts."""
 
@@ -187,7 +194,7 @@ class CarrierUnavailable:
     reason: str
 
 
-Verdict = None | CredentialsRejected | SenderRejected | CarrierUnavailable
+Verdict = None | HostRejected | CredentialsRejected | SenderRejected | CarrierUnavailable
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,8 +151,8 @@ REFUSED: dict[str, tuple[JSON, str, str]] = {
     "a wrong password": ({"password": "wrong"}, "CREDENTIALS_REJECTED", "smtp.username"),
     "an unknown user": ({"username": "nobody"}, "CREDENTIALS_REJECTED", "smtp.username"),
     "a user without a password": ({"password": None}, "CREDENTIALS_REJECTED", "smtp.username"),
-    "a host of our own network that is not trusted": ({"host": "127.0.0.2"}, "CARRIER_UNAVAILABLE", "smtp"),
-    "a port that is no mail server's": ({"port": 22}, "CARRIER_UNAVAILABLE", "smtp"),
+    "a host of our own network that is not trusted": ({"host": "127.0.0.2"}, "INVALID", "smtp.host"),
+    "a port that is no mail server's": ({"port": 22}, "INVALID", "smtp.host"),
     "a sender that is no address": ({"fromAddress": "Waterworks"}, "INVALID", "smtp.fromAddress"),
     "a sender with a line end": ({"fromAddress": "a@example.com\r\nBcc: b@example.com"}, "INVALID", "smtp.fromAddress"),
 }

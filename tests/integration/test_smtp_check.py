@@ -15,6 +15,7 @@ from dunlin.channels.smtp_transport import SmtpTransport
 from dunlin.domain.carrier import (
     CarrierUnavailable,
     CredentialsRejected,
+    HostRejected,
     Sender,
     SenderKind,
     SenderRejected,
@@ -82,7 +83,7 @@ async def test_a_trusted_port_opens_no_other(authority: Authority) -> None:
     async with MailServer().serving() as server, asking(authority, None, ["127.0.0.1:2500"]) as channel:
         verdict = await channel.check(SmtpCredentials("127.0.0.1", server.port), SENDER)
 
-    assert verdict == CredentialsRejected("The port should be 587, 465, 2525 or 25.")
+    assert verdict == HostRejected("The port should be 587, 465, 2525 or 25.")
     assert server.talks == []
 
 
@@ -116,7 +117,8 @@ async def test_what_is_written_wrongly_is_named_before_anybody_is_asked(
     ):
         verdict = await channel.check(replace(KEYS, **change), SENDER)  # type: ignore[arg-type]
 
-    assert verdict == CredentialsRejected(reason)
+    kind = CredentialsRejected if change.keys() & {"password", "username"} else HostRejected
+    assert verdict == kind(reason)
     assert server.talks == []
 
 
@@ -163,7 +165,7 @@ async def test_a_server_that_offers_no_login_cannot_be_used_with_one(authority: 
     ):
         verdict = await channel.check(KEYS, SENDER)
 
-    assert verdict == CredentialsRejected("The mail server offers no login with a user name and a password.")
+    assert verdict == HostRejected("The mail server offers no login with a user name and a password.")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ async def test_a_wrong_certificate_is_named(
         MailServer(OFFER, authority.server(name, begins=begins, ends=ends)).serving() as server,
         asking(authority, Loopback(server.port)) as channel,
     ):
-        assert await channel.check(KEYS, SENDER) == CredentialsRejected(reason)
+        assert await channel.check(KEYS, SENDER) == HostRejected(reason)
 
     assert server.verbs == ["EHLO", "STARTTLS"]
 
@@ -240,7 +242,7 @@ async def test_a_server_without_encryption_is_rejected(authority: Authority) -> 
     async with MailServer().serving() as server, asking(authority, Loopback(server.port)) as channel:
         verdict = await channel.check(KEYS, SENDER)
 
-    assert verdict == CredentialsRejected("The mail server offers no encryption (STARTTLS).")
+    assert verdict == HostRejected("The mail server offers no encryption (STARTTLS).")
 
 
 async def test_a_private_address_is_rejected_without_a_connection(authority: Authority) -> None:
@@ -249,9 +251,7 @@ async def test_a_private_address_is_rejected_without_a_connection(authority: Aut
         async with asking(authority, network) as channel:
             verdict = await channel.check(KEYS, SENDER)
 
-    assert verdict == CredentialsRejected(
-        "The mail server has an address that is not public: only the operator can allow it."
-    )
+    assert verdict == HostRejected("The mail server has an address that is not public: only the operator can allow it.")
     assert (network.dialed, server.talks) == ([], [])
 
 
@@ -260,7 +260,7 @@ async def test_this_machine_is_not_public_however_it_is_written(authority: Autho
     async with asking(authority, None) as channel:
         verdict = await channel.check(replace(KEYS, host=host), SENDER)
 
-    assert isinstance(verdict, CredentialsRejected | CarrierUnavailable)
+    assert isinstance(verdict, HostRejected | CarrierUnavailable)
     assert "not public" in verdict.reason or "not found" in verdict.reason
 
 

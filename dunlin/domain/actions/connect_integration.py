@@ -10,6 +10,7 @@ from dunlin.domain.carrier import (
     CarrierUnavailable,
     Credentials,
     CredentialsRejected,
+    HostRejected,
     Sender,
     SenderKind,
     SenderRejected,
@@ -185,6 +186,8 @@ def _require_good(kind: IntegrationKind, verdict: Verdict) -> None:
     match verdict:
         case None:
             return
+        case HostRejected(reason):
+            raise refuse(ProblemCode.INVALID, reason, _PATHS[kind], "host")
         case CredentialsRejected(reason):
             raise refuse(ProblemCode.CREDENTIALS_REJECTED, reason, _PATHS[kind], _ACCOUNTS[kind])
         case SenderRejected(reason):
