@@ -1,153 +1,96 @@
-"""What the benches run on: embedded servers in a folder of their own, and a carrier in a process of its own."""
+"""What the rows run on: a PostgreSQL and a Valkey of their own, and an empty database whenever one is wanted."""
 
-import asyncio
-import socket
-import sys
+import itertools
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from dunlin.domain.actions.create_organization import store_organization
-from dunlin.domain.actions.open_cases import open_cases
-from dunlin.domain.actions.plan_reminders import plan_reminders
-from dunlin.domain.audit import Actor
-from dunlin.domain.carrier import TwilioCredentials
-from dunlin.domain.choices import (
-    ActorKind,
-    CaseOrigin,
-    CommunicationMethod,
-    IntegrationKind,
-    IntegrationStatus,
-    Permission,
-    Weekday,
-)
-from dunlin.domain.rules.case_input import MAX_CASES, NewCase, NewCustomer
-from dunlin.domain.rules.schedule import SendWindow
-from dunlin.domain.tables import Account, CollectionCycle, CollectionStep, Connection, Integration, StepTexts
-from dunlin.domain.viewer import Viewer
+import asyncpg
+
 from dunlin.runtime.database import migrate
 from dunlin.runtime.embedded import with_embedded
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import Services, open_services
 
-CREDENTIALS = TwilioCredentials("AC" + "be" * 16, "0" * 32)
-SENDER = "+15005550006"
-TEXT = "Dear Ada Reyes, 84.50 euro was due on January 15, 2026."
+NOWHERE = "http://127.0.0.1:9"
+PUBLIC_URL = "http://bench.invalid"  # what callbacks are signed for; nothing is ever sent there
 
-
-@asynccontextmanager
-async def running_carrier() -> AsyncIterator[str]:
-    """Start the carrier and yield its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.carrier", str(port))
-    try:
-        await _until_listening(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def _until_listening(port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            return
-
-
-@asynccontextmanager
-async def running_services(carrier: str) -> AsyncIterator[Services]:
-    with ExitStack() as stack:
-        var = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dunlin-bench-")))
-        settings = with_embedded(Settings(var=var, twilio_url=carrier), stack)
-        assert settings.database_url is not None
-        await migrate(settings.database_url)
-        async with open_services(settings) as services:
-            yield services
+_TEMPLATE = "bench_template"
 
 
 @dataclass(frozen=True, slots=True)
-class BenchOrganization:
-    organization_id: int
-    account_id: int
-    cycle_id: int
+class World:
+    """Two servers that nobody else needs meanwhile: the Valkey is emptied again and again."""
+
+    settings: Settings
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    @asynccontextmanager
+    async def database(self, carrier: str = NOWHERE) -> AsyncIterator[Services]:
+        """Open services over a database that is new, and an empty Valkey. One at a time: Tortoise knows one."""
+        name = f"bench_{next(self._numbers)}"
+        await _run(self.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        async with self.opened(name, carrier) as services:
+            await services.redis.flushall()
+            yield services
+        await _run(self.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+    @asynccontextmanager
+    async def databases(self, count: int) -> AsyncIterator[list[str]]:
+        """Make several databases at once, to be opened by name in turns."""
+        names = [f"bench_{next(self._numbers)}" for _ in range(count)]
+        for name in names:
+            await _run(self.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        yield names
+        for name in names:
+            await _run(self.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+    @asynccontextmanager
+    async def opened(self, name: str, carrier: str = NOWHERE) -> AsyncIterator[Services]:
+        wired = self.settings.model_copy(update={"database_url": self.url(name), "twilio_url": carrier})
+        async with open_services(wired) as services:
+            yield services
+
+    def url(self, name: str) -> str:
+        assert self.settings.database_url is not None
+        return urlsplit(self.settings.database_url)._replace(path=f"/{name}").geturl()
 
 
-async def schedule_reminders(services: Services, count: int) -> BenchOrganization:
-    """Put in an organization with `count` reminders that are due now."""
-    organization = await a_connected_organization(services)
-    for start in range(0, count, MAX_CASES):
-        cases = [a_case(place) for place in range(start, min(start + MAX_CASES, count))]
-        await open_bench_cases(services, organization, cases, datetime.now(UTC))
-    while await plan_reminders(services.store, datetime.now(UTC)):
-        pass
-    return organization
+@asynccontextmanager
+async def embedded_world() -> AsyncIterator[World]:
+    """Start servers for this invocation, whatever addresses the environment names."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dunlin-bench-", ignore_cleanup_errors=True))
+        settings = Settings(var=Path(folder) / "var", database_url=None, redis_url=None, secret_keys=())
+        async with world_on(with_embedded(settings, stack)) as world:
+            yield world
 
 
-BENCH = Actor(ActorKind.COMMAND_LINE, "bench", "bench", None)
+@asynccontextmanager
+async def world_on(settings: Settings) -> AsyncIterator[World]:
+    """Use servers that are running. No bench is to meet a limit of the API's: what they cost is measured, though."""
+    unlimited = {
+        "public_url": PUBLIC_URL,
+        "rate_limit": 1_000_000_000,  # still counted, in Valkey
+        "live_connections": 20_000,
+        "live_connections_per_address": 20_000,
+        "live_connections_per_token": 20_000,
+    }
+    world = World(settings.model_copy(update=unlimited))
+    await _run(world.url("postgres"), f"CREATE DATABASE {_TEMPLATE}")
+    try:
+        await migrate(world.url(_TEMPLATE))
+        yield world
+    finally:
+        await _run(world.url("postgres"), f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
 
 
-async def open_bench_cases(
-    services: Services, organization: BenchOrganization, cases: list[NewCase], now: datetime
-) -> None:
-    await open_cases(
-        services.store,
-        Viewer(BENCH, organization.account_id, None, frozenset(Permission), None),
-        organization_id=organization.organization_id,
-        cycle_id=organization.cycle_id,
-        cases=cases,
-        now=now,
-    )
-
-
-async def a_connected_organization(services: Services) -> BenchOrganization:
-    """Put in an organization with SMS connected and a cycle of one step that is due at once."""
-    account = await Account.create(name="Bench")
-    organization = await store_organization(
-        account_id=account.id,
-        name="Bench",
-        country="BE",
-        time_zone="Europe/Brussels",
-        default_language="en",
-        window=SendWindow("00:00", "24:00", frozenset(Weekday)),
-        skip_holidays=False,
-    )
-    connection = await Connection.create(
-        organization_id=organization.id,
-        integration_id=(await Integration.get(organization_id=organization.id, kind=IntegrationKind.SMS)).id,
-        provider="SANDBOX",
-        sender_kind="PHONE_NUMBER",
-        sender=SENDER,
-        sealed_credentials=services.vault.seal(CREDENTIALS, organization_id=organization.id),
-    )
-    await Integration.filter(organization_id=organization.id).update(
-        status=IntegrationStatus.CONNECTED, connection_id=connection.id
-    )
-    cycle = await CollectionCycle.create(organization_id=organization.id, name="Bench")
-    texts = await StepTexts.create(organization_id=organization.id, sms={"en": TEXT})
-    await CollectionStep.create(
-        organization_id=organization.id,
-        cycle_id=cycle.id,
-        position=1,
-        name="Bench",
-        trigger_days=0,
-        communication_method=CommunicationMethod.SMS,
-        texts_id=texts.id,
-    )
-    return BenchOrganization(organization.id, account.id, cycle.id)
-
-
-def a_case(place: int, due_on: date = date(2026, 1, 15)) -> NewCase:
-    customer = NewCustomer(f"C-{place}", "Ada Reyes", "en", f"+4477009{place % 100000:05d}", None)
-    reference = f"INV-{place}"
-    return NewCase(reference, CaseOrigin.OVERDUE_INVOICE, None, customer, Decimal("84.50"), "EUR", due_on)
+async def _run(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()

@@ -1,0 +1,54 @@
+"""The limit of a page: a route that runs one statement, which builds the very JSON that Dunlin answers with."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dunlin.runtime.settings import read_settings
+
+_PAGE = """
+SELECT json_build_object('data', json_build_object('organization', json_build_object('reminders', json_build_object(
+  'nodes', coalesce(json_agg(json_build_object(
+    'id', encode(convert_to('Reminder:' || r.id, 'UTF8'), 'base64'),
+    'status', r.status,
+    'scheduledFor', to_char(r.scheduled_for AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
+    'to', r."to",
+    'case', json_build_object(
+      'id', encode(convert_to('CollectionCase:' || c.id, 'UTF8'), 'base64'),
+      'number', c.number,
+      'dueOn', c.due_on,
+      'customer', json_build_object(
+        'id', encode(convert_to('Customer:' || customer.id, 'UTF8'), 'base64'),
+        'name', customer.name))) ORDER BY r.id DESC) FILTER (WHERE place <= 50), '[]'),
+  'pageInfo', json_build_object(
+    'hasNextPage', count(*) > 50,
+    'endCursor', translate(encode(convert_to('reminders:' || $1::bigint || ':' || min(r.id) FILTER (WHERE place <= 50),
+      'UTF8'), 'base64'), '+/', '-_')))))) ::text
+FROM (SELECT *, row_number() OVER (ORDER BY id DESC) AS place
+      FROM (SELECT * FROM reminder WHERE organization_id = $1 ORDER BY id DESC LIMIT 51) newest) r
+JOIN collection_case c ON c.id = r.case_id
+JOIN customer ON customer.id = c.customer_id
+"""
+
+
+async def page(request: Request) -> Response:
+    pool: asyncpg.Pool = request.app.state.pool
+    return Response(await pool.fetchval(_PAGE, int(request.path_params["id"])), media_type="application/json")
+
+
+async def ready(request: Request) -> Response:
+    return Response()
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    async with asyncpg.create_pool(read_settings().database_url, min_size=10, max_size=10) as app.state.pool:
+        yield
+
+
+app = Starlette(routes=[Route("/page/{id}", page), Route("/ready", ready)], lifespan=_lifespan)
