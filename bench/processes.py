@@ -72,9 +72,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def _show_trouble(log: asyncio.StreamReader) -> None:
-    """Pass on what is no mere information. Read all of it, or the pipe would fill and the process wait."""
+    """Pass on errors. Read all of it, or the pipe would fill and the process wait."""
     while line := await log.readline():
-        if b'"info"' not in line:
+        if b'"level": "info"' not in line and b'"level": "warning"' not in line:
             sys.stderr.write(line.decode(errors="replace"))
 
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bench.effort import Effort
 from bench.measure import Line
-from bench.rows import callbacks, dispatch, page
+from bench.rows import callbacks, dispatch, live, page
 from bench.world import World
 
 
@@ -17,4 +17,4 @@ class Row(Protocol):
     async def measure(self, world: World, effort: Effort) -> list[Line]: ...
 
 
-ROWS: Sequence[Row] = (dispatch, callbacks, page)
+ROWS: Sequence[Row] = (dispatch, callbacks, page, live)
