@@ -6,6 +6,7 @@ from math import log10
 
 from bench.machine import Machine
 from bench.measure import AtLeast, Line
+from bench.table import ratio_written
 
 _LEFT, _WIDTH, _STEP, _TOP = 470, 420, 24, 76
 _DECADES = 1.0  # to either side of the line
@@ -46,7 +47,7 @@ def _bar(line: Line, place: int, middle: float) -> str:
     beside = f" / {line.beside.what}" if line.beside is not None else ""
     label = f"{line.row} {line.size}: {line.what}{beside}"
     label = label if len(label) <= 74 else label[:73] + "…"
-    written = line.unit.written(value) if line.ratio is None else f"{value:.2f}"
+    written = line.unit.written(value) if line.ratio is None else ratio_written(value)
     return (
         f'<text x="{_LEFT - 10}" y="{y + 13}" text-anchor="end" fill="{_INK}">{escape(label)}</text>'
         f'<rect x="{_LEFT}" y="{y + 2}" width="{max(end - _LEFT, 1):.0f}" height="{_STEP - 9}"'

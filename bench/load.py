@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httptools
 
 _PATIENCE_S = 120
+_PACED = 32  # connections
 
 
 def request(address: str, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
@@ -82,6 +83,20 @@ async def rate(address: str, requests: Sequence[bytes], *, concurrency: int, sta
         began = time.perf_counter()
         await asyncio.gather(*(_work_off(connection, left, status) for connection in opened))
         return len(requests) / (time.perf_counter() - began)
+
+
+async def paced(address: str, requests: Sequence[bytes], per_second: float, *, status: int) -> None:
+    """Send so many requests per second, evenly, as far as they are answered in time."""
+    async with connections(address, min(_PACED, len(requests))) as opened:
+        began, left = time.perf_counter(), iter(enumerate(requests))
+
+        async def work_off(connection: Connection) -> None:
+            for place, sent in left:
+                await asyncio.sleep(max(0.0, began + place / per_second - time.perf_counter()))
+                answer = await connection.ask(sent)
+                assert answer.status == status, answer
+
+        await asyncio.gather(*(work_off(connection) for connection in opened))
 
 
 async def _work_off(connection: Connection, left: Iterator[bytes], status: int) -> None:

@@ -32,6 +32,7 @@ class Unit(Enum):
     MICROSECONDS = "µs"
     MEGABYTES = "MB"
     KILOBYTES = "kB"
+    PERCENT = "%"
 
     def written(self, figure: float) -> str:
         digits = 0 if figure >= 100 else 1 if figure >= 10 else 2

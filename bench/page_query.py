@@ -23,8 +23,8 @@ def page_request(server: Server, organization: Organization, after: str | None =
     return graphql_request(server.address, organization.token, PAGE, variables)
 
 
-def bare_page_request(server: Server, organization: Organization) -> bytes:
-    return request(server.address, "GET", f"/page/{organization.id}", {})
+def bare_page_request(server: Server, organization: Organization, offset: int = 0) -> bytes:
+    return request(server.address, "GET", f"/page/{organization.id}?offset={offset}", {})
 
 
 async def page_of(server: Server, asked: bytes) -> Mapping[str, object]:

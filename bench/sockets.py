@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
@@ -16,17 +17,19 @@ _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 
 
 class Audience:
-    """Counts the messages that all of it has got. `last` is the newest one's bytes."""
+    """Counts the messages that all of it has got. `last` is the newest one's bytes, `last_at` when it came."""
 
     def __init__(self) -> None:
         self.count = 0
         self.last = b""
+        self.last_at = 0.0
         self._expected = 0
         self._complete: asyncio.Future[None] | None = None
 
     def told(self, message: bytes) -> None:
         self.count += 1
         self.last = message
+        self.last_at = time.perf_counter()
         if self._complete is not None and self.count >= self._expected and not self._complete.done():
             self._complete.set_result(None)
 

@@ -25,11 +25,15 @@ def _cells(line: Line) -> tuple[str, ...]:
         line.unit.written(line.figure),
         beside,
         figure,
-        "" if line.ratio is None else f"{line.ratio:.2f}",
-        "" if line.spread is None else "{:.2f} to {:.2f}".format(*line.spread),
+        "" if line.ratio is None else ratio_written(line.ratio),
+        "" if line.spread is None else " to ".join(map(ratio_written, line.spread)),
         "" if line.reach is None else str(line.reach),
         {None: "", True: "yes", False: "NO"}[line.is_reached],
     )
+
+
+def ratio_written(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
 
 
 def _median_beside(line: Line) -> float:

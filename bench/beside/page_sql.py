@@ -1,4 +1,7 @@
-"""The limit of a page: a route that runs one statement, which builds the very JSON that Dunlin answers with."""
+"""The limit of a page: a route that runs one statement, which builds the very JSON that Dunlin answers with.
+
+With ?offset=N it is what one would write for pages that lie deep.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +33,7 @@ SELECT json_build_object('data', json_build_object('organization', json_build_ob
     'endCursor', translate(encode(convert_to('reminders:' || $1::bigint || ':' || min(r.id) FILTER (WHERE place <= 50),
       'UTF8'), 'base64'), '+/', '-_')))))) ::text
 FROM (SELECT *, row_number() OVER (ORDER BY id DESC) AS place
-      FROM (SELECT * FROM reminder WHERE organization_id = $1 ORDER BY id DESC LIMIT 51) newest) r
+      FROM (SELECT * FROM reminder WHERE organization_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 51) newest) r
 JOIN collection_case c ON c.id = r.case_id
 JOIN customer ON customer.id = c.customer_id
 """
@@ -38,7 +41,9 @@ JOIN customer ON customer.id = c.customer_id
 
 async def page(request: Request) -> Response:
     pool: asyncpg.Pool = request.app.state.pool
-    return Response(await pool.fetchval(_PAGE, int(request.path_params["id"])), media_type="application/json")
+    offset = int(request.query_params.get("offset", "0"))
+    built = await pool.fetchval(_PAGE, int(request.path_params["id"]), offset)
+    return Response(built, media_type="application/json")
 
 
 async def ready(request: Request) -> Response:

@@ -5,7 +5,20 @@ from typing import Protocol
 
 from bench.effort import Effort
 from bench.measure import Line
-from bench.rows import callbacks, dispatch, live, page
+from bench.rows import (
+    callbacks,
+    deep_page,
+    disconnect,
+    dispatch,
+    hostile,
+    latency,
+    live,
+    neighbours,
+    page,
+    planning,
+    start,
+    two_workers,
+)
 from bench.world import World
 
 
@@ -17,4 +30,17 @@ class Row(Protocol):
     async def measure(self, world: World, effort: Effort) -> list[Line]: ...
 
 
-ROWS: Sequence[Row] = (dispatch, callbacks, page, live)
+ROWS: Sequence[Row] = (
+    dispatch,
+    two_workers,
+    callbacks,
+    planning,
+    disconnect,
+    neighbours,
+    page,
+    deep_page,
+    live,
+    latency,
+    start,
+    hostile,
+)

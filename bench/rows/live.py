@@ -25,7 +25,7 @@ from dunlin.domain.tables import DeliveryEvent
 
 NAME = "live"
 
-_SIZES = Sizes(smallest=[5], quick=[100, 1_000], full=[10, 100, 1_000])
+_SIZES = Sizes(smallest=[5], quick=[50, 500], full=[10, 100, 1_000])
 _EVENTS = {Effort.SMALLEST: 1, Effort.QUICK: 2, Effort.FULL: 5}  # a round
 _SETTLING_S = {Effort.SMALLEST: 0.1, Effort.QUICK: 1.0, Effort.FULL: 2.0}
 
