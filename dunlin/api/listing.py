@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from tortoise.models import Model
 
 from dunlin.api.pages import Order, Page, Span, page_of
-from dunlin.domain.store import rows
+from dunlin.domain.records import name_of, record_of, select
 
 M = TypeVar("M", bound=Model)
 K = TypeVar("K")
@@ -94,14 +94,13 @@ async def _read(choice: Choice[M], span: Span, parents: Collection[Parent]) -> d
     table, order = choice.listing.table, choice.listing.order
     entries: dict[Parent, list[M]] = {parent: [] for parent in parents}
     for row in await _select(choice, span, parents):
-        # What Tortoise makes of rows that it has selected itself; it cannot be given such a statement.
-        entries[row["parent_id"]].append(table._init_from_db(**row))  # noqa: SLF001
+        entries[row["parent_id"]].append(record_of(table, row.items()))
     for of_parent in entries.values():
         of_parent.sort(key=lambda row: int(getattr(row, order.column)), reverse=order.newest_first != span.is_backward)
     return entries
 
 
-async def _select(choice: Choice[Any], span: Span, parents: Collection[Parent]) -> list[dict[str, Any]]:
+async def _select(choice: Choice[Any], span: Span, parents: Collection[Parent]) -> Sequence[Any]:
     """Return the rows, with their `parent_id`: of each walk a page in the order of its index, and of these the page.
 
     The values of the columns are given as bounds, not as equal: else the planner may take an index of the order alone,
@@ -115,22 +114,23 @@ async def _select(choice: Choice[Any], span: Span, parents: Collection[Parent]) 
     limit = f"LIMIT {int(span.size) + 1}"
     walk = ", ".join(f"{column} {direction}" for column in (*columns, place))
     conditions = [_bound(">", columns, place, low, sql), _bound("<", columns, place, high, sql), *_others(choice, sql)]
-    page = f"SELECT t.* FROM {_name(choice)} t WHERE {' AND '.join(conditions)} ORDER BY {walk} {limit}"
+    page = f"SELECT t.* FROM {name_of(choice.listing.table)} t WHERE {' AND '.join(conditions)} ORDER BY {walk} {limit}"
     pages = (
         f"SELECT t.* FROM {_chosen(choice.way, sql)} CROSS JOIN LATERAL ({page}) t ORDER BY {place} {direction} {limit}"
     )
     of_parents = f"unnest({sql.give(sorted(parents), 'bigint[]')}) AS parent(id) CROSS JOIN LATERAL ({pages}) found"
-    return await rows(f"SELECT parent.id AS parent_id, found.* FROM {of_parents}", *sql.given)
+    return await select(f"SELECT parent.id AS parent_id, found.* FROM {of_parents}", *sql.given)
 
 
-async def _count(choice: Choice[Any], parents: Collection[Parent]) -> list[dict[str, Any]]:
+async def _count(choice: Choice[Any], parents: Collection[Parent]) -> Sequence[Any]:
     sql, columns = _Sql(), choice.way.columns
     conditions = [f"{column} = {value}" for column, value in zip(columns, _values(columns), strict=True)]
     conditions += _others(choice, sql)
-    counted = f"SELECT count(*) FROM {_chosen(choice.way, sql)} JOIN {_name(choice)} t ON {' AND '.join(conditions)}"
+    joined = f"{_chosen(choice.way, sql)} JOIN {name_of(choice.listing.table)} t ON {' AND '.join(conditions)}"
     parent = sql.give(sorted(parents), "bigint[]")
-    return await rows(
-        f"SELECT parent.id AS parent_id, ({counted}) AS n FROM unnest({parent}) AS parent(id)", *sql.given
+    return await select(
+        f"SELECT parent.id AS parent_id, (SELECT count(*) FROM {joined}) AS n FROM unnest({parent}) AS parent(id)",
+        *sql.given,
     )
 
 
@@ -179,8 +179,3 @@ def _typed(given: Given) -> tuple[object, str]:
             return given, "bigint"
         case str():
             return given, "text"
-
-
-def _name(choice: Choice[Any]) -> str:
-    name: str = choice.listing.table._meta.db_table  # noqa: SLF001  Tortoise tells it nowhere else but in a slow way
-    return name

@@ -5,10 +5,10 @@ Rows come out of rows that the viewer may see, and every relation stays within o
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from strawberry import dataloader
 from tortoise.models import Model
 
 from dunlin.api.listing import CountKey, PageKey, load_counts, load_pages
@@ -18,6 +18,7 @@ from dunlin.domain.actions.disconnect_integration import impacts_of
 from dunlin.domain.actions.forecast import forecasts
 from dunlin.domain.actions.spending import Spending, spending_of
 from dunlin.domain.price_list import ListedPrice, prices_of
+from dunlin.domain.records import columns_of, name_of, read, read_by_ids
 from dunlin.domain.rules.forecast import Forecast
 from dunlin.domain.rules.impact import Impact
 from dunlin.domain.viewer import Viewer
@@ -26,32 +27,95 @@ M = TypeVar("M", bound=Model)
 K = TypeVar("K")
 T = TypeVar("T")
 
-_MOST_IDS = 10_000  # of one statement: Tortoise gives each as a parameter, and PostgreSQL takes 32,767
+
+class _Batch(Generic[K, T]):
+    """What is read by one call. `done` comes when all of it is there."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.keys: list[K] = []
+        self.found: dict[K, T] = {}
+        self.done = loop.create_future()
+        self.done.add_done_callback(asyncio.Future.exception)  # nobody may be there to hear it
 
 
-class DataLoader(dataloader.DataLoader[K, T]):
-    """Where one part of an answer fails, what else it waits for is cancelled; other parts may wait for the same."""
+class Loader(Generic[K, T]):
+    """Reads by one call what is asked for in the same moment, and nothing twice. `read` returns a value for each key.
 
-    def load(self, key: K) -> asyncio.Future[T]:
-        return asyncio.shield(super().load(key))
+    Who waits may be cancelled: what they have asked for is read all the same, for others may wait for it as well.
+    """
+
+    def __init__(self, read: Callable[[list[K]], Awaitable[Sequence[T]]], most: int | None = None) -> None:
+        self._read = read
+        self._most = most
+        self._batches: dict[K, _Batch[K, T]] = {}
+        self._next: _Batch[K, T] | None = None
+        self._reading: set[asyncio.Task[None]] = set()
+
+    async def load(self, key: K) -> T:
+        return (await self.load_all([key]))[0]
+
+    async def load_all(self, keys: Sequence[K]) -> list[T]:
+        """Return the values of the keys, in their order."""
+        batches = [self._batches.get(key) or self._add(key) for key in keys]
+        for batch in dict.fromkeys(batches):
+            await asyncio.shield(batch.done)
+        return [batch.found[key] for key, batch in zip(keys, batches, strict=True)]
+
+    def _add(self, key: K) -> _Batch[K, T]:
+        batch = self._next
+        if batch is None or len(batch.keys) == self._most:
+            loop = asyncio.get_running_loop()
+            batch = self._next = _Batch(loop)
+            loop.call_soon(self._begin, batch)
+        batch.keys.append(key)
+        self._batches[key] = batch
+        return batch
+
+    def _begin(self, batch: _Batch[K, T]) -> None:
+        reading = asyncio.create_task(self._fill(batch))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
+
+    async def _fill(self, batch: _Batch[K, T]) -> None:
+        if self._next is batch:
+            self._next = None
+        try:
+            batch.found.update(zip(batch.keys, await self._read(batch.keys), strict=True))
+        except Exception as error:
+            batch.done.set_exception(error)
+        else:
+            batch.done.set_result(None)
 
 
-def _by_id(model: type[M]) -> DataLoader[int, M | None]:
-    async def load(ids: list[int]) -> list[M | None]:
-        found = {row.pk: row for row in await model.filter(id__in=ids)}
+class Rows(Loader[int, M | None]):
+    """Rows of a table by their ids."""
+
+    def __init__(self, table: type[M]) -> None:
+        super().__init__(self._rows)
+        self._table = table
+
+    async def existing(self, ids: Sequence[int]) -> list[M]:
+        """Return rows that another row refers to, and which therefore exist."""
+        found = await self.load_all(ids)
+        rows = [row for row in found if row is not None]
+        assert len(rows) == len(found), "what a row refers to exists"
+        return rows
+
+    async def _rows(self, ids: list[int]) -> list[M | None]:
+        found = await read_by_ids(self._table, ids)
         return [found.get(row_id) for row_id in ids]
 
-    return DataLoader(load_fn=load, max_batch_size=_MOST_IDS)
 
+def _by_parent(table: type[M], parent: str, order: str) -> Loader[int, list[M]]:
+    sql = f'SELECT {{}} FROM "{{}}" WHERE {parent} = ANY($1::bigint[]) ORDER BY {order}'
 
-def _by_parent(model: type[M], parent: str, *order: str) -> DataLoader[int, list[M]]:
     async def load(ids: list[int]) -> list[list[M]]:
         grouped: defaultdict[int, list[M]] = defaultdict(list)
-        for row in await model.filter(**{f"{parent}__in": ids}).order_by(*order):
+        for row in await read(table, sql.format(columns_of(table), name_of(table)), ids):
             grouped[getattr(row, parent)].append(row)
         return [grouped[parent_id] for parent_id in ids]
 
-    return DataLoader(load_fn=load, max_batch_size=_MOST_IDS)
+    return Loader(load)
 
 
 async def _load_prices(organization_ids: list[int]) -> list[list[ListedPrice]]:
@@ -96,25 +160,25 @@ async def _load_impacts(integration_ids: list[int]) -> list[Impact]:
 
 class Loaders:
     def __init__(self) -> None:
-        self.organization = _by_id(tables.Organization)
-        self.connection = _by_id(tables.Connection)
-        self.cycle = _by_id(tables.CollectionCycle)
-        self.customer = _by_id(tables.Customer)
-        self.case = _by_id(tables.CollectionCase)
-        self.reminder = _by_id(tables.Reminder)
-        self.step_texts = _by_id(tables.StepTexts)
+        self.organization = Rows(tables.Organization)
+        self.connection = Rows(tables.Connection)
+        self.cycle = Rows(tables.CollectionCycle)
+        self.customer = Rows(tables.Customer)
+        self.case = Rows(tables.CollectionCase)
+        self.reminder = Rows(tables.Reminder)
+        self.step_texts = Rows(tables.StepTexts)
         self.integrations = _by_parent(tables.Integration, "organization_id", "id")
         self.steps = _by_parent(tables.CollectionStep, "cycle_id", "position")
         self.case_steps = _by_parent(tables.CaseStep, "case_id", "position")
         self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
         self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")
-        self.newest_sequence: DataLoader[int, int] = DataLoader(load_fn=_load_newest_sequences)
+        self.newest_sequence: Loader[int, int] = Loader(_load_newest_sequences)
         self.creditor_accounts = _by_parent(tables.CreditorAccount, "organization_id", "id")
         self.return_reasons = _by_parent(tables.ReturnReasonChoice, "organization_id", "code")
-        self.opt_out: DataLoader[tuple[int, str], tables.SmsOptOut | None] = DataLoader(load_fn=_load_opt_out)
-        self.forecast: DataLoader[tuple[Viewer, int, int], Forecast] = DataLoader(load_fn=_load_forecasts)
-        self.impact: DataLoader[int, Impact] = DataLoader(load_fn=_load_impacts)
-        self.pages: DataLoader[PageKey, Page[Any]] = DataLoader(load_fn=load_pages)
-        self.counts: DataLoader[CountKey, int] = DataLoader(load_fn=load_counts)
-        self.spending: DataLoader[int, Spending] = DataLoader(load_fn=_load_spending)
-        self.prices: DataLoader[int, list[ListedPrice]] = DataLoader(load_fn=_load_prices)
+        self.opt_out: Loader[tuple[int, str], tables.SmsOptOut | None] = Loader(_load_opt_out)
+        self.forecast: Loader[tuple[Viewer, int, int], Forecast] = Loader(_load_forecasts)
+        self.impact: Loader[int, Impact] = Loader(_load_impacts)
+        self.pages: Loader[PageKey, Page[Any]] = Loader(load_pages)
+        self.counts: Loader[CountKey, int] = Loader(load_counts)
+        self.spending: Loader[int, Spending] = Loader(_load_spending)
+        self.prices: Loader[int, list[ListedPrice]] = Loader(_load_prices)

@@ -127,7 +127,7 @@ class Query(AdminQuery):
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],  # noqa: A002
     ) -> Organization | None:
-        row = await info.context.reader.organizations().get_or_none(id=decode_id("Organization", id))
+        row = await info.context.reader.find_organization(decode_id("Organization", id))
         if row is None:
             raise not_found("organization")
         return Organization.of(row)

@@ -14,6 +14,7 @@ from tortoise.queryset import QuerySet
 from dunlin.domain.audit import Actor
 from dunlin.domain.choices import ActorKind, Permission
 from dunlin.domain.errors import Forbidden, not_found
+from dunlin.domain.records import columns_of, read
 from dunlin.domain.tables import AuditEntry, Organization, Token
 from dunlin.domain.vault import key_id
 
@@ -62,15 +63,27 @@ class Viewer:
         visible = AuditEntry.filter(account_id=self.account_id)
         return visible if self.organization_ids is None else visible.filter(organization_id__in=self.organization_ids)
 
+    async def find_organization(self, organization_id: int) -> Organization | None:
+        """Return the organization; None if there is none that this viewer may see."""
+        if self.organization_ids is not None and organization_id not in self.organization_ids:
+            return None
+        found = await read(
+            Organization, _ORGANIZATION.format(columns_of(Organization)), organization_id, self.account_id
+        )
+        return found[0] if found else None
+
     async def organization(self, organization_id: int, *path: str) -> Organization:
         """Return the organization, or refuse with NOT_FOUND, alike for a foreign and for an unknown one."""
-        found = await self.organizations().get_or_none(id=organization_id)
+        found = await self.find_organization(organization_id)
         if found is None:
             raise not_found("organization", *path)
         return found
 
     async def sees(self, organization_id: int) -> bool:
         return await self.organizations().filter(id=organization_id).exists()
+
+
+_ORGANIZATION = "SELECT {} FROM organization WHERE id = $1 AND account_id = $2"
 
 
 def digest(secret: str, key: bytes) -> str:
@@ -123,6 +136,9 @@ async def store_token(
     return secret, token
 
 
+_TOKENS = "SELECT {} FROM token WHERE digest = ANY($1::text[])"
+
+
 def _is_in_force(token: Token, now: datetime) -> bool:
     return token.revoked_at is None and (token.expires_at is None or token.expires_at > now)
 
@@ -131,14 +147,14 @@ async def token_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Token
     """Return the token of a secret; None if it is unknown, revoked or has expired."""
     if not secret.startswith(PREFIX):
         return None
-    token = await Token.get_or_none(digest__in=[digest(secret, key) for key in keys])
-    return token if token is not None and _is_in_force(token, now) else None
+    found = await read(Token, _TOKENS.format(columns_of(Token)), [digest(secret, key) for key in keys])
+    return next((token for token in found if _is_in_force(token, now)), None)
 
 
 async def tokens_of(secrets: Collection[str], keys: tuple[bytes, ...], now: datetime) -> dict[str, Token]:
     """Return the tokens of those secrets that are in force, by one statement."""
     by_digest = {digest(secret, key): secret for secret in secrets for key in keys}
-    found = await Token.filter(digest__in=list(by_digest))
+    found = await read(Token, _TOKENS.format(columns_of(Token)), list(by_digest))
     return {by_digest[token.digest]: token for token in found if _is_in_force(token, now)}
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dunlin.api.loaders import DataLoader
+from dunlin.api.loaders import Loader
 
 
 async def test_who_is_cancelled_leaves_alone_what_another_waits_for_as_well() -> None:
@@ -13,7 +13,7 @@ async def test_who_is_cancelled_leaves_alone_what_another_waits_for_as_well() ->
         await released.wait()
         return keys
 
-    loader = DataLoader(load_fn=load)
+    loader = Loader(load)
 
     async def wait() -> int:
         return await loader.load(7)
