@@ -12,7 +12,7 @@ from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.audit import Actor
-from dunlin.domain.carrier import Accepted, Credentials
+from dunlin.domain.carrier import Accepted, TwilioCredentials
 from dunlin.domain.choices import (
     ActorKind,
     CaseOrigin,
@@ -29,7 +29,7 @@ from dunlin.domain.tables import Account, CollectionCycle, CollectionStep, Conne
 from dunlin.domain.viewer import Viewer, issue_token
 from dunlin.runtime.wiring import Services
 
-CREDENTIALS = Credentials("AC" + "be" * 16, "0" * 32)
+CREDENTIALS = TwilioCredentials("AC" + "be" * 16, "0" * 32)
 SENDER = "+15005550006"
 TEXT = "Dear Ada Reyes, 84.50 euro was due on January 15, 2026."
 LATE = date(2026, 1, 15)
