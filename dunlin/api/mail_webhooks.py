@@ -2,6 +2,7 @@
 `/unsubscribe/{correlation}` is the address in each e-mail's List-Unsubscribe header (RFC 8058).
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,8 +62,10 @@ class _Mails:
 
     async def bounced(self, request: Request) -> Response:
         """204 once what a mail says of ours is committed, also where it says nothing; 400 for what is no mail."""
+        channel = self._services.channels.mail[IntegrationProvider.SMTP]
         try:
-            bounces = self._services.channels.mail[IntegrationProvider.SMTP].read_bounce(await request.body())
+            # A hostile mail takes a second or so to read, which must be nobody else's.
+            bounces = await asyncio.to_thread(channel.read_bounce, await request.body())
         except MalformedCallback:
             self._metrics.count_callback("bounce", "malformed")
             message = "This is no mail: send it as it came, with its headers."

@@ -102,6 +102,17 @@ def _mail_address(value: str) -> str:
     return value
 
 
+def _bounce_address(value: str) -> str:
+    if len(_mail_address(value).rpartition("@")[0]) > _LONGEST_BOUNCE_NAME:
+        raise ValueError(
+            f"should have at most {_LONGEST_BOUNCE_NAME} characters before the @: more follow behind a plus"
+        )
+    return value
+
+
+_LONGEST_BOUNCE_NAME = 20  # of 64, with a plus and an attempt's 43
+
+
 def _hosts(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -187,7 +198,7 @@ class Settings(BaseSettings):
     smtp_url: Annotated[str, AfterValidator(_smtp_address)] | None = Field(default=None, repr=False)
     smtp_from: MailAddress | None = None
     smtp_trusted_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
-    bounce_address: MailAddress | None = None
+    bounce_address: Annotated[str, AfterValidator(_bounce_address)] | None = None
     sandbox_smtp_url: Annotated[str, AfterValidator(_smtp_address)] | None = Field(default=None, repr=False)
     sandbox_smtp_from: MailAddress | None = None
     dev_token_file: Path | None = None

@@ -60,7 +60,7 @@ async def open_services(
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         transport = await stack.enter_async_context(Transport(settings.twilio_url, times.answer, times.connect))
         mail_transport = await stack.enter_async_context(
-            SmtpTransport(times.connect, times.answer, _trusted_hosts(settings))
+            SmtpTransport(times.connect, times.answer, _trusted_hosts(settings), own_name=_own_name(settings))
         )
         sign_in = await stack.enter_async_context(open_sign_in(settings, KeyTimes()))
         twilio = TwilioChannel(settings.callback_base, transport)
@@ -111,6 +111,12 @@ def _mailing_account(settings: Settings) -> CarrierAccount | None:
         sender = Sender(SenderKind.EMAIL_ADDRESS, settings.sandbox_smtp_from)
         return CarrierAccount(IntegrationProvider.SANDBOX, credentials_of(settings.sandbox_smtp_url), sender)
     return None
+
+
+def _own_name(settings: Settings) -> str | None:
+    """Return what we call ourselves to mail servers: the name in the public address, where it has one."""
+    host = urlsplit(settings.public_url).hostname if settings.public_url else None
+    return host if host and not host.replace(".", "").isdigit() and ":" not in host else None
 
 
 def _trusted_hosts(settings: Settings) -> tuple[str, ...]:

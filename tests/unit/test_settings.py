@@ -51,6 +51,11 @@ MALFORMED = {
     "a mail server with a port in words": ("SMTP_URL", "smtp://smtp.example.com:smtp", SMTP),
     "a sender that is no e-mail address": ("SMTP_FROM", "Waterworks <a@example.com>", MAIL),
     "a bounce address that is no e-mail address": ("BOUNCE_ADDRESS", "bounces", MAIL),
+    "a bounce address with a long name": (
+        "BOUNCE_ADDRESS",
+        "b" * 21 + "@example.com",
+        "should have at most 20 characters",
+    ),
     "trusted hosts as addresses": ("SMTP_TRUSTED_HOSTS", "smtp://mail.internal", HOSTS),
     "a port in words": ("PORT", "http", "should be a valid integer"),
     "a port below the first": ("PORT", "0", "should be greater than or equal to 1"),
