@@ -222,13 +222,16 @@ SELECT organization_id, sum(released)::int AS released FROM summed JOIN limited 
 GROUP BY 1 HAVING sum(released) > 0 ORDER BY 1
 """
 
-# What somebody holds is passed over: it is being looked at.
+# What somebody holds is passed over: it is being looked at. As a subquery of the UPDATE, the LIMIT would hold for each
+# look at it: a plan may look once for every row, and then all would go.
 _LET_GO = """
-UPDATE reminder SET scheduled_for = $3, lease_until = NULL, status_reason = NULL
-WHERE id IN (SELECT r.id FROM integration i JOIN reminder r ON r.integration_id = i.id
-             WHERE i.organization_id = $1 AND r.status = 'SCHEDULED' AND starts_with(r.status_reason, $2)
-             ORDER BY r.id LIMIT $4 FOR NO KEY UPDATE OF r SKIP LOCKED)
-RETURNING id
+WITH picked AS MATERIALIZED (
+  SELECT r.id FROM integration i JOIN reminder r ON r.integration_id = i.id
+  WHERE i.organization_id = $1 AND r.status = 'SCHEDULED' AND starts_with(r.status_reason, $2)
+  ORDER BY r.id LIMIT $4 FOR NO KEY UPDATE OF r SKIP LOCKED
+)
+UPDATE reminder r SET scheduled_for = $3, lease_until = NULL, status_reason = NULL
+FROM picked WHERE r.id = picked.id RETURNING r.id
 """
 
 _SELECT_LIMITS = """
