@@ -89,8 +89,8 @@ class _Builder:
         )
 
     def build(self) -> None:
-        store_card(self._rows, self._organization, IntegrationKind.EMAIL)
         era = store_sms_card(self._rows, self._organization, self._content.former_sender, self._now)
+        store_card(self._rows, self._organization, IntegrationKind.EMAIL)
         steps = {cycle.name: self._store_cycle(cycle, era) for cycle in self._content.cycles}
         made = make_customers(self._content, self._random)
         customers = [self._store_customer(customer) for customer in made]

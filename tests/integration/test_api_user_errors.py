@@ -59,6 +59,8 @@ MORE: dict[str, JSON] = {
     "editStep": {"expectedVersion": 1, "triggerDays": 5, "communicationMethod": "SMS", "applyToOpenCases": True},
     "disconnectIntegration": {"impactToken": "x"},
     "createToken": {"days": 30},
+    "optOutCustomer": {"kind": "SMS"},
+    "optInCustomer": {"kind": "SMS"},
 }
 NOT_HERE = {
     "addStep.step.communicationMethod": "a method that is not connected is tried in test_cycles.py",
@@ -67,6 +69,16 @@ NOT_HERE = {
     "connectIntegration.twilio.sender.messagingServiceSid": "one of three; tested in test_api_connect.py",
     "connectIntegration.twilio.sender.alphanumeric": "one of three; tested in test_api_connect.py",
     "openCollectionCases.cases.0.isRefund": "true and false are good",
+    "connectIntegration.replyTo": "for e-mail only; tested in test_email.py",
+    **{
+        f"connectIntegration.smtp.{name}": "instead of twilio; tested in test_email.py and test_smtp_check.py"
+        for name in ("host", "port", "username", "password", "fromAddress")
+    },
+    **{
+        f"{place}.emailTexts.0.{name}": "tested in test_rules_step_input.py and test_email.py"
+        for place in ("addStep.step", "editStep", "createCollectionCycle.steps.0")
+        for name in ("language", "subject", "body")
+    },
 }
 GIVEN = {mutation: {**GOOD[mutation], **MORE.get(mutation, {})} for mutation in GOOD}
 

@@ -2,7 +2,13 @@ import pytest
 
 from dunlin.domain.choices import CommunicationMethod
 from dunlin.domain.errors import Problem, ProblemCode
-from dunlin.domain.rules.step_input import check_has_text, check_name, check_sms_texts, check_trigger_days
+from dunlin.domain.rules.step_input import (
+    check_email_texts,
+    check_has_text,
+    check_name,
+    check_sms_texts,
+    check_trigger_days,
+)
 from dunlin.domain.rules.texts import MAX_LENGTH, PLACEHOLDERS
 
 NAMES = {
@@ -117,3 +123,58 @@ def test_no_texts_have_no_problems_until_the_step_is_sms() -> None:
     assert check_has_text(CommunicationMethod.SMS, sms=[], email=[("en", "Dear", "Ada")]) == [
         Problem(ProblemCode.REQUIRED, "An SMS step needs a text in at least one language.", ("smsTexts",))
     ]
+
+
+MAILS = {
+    "an empty subject": (("en", " ", "Dear"), ProblemCode.REQUIRED, "A subject may not be empty.", "subject"),
+    "an empty body": (("en", "Invoice", ""), ProblemCode.REQUIRED, "A body may not be empty.", "body"),
+    "a subject of two lines": (
+        ("en", "Invoice\r\nBcc: all@example.com", "Dear"),
+        ProblemCode.INVALID,
+        "A subject is one line of printable characters.",
+        "subject",
+    ),
+    "a long subject": (
+        ("en", "x" * 201, "Dear"),
+        ProblemCode.TEXT_TOO_LONG,
+        "A subject has at most 200 characters; this one has 201.",
+        "subject",
+    ),
+    "a long body": (
+        ("en", "Invoice", "x" * 10_001),
+        ProblemCode.TEXT_TOO_LONG,
+        "A body has at most 10000 characters; this one has 10001.",
+        "body",
+    ),
+    "a body with a control character": (
+        ("en", "Invoice", "Dear\x07"),
+        ProblemCode.INVALID,
+        "A body may not hold control characters.",
+        "body",
+    ),
+}
+
+
+@pytest.mark.parametrize(("mail", "code", "message", "field"), MAILS.values(), ids=MAILS.keys())
+def test_an_e_mail_may_not_have(mail: tuple[str, str, str], code: ProblemCode, message: str, field: str) -> None:
+    assert check_email_texts([mail]) == [Problem(code, message, ("emailTexts", "0", field))]
+
+
+def test_an_e_mail_names_what_texts_may_name_and_nothing_else() -> None:
+    good = ("en", "{{ reference }}", "Dear {{ customer.name }},\n\n{{ amount }} by {{ due_date }}.")
+    (problem,) = check_email_texts([("en", "{{ nickname }}", "Dear")])
+
+    assert check_email_texts([good]) == []
+    assert (problem.code, problem.path) == (ProblemCode.UNKNOWN_PLACEHOLDER, ("emailTexts", "0", "subject"))
+
+
+def test_two_e_mails_in_one_language_are_named() -> None:
+    (problem,) = check_email_texts([("en", "Invoice", "Dear"), ("en", "Invoice", "Dear")])
+
+    assert (problem.code, problem.path) == (ProblemCode.DUPLICATE, ("emailTexts", "1", "language"))
+
+
+def test_an_e_mail_step_needs_an_e_mail_whatever_texts_it_has() -> None:
+    (problem,) = check_has_text(CommunicationMethod.EMAIL, sms=[("en", "Dear")], email=[])
+
+    assert (problem.code, problem.path) == (ProblemCode.REQUIRED, ("emailTexts",))

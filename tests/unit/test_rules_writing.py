@@ -68,3 +68,30 @@ def test_it_says_nothing_when(draft: Draft, why: str) -> None:
         write(draft)
 
     assert str(bad.value) == why
+
+
+MAIL = Draft({"en": Wording("Dear {{ customer.name }}", "Invoice {{ reference }}")}, "en", "en", FILLING)
+
+
+def test_an_e_mail_has_a_subject_and_no_segments() -> None:
+    written = write(MAIL)
+
+    assert (written.subject, written.text, written.encoded) == ("Invoice INV-1", "Dear Ada Reyes", None)
+
+
+def test_a_subject_stays_one_line_whatever_is_filled_in() -> None:
+    filling = replace(FILLING, reference="INV-1\r\nBcc: all@example.com")
+
+    assert write(replace(MAIL, filling=filling)).subject == "Invoice INV-1 Bcc: all@example.com"
+
+
+EMPTY_MAILS = {
+    "no subject": Wording("Dear", "{% if payment_link %}Pay{% endif %}"),
+    "no body": Wording("{% if payment_link %}Pay{% endif %}", "Invoice"),
+}
+
+
+@pytest.mark.parametrize("wording", EMPTY_MAILS.values(), ids=EMPTY_MAILS.keys())
+def test_an_e_mail_says_nothing_with(wording: Wording) -> None:
+    with pytest.raises(BadText, match="is empty once filled in"):
+        write(replace(MAIL, texts={"en": wording}))
