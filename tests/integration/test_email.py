@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from dunlin.domain.carrier import SmtpCredentials
 from dunlin.domain.choices import (
+    CaseState,
     CommunicationMethod,
     EmailProblemKind,
     IntegrationKind,
@@ -254,6 +255,41 @@ def _node(kind: str, row_id: int) -> str:
     from dunlin.api.ids import encode_id
 
     return encode_id(kind, row_id)
+
+
+async def one_mail_to(services: Services, organization: Organization, address: str) -> CollectionCase:
+    """Send the only e-mail of a case's cycle."""
+    await connect_email(services, organization)
+    case = await open_one(services, await a_cycle(organization, [EMAIL]), a_new_case(phone=None, email=address))
+    await plan(services)
+    return case
+
+
+async def test_a_case_has_come_to_its_end_when_its_last_e_mail_is_sent(
+    services: Services, organization: Organization
+) -> None:
+    case = await one_mail_to(services, organization, "ada@example.com")
+
+    async with delivering(services):
+        await until(Reminder.filter(status=Status.SENT).exists)
+
+    await case.refresh_from_db()
+    assert (case.state, case.closed_reason, case.attention_reason) == (CaseState.CLOSED, "COMPLETED", None)
+
+
+@pytest.mark.usefixtures("http")
+async def test_a_bounce_calls_a_person_also_where_the_case_has_come_to_its_end(
+    services: Services, organization: Organization
+) -> None:
+    case = await one_mail_to(services, organization, "bounce@example.com")
+
+    async with delivering(services):
+        await until(Reminder.filter(status=Status.UNDELIVERED).exists)
+
+    await case.refresh_from_db()
+    assert case.state is CaseState.CLOSED
+    assert case.attention_reason is not None
+    assert "5.1.1" in case.attention_reason
 
 
 @pytest.mark.usefixtures("http")

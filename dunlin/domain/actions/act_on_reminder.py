@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dunlin.domain.actions.change_status import StatusChange, change_status
 from dunlin.domain.actions.spending import settle
-from dunlin.domain.choices import AuditAction, Permission
+from dunlin.domain.choices import AuditAction, CommunicationMethod, Permission
 from dunlin.domain.errors import ProblemCode, not_found, refuse
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import Store, Transaction, hold_integrations
@@ -38,7 +38,13 @@ async def act_on_reminder(store: Store, viewer: Viewer, act: Act, *, reminder_id
         if why_not := act.why_not(reminder.status):
             raise refuse(ProblemCode.WRONG_STATE, f"The reminder is {reminder.status}. {why_not}", "reminderId")
         change = StatusChange(
-            reminder.organization_id, reminder.case_id, reminder.case_step_id, reminder.id, act.status, act.reason
+            reminder.organization_id,
+            reminder.case_id,
+            reminder.case_step_id,
+            reminder.id,
+            act.status,
+            act.reason,
+            is_last_word=reminder.method is CommunicationMethod.EMAIL,
         )
         await change_status(transaction, [change], now)
         transaction.audit(

@@ -34,7 +34,8 @@ class StatusChange:
     """A reminder's next status. The caller holds the reminder's row locked and has checked the way.
 
     `scheduled_for` moves a reminder that goes again; `lease` is how long the holder of a SENDING one has; `fault` is
-    what a failure is about; without `needs_person` nobody is asked to look, because something else is done about it.
+    what a failure is about; without `needs_person` nobody is asked to look, because something else is done about it;
+    `is_last_word` where nothing more will be heard, though more could be.
     """
 
     organization_id: int
@@ -50,6 +51,7 @@ class StatusChange:
     findings: tuple[Finding, ...] = ()  # with CANCELED: of the checks that said so; none where a person did
     fault: Fault | None = None
     needs_person: bool = True
+    is_last_word: bool = False
 
 
 def canceled(row: Mapping[str, Any], why: Finding) -> StatusChange:
@@ -102,7 +104,7 @@ async def change_status(transaction: Transaction, changes: Sequence[StatusChange
     await _explain_steps(transaction, [one for one in last if one.status is ReminderStatus.CANCELED], now)
     await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON and one.needs_person])
     await take_back_call(transaction, [one.case_id for one in last if one.status in _ARRIVING])
-    await complete_cases(transaction, {one.case_id for one in last if one.status in _FINAL}, now)
+    await complete_cases(transaction, {one.case_id for one in last if one.status in _FINAL or one.is_last_word}, now)
 
 
 def _columns(change: StatusChange) -> tuple[object, ...]:
@@ -171,7 +173,8 @@ async def _ask_for_attention(transaction: Transaction, failed: Sequence[StatusCh
     if failed:
         await transaction.rows(
             "UPDATE collection_case c SET attention_reason = t.reason"
-            " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason) WHERE c.id = t.id AND c.state <> 'CLOSED'",
+            " FROM unnest($1::bigint[], $2::text[]) AS t(id, reason)"
+            " WHERE c.id = t.id AND (c.state <> 'CLOSED' OR c.closed_reason = 'COMPLETED')",
             [change.case_id for change in failed],
             [_ATTENTION + (change.reason or "the carrier gives no reason.") for change in failed],
         )

@@ -7,7 +7,11 @@ from dunlin.domain.store import Transaction
 
 
 async def complete_cases(transaction: Transaction, case_ids: Collection[int], now: datetime) -> None:
-    """Close as COMPLETED those of `case_ids` that have no step ahead and no reminder under way."""
+    """Close as COMPLETED those of `case_ids` that have no step ahead and no reminder under way.
+
+    An e-mail that is SENT is not under way any more: no server will tell that it has arrived. If it comes back, a
+    person is asked all the same.
+    """
     if not case_ids:
         return
     # Locked first, judged in the next statement, which sees what was committed meanwhile: of two last reports
@@ -22,7 +26,7 @@ async def complete_cases(transaction: Transaction, case_ids: Collection[int], no
             "UPDATE collection_case c SET state = 'CLOSED', closed_reason = 'COMPLETED', closed_at = $2"
             " WHERE id = ANY($1)"
             " AND NOT EXISTS (SELECT 1 FROM reminder r WHERE r.case_id = c.id"
-            " AND r.status IN ('SCHEDULED', 'SENDING', 'UNCONFIRMED', 'SENT'))",
+            " AND (r.status IN ('SCHEDULED', 'SENDING', 'UNCONFIRMED') OR r.status = 'SENT' AND r.method = 'SMS'))",
             [row["id"] for row in ending],
             now,
         )

@@ -64,7 +64,9 @@ async def follow_up(transaction: Transaction, failures: Sequence[Failed], now: d
         if mark is not None:
             organization_id, address = situation["organization_id"], situation["to"]
             result.changes += await mark_address(transaction, reach, organization_id, address, *mark, now)
-        result.changes.append(_explained(one, situation, retries, now, is_marked=mark is not None))
+        # A mark calls somebody in the cases that are open; of one that has ended, only this reminder can.
+        is_told = mark is not None and situation["case_state"] != CaseState.CLOSED
+        result.changes.append(_explained(one, situation, retries, now, is_marked=mark is not None, is_told=is_told))
         _report(one)
     result.events = await _send_again(transaction, retries, now)
     return result
@@ -91,12 +93,18 @@ def _mark(outcome: Outcome, situation: dict[str, Any]) -> tuple[PhoneProblemKind
 
 
 def _explained(
-    one: Failed, situation: dict[str, Any], retries: list[tuple[int, datetime]], now: datetime, *, is_marked: bool
+    one: Failed,
+    situation: dict[str, Any],
+    retries: list[tuple[int, datetime]],
+    now: datetime,
+    *,
+    is_marked: bool,
+    is_told: bool,
 ) -> StatusChange:
     """Return the change with what becomes of the reminder; put it among `retries` if it goes once more."""
     assert one.outcome.fault is not None
     if not consequence_of(one.outcome.fault).may_pass:
-        return replace(one.change, needs_person=not is_marked)
+        return replace(one.change, needs_person=not is_told)
     failure = Failure(
         lasts=one.outcome.lasts,
         retries=situation["retries"],
@@ -113,7 +121,7 @@ def _explained(
         retries.append((one.change.reminder_id, decision.at))
         return replace(one.change, reason=f"{one.change.reason} It is sent once more.", needs_person=False)
     reason = f"{one.change.reason} It is not sent again: {decision.reason}"
-    return replace(one.change, reason=reason, needs_person=not is_marked)
+    return replace(one.change, reason=reason, needs_person=not is_told)
 
 
 def _report(one: Failed) -> None:

@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up
 from dunlin.domain.actions.hold_reminders import hold_integrations_of, hold_reminders
 from dunlin.domain.actions.spending import settle
 from dunlin.domain.carrier import Absent, Accepted, Answer, Refused
-from dunlin.domain.choices import CaseClosedReason, Check
+from dunlin.domain.choices import CaseClosedReason, Check, CommunicationMethod
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
 from dunlin.domain.rules.closing import why_closed
 from dunlin.domain.rules.consequence import consequence_of
@@ -119,7 +120,9 @@ def _blames_account(answer: Answer | Absent) -> bool:
 def _accepted(row: dict[str, Any]) -> list[StatusChange]:
     if not moves_forward(ReminderStatus(row["status"]), ReminderStatus.SENT):
         return []  # a callback was faster than the answer
-    return [change_of(row, ReminderStatus.SENT)]
+    # No mail server tells that an e-mail has arrived.
+    is_last_word = row["method"] == CommunicationMethod.EMAIL
+    return [replace(change_of(row, ReminderStatus.SENT), is_last_word=is_last_word)]
 
 
 def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: Finding | None, now: datetime) -> list[StatusChange]:
