@@ -17,6 +17,7 @@ from dunlin.domain.choices import (
     ActorKind,
     CaseOrigin,
     CommunicationMethod,
+    IntegrationKind,
     IntegrationProvider,
     IntegrationStatus,
     Permission,
@@ -89,7 +90,7 @@ async def an_organization(services: Services) -> Organization:
 async def _connect_sms(services: Services, organization_id: int) -> None:
     connection = await Connection.create(
         organization_id=organization_id,
-        integration_id=(await Integration.get(organization_id=organization_id)).id,
+        integration_id=(await Integration.get(organization_id=organization_id, kind=IntegrationKind.SMS)).id,
         provider=IntegrationProvider.SANDBOX,  # paced at no rate
         account_sid=CREDENTIALS.account_sid,
         sender_kind="PHONE_NUMBER",

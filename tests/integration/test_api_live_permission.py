@@ -170,7 +170,7 @@ async def test_one_statement_looks_at_the_tokens_of_all_sockets(services: Servic
     here = [await one.__aenter__() for one in held]
     await Token.filter(id__gt=3).update(revoked_at=datetime.now(UTC))
 
-    with statements(lambda statement: 'FROM "token"' in statement) as asked:
+    with statements(lambda statement: "FROM token" in statement) as asked:
         await everybody._look()
 
     assert len(asked) == 1
