@@ -25,7 +25,7 @@ from dunlin.sandbox.mail import Mail
 from dunlin.sandbox.switchboard import Switchboard
 from dunlin.sandbox.world import World
 from tests.ground import empty
-from tests.serving import a_listener, address_of, served
+from tests.serving import a_listener, address_of, forgive_bad_tokens, served
 
 SANDBOX_ACCOUNT = Account(
     sid="AC" + "5a" * 16, auth_token="5e" * 16, friendly_name="Tests", phone_numbers=("+15005550006", "+447700900123")
@@ -161,6 +161,7 @@ async def services(opened: Services, sandbox: SandboxCarrier) -> Services:
 async def emptied(opened: Services, sandbox: SandboxCarrier) -> Services:
     """The same for fixtures that serve a whole file."""
     await empty()
+    forgive_bad_tokens()
     await opened.redis.flushall()
     sandbox.world.behave(QUICK)
     sandbox.world.switchboard = Switchboard(None)
