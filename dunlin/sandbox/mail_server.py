@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn, Self, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, TLSSetupException
 
@@ -105,8 +105,8 @@ class _Connection(SMTP):
 
     def hang_up(self) -> "asyncio.Task[None]":
         """End the connection at once, and return the task that spoke with the client."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+        if self.transport is not None:
+            _transport(self).abort()
         assert self._handler_coroutine is not None
         self._handler_coroutine.cancel()
         return self._handler_coroutine
@@ -259,5 +259,5 @@ async def _silence() -> NoReturn:
 
 
 def _transport(server: SMTP) -> asyncio.WriteTransport:
-    assert isinstance(server.transport, asyncio.WriteTransport)
-    return server.transport
+    # Not asked for its class: uvloop's are no asyncio.WriteTransport.
+    return cast("asyncio.WriteTransport", server.transport)

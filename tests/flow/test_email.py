@@ -28,7 +28,7 @@ async def test_an_e_mail_step_runs_to_sent_to_a_bounce_and_to_an_opt_out(var: Pa
         walker = await a_walker(http, run.token)
         await walker.call(CONNECT, id=walker.organization_id)
         await walker.call(EDIT_STEP, id=walker.step_id, mails=MAILS)
-        opened = {name: await open_case(walker, name) for name in ("ada", "bounce")}
+        opened = {name: await open_case(walker, name) for name in ("ada", "bounce", "silent")}
 
         arrived = await until(walker, opened["ada"], "SENT")
         bounced = await until(walker, opened["bounce"], "UNDELIVERED")
@@ -37,6 +37,8 @@ async def test_an_e_mail_step_runs_to_sent_to_a_bounce_and_to_an_opt_out(var: Pa
         assert arrived["subject"] == "Invoice MAIL-ada"
         assert [event["status"] for event in bounced["events"]] == ["SCHEDULED", "SENDING", "SENT", "UNDELIVERED"]
         assert bounced["errorCode"] == 550
+        doubtful = await until(walker, opened["silent"], "UNCONFIRMED")  # the server took it, and said nothing
+        assert [event["status"] for event in doubtful["events"]] == ["SCHEDULED", "SENDING", "UNCONFIRMED"]
         case = (await walker.call(REMINDER, id=opened["bounce"]))["node"]
         assert case["customer"]["emailProblem"] == {"kind": "INVALID"}
         assert case["attentionReason"].startswith("The e-mail address must be corrected: ")
