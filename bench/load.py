@@ -54,7 +54,8 @@ class Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        self._answered.set_result(Response(self._parser.get_status_code(), b"".join(self._body)))
+        if not self._answered.done():  # who asked may have been stopped
+            self._answered.set_result(Response(self._parser.get_status_code(), b"".join(self._body)))
 
     def connection_lost(self, error: Exception | None) -> None:
         if hasattr(self, "_answered") and not self._answered.done():
