@@ -43,13 +43,15 @@ async def note_token_uses(uses: Collection[TokenUse]) -> None:
     )
 
 
-# Rows are held in the order of their ids, so that two processes never wait for each other in a circle.
+# Rows are held in the order of their ids, so that two processes never wait for each other in a circle. Under the newest
+# key a hash says which token it is: one that has got another one's id meanwhile is left alone.
 _NOTE = """
 WITH use AS (
   SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[]) AS u(id, used_at, digest, key_id)
 ), held AS (
   SELECT t.id FROM token t JOIN use u ON u.id = t.id
-  WHERE t.last_used_at IS NULL OR t.last_used_at <= u.used_at - $5::interval OR t.key_id <> u.key_id
+  WHERE t.key_id <> u.key_id
+    OR t.digest = u.digest AND (t.last_used_at IS NULL OR t.last_used_at <= u.used_at - $5::interval)
   ORDER BY t.id FOR NO KEY UPDATE OF t
 )
 UPDATE token t SET last_used_at = GREATEST(t.last_used_at, u.used_at), digest = u.digest, key_id = u.key_id
