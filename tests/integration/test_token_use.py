@@ -223,3 +223,14 @@ async def test_a_socket_outlives_a_database_that_does_not_answer(
 async def watch(socket: Socket, organization_id: int) -> None:
     await socket.subscribe(WATCH, id=encode_id("Organization", organization_id))
     await socket.settle()
+
+
+async def test_a_use_of_another_token_leaves_the_one_that_has_its_id_now_as_it_is(services: Services) -> None:
+    key = services.settings.secret_keys[0]
+    await a_token(services, await an_account())
+    token = await Token.get()
+    late = TokenUse(token.id, datetime.now(UTC), digest("dunlin_of_somebody_else", key), token.key_id)
+
+    await note_token_uses([late])
+
+    assert ((await Token.get()).digest, (await Token.get()).last_used_at) == (token.digest, None)
