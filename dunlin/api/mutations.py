@@ -11,11 +11,10 @@ from dunlin.api.context import Info
 from dunlin.api.customer_mutations import CustomerMutation
 from dunlin.api.cycle_mutations import CycleMutation, StepPayload
 from dunlin.api.inputs import (
-    ConnectIntegrationInput,
-    DisconnectIntegrationInput,
     EditStepInput,
     OpenCollectionCasesInput,
 )
+from dunlin.api.integration_inputs import ConnectIntegrationInput, DisconnectIntegrationInput
 from dunlin.api.organization_mutations import OrganizationMutation
 from dunlin.api.reminder_mutations import ReminderMutation
 from dunlin.api.settle import ERRORS, once, row_id, settled

@@ -63,3 +63,12 @@ def test_what_was_not_looked_at_makes_a_forecast_incomplete() -> None:
 
     assert [day.uncounted for day in forecast.days] == [0, 7]
     assert not forecast.is_complete
+
+
+def test_what_costs_nothing_is_not_said_to_have_no_known_price() -> None:
+    forecast = Forecast(TODAY, 1)
+
+    forecast.send(TODAY, CommunicationMethod.EMAIL, None, count=3)
+
+    sending = forecast.days[0].sending[CommunicationMethod.EMAIL]
+    assert (sending.reminders, sending.costs, sending.unpriced) == (3, {}, 0)

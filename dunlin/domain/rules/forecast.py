@@ -16,16 +16,19 @@ MOST_REASONS = 20  # a day
 
 @dataclass(slots=True)
 class Sending:
-    """Of one method. `unpriced` reminders are among `reminders`, and in none of `costs` (by currency)."""
+    """Of one method. `unpriced` reminders are among `reminders`, and in none of `costs` (by currency).
+
+    What costs nothing is not unpriced.
+    """
 
     reminders: int = 0
     costs: dict[str, Decimal] = field(default_factory=dict)
     unpriced: int = 0
 
-    def add(self, count: int, cost: Cost | None) -> None:
+    def add(self, count: int, cost: Cost | None, *, is_free: bool) -> None:
         self.reminders += count
         if cost is None:
-            self.unpriced += count
+            self.unpriced += 0 if is_free else count
         else:
             self.costs[cost.currency] = self.costs.get(cost.currency, Decimal(0)) + cost.amount
 
@@ -61,9 +64,10 @@ class Forecast:
         return not any(day.uncounted for day in self.days)
 
     def send(self, day: date, method: CommunicationMethod, cost: Cost | None, *, count: int = 1) -> None:
-        """Count reminders; `cost` is that of all of them together, None where it is known of none."""
+        """Count reminders; `cost` is that of all of them together, None where it is known of none, or nothing."""
         if (found := self._by_date.get(day)) is not None:
-            found.sending.setdefault(method, Sending()).add(count, cost)
+            is_free = method is not CommunicationMethod.SMS
+            found.sending.setdefault(method, Sending()).add(count, cost, is_free=is_free)
 
     def keep(self, day: date, why: Finding, *, count: int = 1) -> None:
         if (found := self._by_date.get(day)) is not None:
