@@ -32,7 +32,7 @@ class ScriptedChannel:
     """Answers each text by its script, in order; accepts everything once the script has ended."""
 
     def __init__(self, *script: Answer, quotes: Mapping[str, Quote] | None = None) -> None:
-        self._script = list(script)
+        self.script = list(script)
         self._quotes = dict(quotes or {})
         self.priced: list[str] = []
         self.looked_up: list[LostMessage] = []
@@ -50,7 +50,7 @@ class ScriptedChannel:
         number = len(self.taken)
         self.called.set()
         await self.may_answer.wait()
-        return self._script.pop(0) if self._script else Accepted(f"SM{number:032x}")
+        return self.script.pop(0) if self.script else Accepted(f"SM{number:032x}")
 
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
         return None

@@ -6,7 +6,7 @@ from the moment that the reminders are let go until the last event is committed.
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 
 from bench.carrier import a_carrier
@@ -66,7 +66,8 @@ async def worker_rate(world: World, carrier: str, count: int, workers: int = 1) 
 
 async def _let_go(services: Services) -> None:
     await rows("UPDATE integration SET held_until = NULL")
-    await RedisBell(services.redis).wake_deliverer()
+    async with aclosing(RedisBell(services.redis)) as bell:
+        bell.wake_deliverer()
 
 
 async def _events(organization_id: int) -> int:

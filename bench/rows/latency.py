@@ -6,7 +6,7 @@ half the load that the worker, or the API, takes at most.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from itertools import count
 from statistics import quantiles
 from urllib.parse import parse_qs
@@ -133,9 +133,10 @@ async def _ringing(services: Services) -> AsyncIterator[None]:
     """Ring for what becomes due more often than the clock's tick does, so that the load is even."""
 
     async def ring() -> None:
-        while True:
-            await RedisBell(services.redis).wake_deliverer()
-            await asyncio.sleep(0.05)
+        async with aclosing(RedisBell(services.redis)) as bell:
+            while True:
+                bell.wake_deliverer()
+                await asyncio.sleep(0.05)
 
     ringing = asyncio.create_task(ring())
     try:

@@ -66,13 +66,13 @@ def is_too_slow(error: BaseException | None) -> bool:
 
 
 class Bell(Protocol):
-    """Wakes other processes, best effort: never raises, never takes longer than a moment."""
+    """Wakes other processes, best effort: never raises, and nobody waits for it."""
 
-    async def wake_planner(self) -> None: ...
+    def wake_planner(self) -> None: ...
 
-    async def wake_deliverer(self) -> None: ...
+    def wake_deliverer(self) -> None: ...
 
-    async def announce(self, organization_ids: Collection[int]) -> None:
+    def announce(self, organization_ids: Collection[int]) -> None:
         """Tell every API process that these organizations have new delivery events."""
         ...
 
@@ -274,9 +274,9 @@ class Store:
             await transaction.append_acts()
             await transaction.append_events()
         if transaction.plans_due:
-            await self._bell.wake_planner()
+            self._bell.wake_planner()
         if transaction.reminders_due:
-            await self._bell.wake_deliverer()
+            self._bell.wake_deliverer()
         if transaction.announced:
-            await self._bell.announce(transaction.announced)
+            self._bell.announce(transaction.announced)
         return result

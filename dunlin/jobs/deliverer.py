@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 
 from dunlin.domain.actions.claim_reminders import Claim, claim_reminders, give_back
 from dunlin.domain.actions.deliver import Handover, mark_sending
-from dunlin.domain.carrier import Answer, Fault, Message, Refused, Unreached
+from dunlin.domain.carrier import Answer, Credentials, Fault, Message, Refused, Throttled, Unreached
 from dunlin.domain.rules.account_pace import FIRST, AccountPace
 from dunlin.domain.rules.pace import segments_per_second
-from dunlin.domain.store import database_time
 from dunlin.domain.times import boot_time
 from dunlin.domain.vault import BrokenSeal
 from dunlin.jobs.answer_recorder import AnswerRecorder
@@ -24,6 +24,15 @@ _BATCH = 64  # claimed and marked together
 _PAUSE_AFTER_ERROR_S = 1.0
 
 log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Account:
+    """What this worker has for one integration: those that are marked, with the moment, go as places become free."""
+
+    pace: AccountPace = field(default_factory=AccountPace)
+    marked: deque[tuple[Handover, float]] = field(default_factory=deque)
+    opened: tuple[bytes, Credentials] | None = None  # what the last keys were, sealed and open
 
 
 class Deliverer:
@@ -38,11 +47,13 @@ class Deliverer:
         self._concurrency = concurrency
         self._wake = asyncio.Event()
         self._stopping = False
+        self._ended = False
         self._under_way: set[asyncio.Task[None]] = set()
-        self._paces: defaultdict[int, AccountPace] = defaultdict(AccountPace)  # by integration
+        self._accounts: defaultdict[int, _Account] = defaultdict(_Account)  # by integration
         self._answers: list[tuple[Handover, Answer]] = []
         self._answered = asyncio.Event()
         self._recorder = AnswerRecorder(services.store)
+        self._marking: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         self._wake.set()
@@ -64,28 +75,54 @@ class Deliverer:
                 continue
             if not taken:
                 await self._wake.wait()
-        if self._under_way:
+        await self._until_marked()
+        while self._under_way:  # whoever finishes lets another one go
             await asyncio.wait(self._under_way)
+        self._ended = True
         self._answered.set()
         await recorder
 
     async def _take(self) -> int:
-        """Claim, mark and begin as many as there is room for; return how many were claimed."""
-        room = min(self._concurrency - len(self._under_way), _BATCH)
+        """Claim as many as there is room for, and have them marked and begun meanwhile; return how many they are."""
+        under_way = sum(account.pace.under_way for account in self._accounts.values())
+        room = min(self._concurrency - under_way, _BATCH)
         if room < min(self._concurrency, _BATCH) // 4:
             return 0  # whoever finishes wakes us
         rooms = self._rooms(time.monotonic())
         claims = await claim_reminders(self._services.store, limit=room, room=FIRST, rooms=rooms)
         if going := await self._paced(claims):
-            marked_at = boot_time()
-            for handover in await mark_sending(self._services.store, going, await database_time()):
-                self._begin(handover, marked_at)
+            await self._until_marked()
+            for claim in going:
+                self._accounts[claim.integration_id].pace.ready += 1
+            self._marking = asyncio.create_task(self._mark(going))
         return len(claims)
 
+    async def _until_marked(self) -> None:
+        if self._marking is not None:
+            await self._marking
+
+    async def _mark(self, claims: Sequence[Claim]) -> None:
+        """Mark and begin what is claimed. One at a time: the next are claimed meanwhile."""
+        marked_at, handovers = boot_time(), list[Handover]()
+        try:
+            handovers = await mark_sending(self._services.store, claims, claims[0].claimed_at)
+        except Exception:  # the database is away: what is claimed can be claimed again after its lease
+            log.exception("cannot mark reminders")
+            await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
+        marked = {handover.reminder_id for handover in handovers}
+        for claim in claims:
+            if claim.reminder_id not in marked:
+                self._accounts[claim.integration_id].pace.ready -= 1
+        for handover in handovers:
+            account = self._accounts[handover.integration_id]
+            account.marked.append((handover, marked_at))
+            self._let_go(account)
+        self._wake.set()
+
     def _rooms(self, now: float) -> dict[int, int]:
-        for integration_id in [one for one, pace in self._paces.items() if pace.is_fresh(now)]:
-            del self._paces[integration_id]
-        return {integration_id: pace.room(now) for integration_id, pace in self._paces.items()}
+        for integration_id in [one for one, account in self._accounts.items() if account.pace.is_fresh(now)]:
+            del self._accounts[integration_id]
+        return {integration_id: account.pace.room(now) for integration_id, account in self._accounts.items()}
 
     async def _paced(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return the claims whose senders may send now; give the others back until it is their turn."""
@@ -105,34 +142,42 @@ class Deliverer:
         return [claim for claim in claims if claim.reminder_id not in held]
 
     def _hold_back(self, integration_id: int, wait: timedelta) -> None:
-        self._paces[integration_id].held_back(time.monotonic(), wait.total_seconds())
+        self._accounts[integration_id].pace.held_back(time.monotonic(), wait.total_seconds())
         asyncio.get_running_loop().call_later(wait.total_seconds(), self._wake.set)
 
-    def _begin(self, handover: Handover, marked_at: float) -> None:
-        self._paces[handover.integration_id].under_way += 1
-        task = asyncio.create_task(self._hand_over(handover, marked_at))
-        self._under_way.add(task)
-        task.add_done_callback(lambda done: self._finished(done, handover.integration_id))
+    def _let_go(self, account: _Account) -> None:
+        while account.marked and account.pace.has_place:
+            handover, marked_at = account.marked.popleft()
+            account.pace.begins()
+            task = asyncio.create_task(self._hand_over(handover, marked_at, account))
+            self._under_way.add(task)
+            task.add_done_callback(lambda done: self._finished(done, account))
 
-    async def _hand_over(self, handover: Handover, marked_at: float) -> None:
+    async def _hand_over(self, handover: Handover, marked_at: float, account: _Account) -> None:
+        began = time.monotonic()
         answer = await self._answer(handover, marked_at)
         self._answers.append((handover, answer))
+        if isinstance(answer, Throttled):  # the others would hear the same
+            self._answers += [(other, answer) for other, _ in account.marked]
+            account.pace.ready -= len(account.marked)
+            account.marked.clear()
         self._answered.set()
-        self._paces[handover.integration_id].answered(answer, time.monotonic())
+        now = time.monotonic()
+        account.pace.answered(answer, now, now - began)
 
-    def _finished(self, task: asyncio.Task[None], integration_id: int) -> None:
-        """Wake the loop where there is room for more, or when there will be."""
+    def _finished(self, task: asyncio.Task[None], account: _Account) -> None:
+        """Let the next go, and wake the loop where there is room for more, or when there will be."""
         self._under_way.discard(task)
-        pace, now = self._paces[integration_id], time.monotonic()
-        if pace.paused_until > now:
-            asyncio.get_running_loop().call_later(pace.paused_until - now, self._wake.set)
-        elif pace.room(now):
+        self._let_go(account)
+        now = time.monotonic()
+        if account.pace.paused_until > now:
+            asyncio.get_running_loop().call_later(account.pace.paused_until - now, self._wake.set)
+        elif account.pace.room(now):
             self._wake.set()
 
     async def _answer(self, handover: Handover, marked_at: float) -> Answer:
         try:
-            begin_by = marked_at + self._services.store.times.start_window.total_seconds()
-            message = self._message(handover, begin_by)
+            message = self._message(handover, marked_at)
             channel = self._services.channels.of(handover.kind, handover.provider)
         except BrokenSeal:
             log.error("cannot open credentials", connection=handover.connection_id)
@@ -142,22 +187,26 @@ class Deliverer:
             return Unreached("An error on our side came before anything was sent.")
         return await channel.send(message)
 
-    def _message(self, handover: Handover, begin_by: float) -> Message:
+    def _message(self, handover: Handover, marked_at: float) -> Message:
         return Message(
-            credentials=self._services.vault.open(
-                handover.sealed_credentials, organization_id=handover.organization_id
-            ),
+            credentials=self._open(handover),
             sender=handover.sender,
             to=handover.to,
             text=handover.text,
             correlation=handover.correlation,
-            begin_by=begin_by,
+            begin_by=marked_at + self._services.store.times.start_window.total_seconds(),
             letter=handover.letter,
         )
 
+    def _open(self, handover: Handover) -> Credentials:
+        account, sealed = self._accounts[handover.integration_id], handover.sealed_credentials
+        if account.opened is None or account.opened[0] != sealed:
+            account.opened = sealed, self._services.vault.open(sealed, organization_id=handover.organization_id)
+        return account.opened[1]
+
     async def _record_answers(self) -> None:
-        """Record whatever has been answered meanwhile, until stopped and all is recorded."""
-        while not (self._stopping and not self._under_way and not self._answers):
+        """Record whatever has been answered meanwhile, until there is nothing more to come."""
+        while not self._ended or self._answers:
             await self._answered.wait()
             self._answered.clear()
             batch, self._answers = self._answers, []

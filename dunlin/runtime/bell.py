@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 
 import structlog
 from arq.connections import ArqRedis
@@ -36,23 +36,47 @@ def open_redis(url: str) -> ArqRedis:
 
 
 class RedisBell:
-    """Rings best effort: a lost ring is made good by the clock tick."""
+    """Rings best effort and soon: whoever asks waits for nothing. A lost ring is made good by the clock tick.
+
+    What is asked for while Redis is being told of something else goes in one ring. Belongs to the loop it is used in.
+    """
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
+        self._jobs: set[str] = set()
+        self._organization_ids: set[int] = set()
+        self._ringing: asyncio.Task[None] | None = None
 
-    async def wake_planner(self) -> None:
-        await self._ring(PLAN_JOB, lambda: self._redis.enqueue_job(PLAN_JOB, _job_id=PLAN_JOB))
+    def wake_planner(self) -> None:
+        self._jobs.add(PLAN_JOB)
+        self._begin()
 
-    async def wake_deliverer(self) -> None:
-        await self._ring(DELIVER_JOB, lambda: self._redis.enqueue_job(DELIVER_JOB, _job_id=DELIVER_JOB))
+    def wake_deliverer(self) -> None:
+        self._jobs.add(DELIVER_JOB)
+        self._begin()
 
-    async def announce(self, organization_ids: Collection[int]) -> None:
-        await self._ring(EVENTS, lambda: self._redis.publish(EVENTS, json.dumps(sorted(organization_ids))))
+    def announce(self, organization_ids: Collection[int]) -> None:
+        self._organization_ids.update(organization_ids)
+        self._begin()
 
-    async def _ring(self, name: str, ring: Callable[[], Awaitable[object]]) -> None:
-        try:
-            async with asyncio.timeout(_MOMENT_S):
-                await ring()
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("ring lost", ring=name, error=type(error).__name__)
+    async def aclose(self) -> None:
+        """Return when everything has been rung for, or lost."""
+        if self._ringing is not None:
+            await self._ringing
+
+    def _begin(self) -> None:
+        if self._ringing is None or self._ringing.done():
+            self._ringing = asyncio.create_task(self._ring_all())
+
+    async def _ring_all(self) -> None:
+        while self._jobs or self._organization_ids:
+            jobs, self._jobs = self._jobs, set()
+            organization_ids, self._organization_ids = self._organization_ids, set()
+            try:
+                async with asyncio.timeout(_MOMENT_S):
+                    if organization_ids:
+                        await self._redis.publish(EVENTS, json.dumps(sorted(organization_ids)))
+                    for job in sorted(jobs):
+                        await self._redis.enqueue_job(job, _job_id=job)
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("rings lost", jobs=sorted(jobs), error=type(error).__name__)

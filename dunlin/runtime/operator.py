@@ -3,7 +3,7 @@
 import getpass
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from dunlin.domain.audit import Actor
 from dunlin.domain.choices import ActorKind, Permission
@@ -26,8 +26,8 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     assert settings.redis_url is not None
     redis = open_redis(settings.redis_url)
     try:
-        async with open_database(settings.database_url, pool=2):
-            yield Store(RedisBell(redis))
+        async with open_database(settings.database_url, pool=2), aclosing(RedisBell(redis)) as bell:
+            yield Store(bell)
     finally:
         await redis.aclose(close_connection_pool=True)
 

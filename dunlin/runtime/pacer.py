@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 _BURST_S = 1.0  # a sender that was idle may send a second's worth at once
 _MOMENT_S = 0.2
 _FORGET_S = 60
+_AWAY_S = 1.0  # Redis is not asked again so soon after it did not answer
 
 # For each sender in turn: if its bucket holds the segments, take them and answer 0, else the milliseconds until it will
 # hold them after those who were turned away before. A bucket is the moment at which it is full again.
@@ -53,11 +54,14 @@ class Pacer:
     def __init__(self, redis: Redis) -> None:
         self._take = redis.register_script(_TAKE)
         self._alone: dict[str, float] = {}
+        self._alone_until = 0.0
 
     async def take(self, turns: Sequence[Turn]) -> list[timedelta]:
         """Return for each turn how long it has to wait; zero: it may go, and its tokens are taken."""
         if not turns:
             return []
+        if time.monotonic() < self._alone_until:
+            return self._take_alone(turns, time.monotonic())
         try:
             async with asyncio.timeout(_MOMENT_S):
                 waits = await self._take(
@@ -70,6 +74,7 @@ class Pacer:
                 )
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("pacing alone", error=type(error).__name__)
+            self._alone_until = time.monotonic() + _AWAY_S
             return self._take_alone(turns, time.monotonic())
         return [timedelta(milliseconds=wait) for wait in waits]
 

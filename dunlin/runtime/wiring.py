@@ -1,7 +1,7 @@
 """The composition root: the only place where classes are chosen."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -58,6 +58,7 @@ async def open_services(
         await stack.enter_async_context(open_database(settings.database_url, longest_statement=longest_statement))
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
+        bell = await stack.enter_async_context(aclosing(RedisBell(redis)))
         transport = await stack.enter_async_context(Transport(settings.twilio_url, times.answer, times.connect))
         mail_transport = await stack.enter_async_context(
             SmtpTransport(times.connect, times.answer, _trusted_hosts(settings), own_name=_own_name(settings))
@@ -67,7 +68,7 @@ async def open_services(
         smtp = SmtpChannel(settings.callback_base, mail_transport, settings.bounce_address)
         yield Services(
             settings=settings,
-            store=Store(RedisBell(redis), times),
+            store=Store(bell, times),
             vault=AesVault(settings.secret_keys),
             channels=Channels(
                 texting={IntegrationProvider.TWILIO: twilio, IntegrationProvider.SANDBOX: twilio},

@@ -106,7 +106,7 @@ async def happen(services: Services, watchers: Sequence[Watcher], first: int) ->
             FROM reminder r JOIN advanced a USING (organization_id)""",
             str(number),
         )
-    await services.store._bell.announce({watcher.reminder.organization_id for watcher in watchers})
+    services.store._bell.announce({watcher.reminder.organization_id for watcher in watchers})
 
 
 async def test_watchers_cost_memory_by_connection_and_each_sees_exactly_its_events_in_order(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from dunlin.domain.carrier import Refused, Throttled
 from dunlin.domain.choices import IntegrationKind, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import rows
-from dunlin.domain.tables import Integration, Reminder
+from dunlin.domain.tables import CollectionCycle, Integration, Reminder
 from dunlin.jobs.deliverer import Deliverer
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, a_cycle, a_new_case, an_organization, connect_sms, open_one
@@ -22,11 +23,16 @@ from tests.scripted_channel import ScriptedChannel, texting
 Status = ReminderStatus
 
 
-async def schedule(services: Services, count: int) -> None:
+async def schedule(services: Services, count: int) -> CollectionCycle:
     organization = await an_organization()
     await connect_sms(services, organization)
     cycle = await a_cycle(organization)
-    for place in range(count):
+    await schedule_more(services, cycle, range(count))
+    return cycle
+
+
+async def schedule_more(services: Services, cycle: CollectionCycle, places: range) -> None:
+    for place in places:
         await open_one(services, cycle, a_new_case(f"INV-{place}", customer=f"C-{place}"))
     await plan(services, NOW)
 
@@ -106,6 +112,25 @@ async def test_a_throttled_text_goes_again_after_its_wait(services: Services) ->
                 deliverer.wake()
 
     assert len(channel.taken) == 2
+
+
+async def test_who_is_throttled_is_not_asked_again_for_those_that_are_marked_already(services: Services) -> None:
+    cycle = await schedule(services, 20)
+    channel = ScriptedChannel()
+
+    async with delivering(services, channel, concurrency=512) as deliverer:
+        await until(Status.SENT, 20)  # of an account that answers so soon, more are marked than may go at once
+        channel.may_answer.clear()
+        await schedule_more(services, cycle, range(20, 80))
+        deliverer.wake()
+        await until(Status.SENDING, 60)
+        asked = len(channel.taken)
+        channel.script = [Throttled(timedelta(minutes=5))] * 60
+        channel.may_answer.set()
+        await until(Status.SCHEDULED, 60)
+
+    assert asked == len(channel.taken) == 20 + 32
+    assert await Reminder.filter(status_reason="The carrier asked to wait.").count() == 60
 
 
 async def test_keys_that_cannot_be_opened_hold_the_integration_and_send_nothing(services: Services) -> None:

@@ -72,11 +72,11 @@ class Told:
     def __init__(self) -> None:
         self.done = asyncio.Event()
 
-    async def wake_planner(self) -> None: ...
+    def wake_planner(self) -> None: ...
 
-    async def wake_deliverer(self) -> None: ...
+    def wake_deliverer(self) -> None: ...
 
-    async def announce(self, organization_ids: Collection[int]) -> None:
+    def announce(self, organization_ids: Collection[int]) -> None:
         self.done.set()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -68,17 +69,18 @@ async def test_a_worker_ends_in_time_although_a_carrier_never_answers(services: 
     await plan(services)
     channel = ScriptedChannel()
     channel.may_answer.clear()
-    hasty = Store(RedisBell(services.redis), services.store.times.divided_by(50))
-    stuck = replace(services, channels=texting(channel), store=hasty)
     assert services.settings.redis_url is not None
-    worker = WorkerProcess(stuck, RedisSettings.from_dsn(services.settings.redis_url))
+    async with aclosing(RedisBell(services.redis)) as bell:
+        hasty = Store(bell, services.store.times.divided_by(50))
+        stuck = replace(services, channels=texting(channel), store=hasty)
+        worker = WorkerProcess(stuck, RedisSettings.from_dsn(services.settings.redis_url))
 
-    running = asyncio.create_task(worker.run())
-    async with asyncio.timeout(10):
-        await channel.called.wait()
-    worker.stop()
-    async with asyncio.timeout(5):
-        await running
+        running = asyncio.create_task(worker.run())
+        async with asyncio.timeout(10):
+            await channel.called.wait()
+        worker.stop()
+        async with asyncio.timeout(5):
+            await running
 
     assert (await Reminder.get()).status is ReminderStatus.SENDING
     gc.collect()  # or what arq left open is found in the middle of another test

@@ -10,11 +10,12 @@ from dunlin.domain.rules.account_pace import FIRST, AccountPace
 GOOD = Accepted("SM1")
 
 
-def after(*answers: Answer, pace: AccountPace | None = None, now: float = 0.0) -> AccountPace:
+def after(*answers: Answer, pace: AccountPace | None = None, now: float = 0.0, took: float = 1.0) -> AccountPace:
     pace = pace or AccountPace()
     for answer in answers:
-        pace.under_way += 1
-        pace.answered(answer, now)
+        pace.ready += 1
+        pace.begins()
+        pace.answered(answer, now, took)
     return pace
 
 
@@ -23,8 +24,25 @@ def test_an_account_begins_with_room_for_many() -> None:
 
 
 def test_what_is_under_way_takes_room_and_a_quarter_must_be_free() -> None:
-    assert AccountPace(under_way=FIRST * 3 // 4).room(0) == FIRST // 4
-    assert AccountPace(under_way=FIRST * 3 // 4 + 1).room(0) == 0
+    assert AccountPace(on_the_way=FIRST * 3 // 4).room(0) == FIRST // 4
+    assert AccountPace(on_the_way=FIRST // 2, ready=FIRST // 4 + 1).room(0) == 0
+
+
+def test_where_answers_come_soon_as_many_again_are_made_ready_and_no_more_go_at_once() -> None:
+    pace = after(*[GOOD] * 20, took=0.1)
+
+    assert pace.room(0) == 2 * FIRST
+    pace.ready = 2 * FIRST
+    while pace.has_place:
+        pace.begins()
+    assert (pace.on_the_way, pace.ready, pace.room(0)) == (FIRST, FIRST, 0)
+
+
+def test_one_late_answer_is_no_slow_account_and_many_are() -> None:
+    pace = after(*[GOOD] * 100, took=0.02)
+
+    assert after(GOOD, pace=pace, took=1.0).room(0) > FIRST * 2
+    assert after(*[GOOD] * 3, pace=pace, took=1.0).room(0) < FIRST * 2
 
 
 @pytest.mark.parametrize("bad", [Unknown("No answer."), Unreached("No way."), Throttled(timedelta(0))])
@@ -54,7 +72,8 @@ def test_a_shorter_wait_does_not_end_a_longer_one() -> None:
     assert pace.room(120.0) == 0
 
 
-def test_nothing_need_be_remembered_of_an_account_that_does_well_and_is_idle() -> None:
-    assert after(GOOD).is_fresh(0)
-    assert not after(Unknown("No answer.")).is_fresh(0)
-    assert not AccountPace(under_way=1).is_fresh(0)
+def test_nothing_need_be_remembered_of_an_account_that_does_well_and_has_been_idle() -> None:
+    assert not after(GOOD).is_fresh(59)
+    assert after(GOOD).is_fresh(60)
+    assert not after(Unknown("No answer.")).is_fresh(60)
+    assert not AccountPace(ready=1).is_fresh(60)

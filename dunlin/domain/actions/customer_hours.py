@@ -1,11 +1,12 @@
 """When reminders to a customer may leave, out of a row of customer and organization."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from dunlin.domain.rules.moments import Hours
 from dunlin.domain.rules.phone import country_of
-from dunlin.domain.rules.schedule import window_of
+from dunlin.domain.rules.schedule import SendWindow, window_of
 from dunlin.domain.rules.zones import possible_zones
 
 # Of the tables `customer` and `organization o`.
@@ -16,9 +17,11 @@ HOURS_COLUMNS = """customer.phone, customer.time_zone AS customer_zone, o.time_z
 def hours_of(row: dict[str, Any]) -> Hours:
     """Return the hours of a row with `HOURS_COLUMNS`; holidays are those of the number's country, if it tells one."""
     phone = row["phone"]
-    country = (country_of(phone) if phone else None) or row["country"]
-    return Hours(
-        window_of(row["window_start"], row["window_end"], json.loads(row["window_days"])),
-        possible_zones(row["customer_zone"], phone, row["time_zone"]),
-        holidays_in=country if row["skip_holidays"] else None,
-    )
+    country = (country_of(phone) if phone else None) or row["country"] if row["skip_holidays"] else None
+    zones = possible_zones(row["customer_zone"], phone, row["time_zone"])
+    return Hours(_window(row["window_start"], row["window_end"], row["window_days"]), zones, holidays_in=country)
+
+
+@lru_cache(maxsize=1_024)  # an organization has one for all of its reminders
+def _window(start: str, end: str, days: str) -> SendWindow:
+    return window_of(start, end, json.loads(days))

@@ -1,6 +1,8 @@
 """What a reminder is written with, out of a row of a case, its step, customer and organization."""
 
 import json
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, assert_never
 
 from dunlin.domain.choices import IntegrationKind, ReturnReaction
@@ -32,12 +34,21 @@ def draft_of(row: dict[str, Any], kind: IntegrationKind) -> Draft:
     )
 
 
-def wordings_of(row: dict[str, Any], kind: IntegrationKind) -> dict[str, Wording]:
+def wordings_of(row: dict[str, Any], kind: IntegrationKind) -> Mapping[str, Wording]:
     match kind:
         case IntegrationKind.SMS:
-            return {language: Wording(text) for language, text in json.loads(row["sms"]).items()}
+            return _texts(row["sms"])
         case IntegrationKind.EMAIL:
-            mails = json.loads(row["mails"]).items()
-            return {language: Wording(mail["body"], mail["subject"]) for language, mail in mails}
+            return _mails(row["mails"])
         case _:
             assert_never(kind)
+
+
+@lru_cache(maxsize=1_024)  # those of a step are read with each of its reminders
+def _texts(stored: str) -> Mapping[str, Wording]:
+    return {language: Wording(text) for language, text in json.loads(stored).items()}
+
+
+@lru_cache(maxsize=128)
+def _mails(stored: str) -> Mapping[str, Wording]:
+    return {language: Wording(mail["body"], mail["subject"]) for language, mail in json.loads(stored).items()}

@@ -120,9 +120,9 @@ def _blames_account(answer: Answer | Absent) -> bool:
 def _accepted(row: dict[str, Any]) -> list[StatusChange]:
     if not moves_forward(ReminderStatus(row["status"]), ReminderStatus.SENT):
         return []  # a callback was faster than the answer
+    sent = change_of(row, ReminderStatus.SENT)
     # No mail server tells that an e-mail has arrived.
-    is_last_word = row["method"] == CommunicationMethod.EMAIL
-    return [replace(change_of(row, ReminderStatus.SENT), is_last_word=is_last_word)]
+    return [replace(sent, is_last_word=True) if row["method"] == CommunicationMethod.EMAIL else sent]
 
 
 def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: Finding | None, now: datetime) -> list[StatusChange]:

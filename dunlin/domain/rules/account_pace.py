@@ -6,7 +6,9 @@ from dunlin.domain.carrier import Accepted, Answer, Refused, Throttled, Unknown,
 
 FIRST = 32
 _MOST = 64
+_SOON_S = 0.25  # many times shorter than what is marked may wait
 _USUAL_WAIT_S = 1.0
+_REMEMBERED_S = 60.0
 
 
 @dataclass(slots=True)
@@ -14,21 +16,41 @@ class AccountPace:
     """One account as one worker sees it. Times are seconds of any clock that only goes forward.
 
     Grows by one a full round of good answers and halves with a bad one, as TCP does: an account that does not answer
-    soon holds one place instead of all.
+    soon holds one place instead of all. Where answers come soon, as many again are made ready meanwhile, so that no
+    place stays empty while the next are claimed and marked.
     """
 
     most: float = FIRST
-    under_way: int = 0
+    ready: int = 0
+    on_the_way: int = 0
+    answers_in: float = 1.0  # seconds, of late
     paused_until: float = 0.0
+    answered_at: float = 0.0
+
+    @property
+    def under_way(self) -> int:
+        return self.ready + self.on_the_way
+
+    @property
+    def has_place(self) -> bool:
+        """Return whether the next that is ready may go."""
+        return self.on_the_way < int(self.most)
 
     def room(self, now: float) -> int:
-        """Return how many may begin now: none until a quarter is free, so that few transactions do for many."""
-        free = int(self.most) - self.under_way
-        return free if now >= self.paused_until and free >= max(1, int(self.most) // 4) else 0
+        """Return how many may be made ready now: none until a quarter is free, so that few transactions do for many."""
+        most = int(self.most) * (2 if self.answers_in <= _SOON_S else 1)
+        free = most - self.under_way
+        return free if now >= self.paused_until and free >= max(1, most // 4) else 0
 
-    def answered(self, answer: Answer, now: float) -> None:
-        """Take account of an answer to one that was under way."""
-        self.under_way -= 1
+    def begins(self) -> None:
+        self.ready -= 1
+        self.on_the_way += 1
+
+    def answered(self, answer: Answer, now: float, took: float) -> None:
+        """Take account of an answer to one that was on the way for `took` seconds."""
+        self.on_the_way -= 1
+        self.answered_at = now
+        self.answers_in += (took - self.answers_in) / 8
         match answer:
             case Accepted() | Refused():
                 self.most = min(self.most + 1 / self.most, _MOST)
@@ -38,7 +60,7 @@ class AccountPace:
                 self._slow_down()
 
     def held_back(self, now: float, seconds: float) -> None:
-        """Let nothing begin for a while, and less at once after that."""
+        """Let nothing be made ready for a while, and less at once after that."""
         self._slow_down()
         self.paused_until = max(self.paused_until, now + seconds)
 
@@ -46,5 +68,6 @@ class AccountPace:
         self.most = max(self.most / 2, 1.0)
 
     def is_fresh(self, now: float) -> bool:
-        """Return whether nothing is known of it that a new one would not have."""
-        return self.under_way == 0 and self.most >= FIRST and now >= self.paused_until
+        """Return whether it does well, and has had nothing to do for a while: it may as well be a new one."""
+        is_idle = self.under_way == 0 and now >= max(self.paused_until, self.answered_at + _REMEMBERED_S)
+        return is_idle and self.most >= FIRST

@@ -50,7 +50,7 @@ def reason_to_wait(timing: Timing, hours: Hours) -> str | None:
 
 
 def _findings_of_hours(now: datetime, hours: Hours) -> Iterator[Finding]:
-    without_holidays = replace(hours, holidays_in=None)
+    without_holidays = replace(hours, holidays_in=None) if hours.holidays_in is not None else hours
     if next_moment(now, without_holidays) == now:
         yield passed(Check.WINDOW)
     else:

@@ -1,6 +1,6 @@
 """In which time zones a customer may be: the one that was given, or those that the phone number may belong to."""
 
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
@@ -20,6 +20,7 @@ def possible_zones(given: str | None, number: str | None, organization: str) -> 
     return (zones_of_number(number) if number is not None else ()) or (organization,)
 
 
+@lru_cache(maxsize=4_096)  # whoever plans for a number sends to it soon
 def zones_of_number(number: str) -> tuple[str, ...]:
     """Return the IANA names of the zones that `number` (E.164) may belong to, sorted; none if it tells none.
 
