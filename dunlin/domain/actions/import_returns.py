@@ -6,15 +6,15 @@ The caller runs the transactions: one for all, or one for each batch. A file tha
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
 
 from dunlin.domain.actions.find_returns import find_returns
 from dunlin.domain.actions.open_cases import hold_steps, insert_cases, reactions_of
+from dunlin.domain.actions.return_rows import case_id_of, line_of, new_case_of, taken_of
 from dunlin.domain.actions.stop_for_deceased import mark_deceased
 from dunlin.domain.actions.store_customers import use_countries_of
 from dunlin.domain.actions.under_way import OF_CASES, OF_CUSTOMERS, until_nothing_is_under_way
 from dunlin.domain.actions.update_returned import ask_about_closed, update_returned
-from dunlin.domain.choices import AuditAction, CaseOrigin, ReturnOutcome
+from dunlin.domain.choices import AuditAction, ReturnOutcome
 from dunlin.domain.rules.bank_return import (
     Known,
     Open,
@@ -26,7 +26,7 @@ from dunlin.domain.rules.bank_return import (
     mandate_key,
     told_dead,
 )
-from dunlin.domain.rules.case_input import NewCase, NewCustomer, check_cases
+from dunlin.domain.rules.case_input import NewCase, check_cases
 from dunlin.domain.store import Store, Transaction, hold_integrations
 from dunlin.domain.tables import (
     BankImport,
@@ -140,26 +140,30 @@ class _Batch:
     async def take(self, run: list[ToldReturn]) -> None:
         found = await find_returns(self.transaction, self.organization.id, run)
         verdicts = [judge(one, known) for one, known in zip(run, found, strict=True)]
-        cases, verdicts = await self._new_cases(run, verdicts)
-        opened = await self._open(cases)
+        customers = await self._customers(verdicts)
+        cases, verdicts = self._new_cases(run, verdicts, customers)
+        opened = await self._open(cases, {row.external_reference: row.id for row in customers.values()})
         await self._update(run, verdicts)
         dead = {told_dead(one, known) for one, known in zip(run, found, strict=True)} - {None}
         await self._stop_for_deceased({one for one in dead if one is not None}, cases)
         await self._remember(run, verdicts, opened)
         for one, verdict in zip(run, verdicts, strict=True):
-            self.lines.append(self._line(one, verdict, opened))
+            self.lines.append(line_of(self.bank_import, one, verdict, opened))
 
-    async def _new_cases(
-        self, run: Sequence[ToldReturn], verdicts: Sequence[Verdict]
+    async def _customers(self, verdicts: Sequence[Verdict]) -> dict[int, Customer]:
+        """Return whose the cases are that are to be opened."""
+        ids = {verdict.customer_id for verdict in verdicts if isinstance(verdict, Open)}
+        return {row.id: row for row in await Customer.filter(id__in=ids)} if ids else {}
+
+    def _new_cases(
+        self, run: Sequence[ToldReturn], verdicts: Sequence[Verdict], customers: Mapping[int, Customer]
     ) -> tuple[list[NewCase], list[Verdict]]:
         """Return the cases that are to be opened, and the verdicts without those that cannot be."""
-        ids = {verdict.customer_id for verdict in verdicts if isinstance(verdict, Open)}
-        customers = {row.id: row for row in await Customer.filter(id__in=ids)} if ids else {}
         cases: list[NewCase] = []
         settled: list[Verdict] = []
         for one, verdict in zip(run, verdicts, strict=True):
             if isinstance(verdict, Open):
-                case = _case(one, customers[verdict.customer_id])
+                case = new_case_of(one, customers[verdict.customer_id])
                 if problems := check_cases([case], self.organization.country):
                     settled.append(Unused(" ".join(problem.message for problem in problems)))
                     continue
@@ -167,15 +171,12 @@ class _Batch:
             settled.append(verdict)
         return cases, settled
 
-    async def _open(self, cases: Sequence[NewCase]) -> dict[str, int]:
-        """Open cases; return their rows by reference."""
+    async def _open(self, cases: Sequence[NewCase], customer_ids: Mapping[str, int]) -> dict[str, int]:
+        """Open cases of customers by reference; return their rows by reference."""
         if not cases:
             return {}
+        await insert_cases(self.transaction, self.organization, self.cycle, self.steps, cases, customer_ids, self.now)
         customers = [case.customer for case in cases]
-        references = [customer.external_reference for customer in customers]
-        known = await Customer.filter(organization_id=self.organization.id, external_reference__in=references)
-        ids = {row.external_reference: row.id for row in known}
-        await insert_cases(self.transaction, self.organization, self.cycle, self.steps, cases, ids, self.now)
         await use_countries_of(self.transaction, self.organization.id, customers, self.now)
         self.transaction.plans_due = True
         opened = await CollectionCase.filter(
@@ -208,46 +209,10 @@ class _Batch:
         """Store what was taken, so that no file takes it again."""
         taken = []
         for one, verdict in zip(run, verdicts, strict=True):
-            case_id = _case_id(one, verdict, opened)
+            case_id = case_id_of(one, verdict, opened)
             if case_id is not None and (not isinstance(verdict, Known) or verdict.is_first):
-                taken.append(self._taken(one, case_id))
+                taken.append(taken_of(self.bank_import, one, case_id))
         await ReturnedDebit.bulk_create(taken, ignore_conflicts=True)
-
-    def _taken(self, one: ToldReturn, case_id: int) -> ReturnedDebit:
-        assert one.reference is not None
-        assert one.amount is not None
-        assert one.currency is not None
-        assert one.dated_on is not None
-        return ReturnedDebit(
-            organization_id=self.organization.id,
-            bank_import_id=self.bank_import.id,
-            reference=one.reference,
-            mandate=mandate_key(one),
-            amount=one.amount,
-            currency=one.currency,
-            dated_on=one.dated_on,
-            basis=one.basis,
-            case_id=case_id,
-        )
-
-    def _line(self, one: ToldReturn, verdict: Verdict, opened: Mapping[str, int]) -> BankImportLine:
-        outcome, reason = _told(verdict)
-        return BankImportLine(
-            organization_id=self.organization.id,
-            bank_import_id=self.bank_import.id,
-            number=one.number,
-            line=one.line,
-            outcome=outcome,
-            reason=_shown(reason, 1_000),
-            end_to_end_id=_shown(one.end_to_end_id, 35),
-            transaction_id=_shown(one.transaction_id, 35),
-            mandate_reference=_shown(one.mandate_reference, 35),
-            return_reason_code=one.reason_code,
-            amount=one.amount if one.amount is not None and one.amount < 10**14 else None,
-            currency=_shown(one.currency, 3),
-            dated_on=one.dated_on,
-            case_id=_case_id(one, verdict, opened),
-        )
 
     async def report(self, told: Sequence[ToldReturn]) -> None:
         """Write the lines of the batch, count them, and tell the audit trail."""
@@ -275,61 +240,3 @@ class _Batch:
                 "notUsed": counts[ReturnOutcome.NOT_USED],
             },
         )
-
-
-def _case(one: ToldReturn, customer: Customer) -> NewCase:
-    """Return the case that a return opens. It is judged to be usable, so that all of this is told."""
-    assert one.reference is not None
-    assert one.amount is not None
-    assert one.currency is not None
-    assert one.dated_on is not None
-    return NewCase(
-        external_reference=one.reference,
-        end_to_end_id=one.end_to_end_id,
-        origin=CaseOrigin.DIRECT_DEBIT_RETURN,
-        return_reason_code=one.reason_code,
-        customer=NewCustomer(
-            external_reference=customer.external_reference,
-            name=customer.name,
-            language=customer.language,
-            phone=customer.phone,
-            email=customer.email,
-            time_zone=customer.time_zone,
-        ),
-        amount=one.amount,
-        currency=one.currency,
-        due_on=one.dated_on,
-        is_refund=one.is_refund,
-    )
-
-
-def _case_id(one: ToldReturn, verdict: Verdict, opened: Mapping[str, int]) -> int | None:
-    match verdict:
-        case Open():
-            return opened[one.reference or ""]
-        case Update(case=case):
-            return case.id
-        case Known(case_id=case_id):
-            return case_id
-        case Unused(closed=closed):
-            return None if closed is None else closed.id
-        case _ as never:
-            assert_never(never)
-
-
-def _told(verdict: Verdict) -> tuple[ReturnOutcome, str | None]:
-    match verdict:
-        case Open():
-            return ReturnOutcome.OPENED, None
-        case Update():
-            return ReturnOutcome.UPDATED, None
-        case Known(why=why):
-            return ReturnOutcome.ALREADY_KNOWN, why
-        case Unused(why=why):
-            return ReturnOutcome.NOT_USED, why
-        case _ as never:
-            assert_never(never)
-
-
-def _shown(text: str | None, length: int) -> str | None:
-    return None if text is None else text[:length]
