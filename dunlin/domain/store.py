@@ -164,14 +164,8 @@ class Transaction:
         The counter rows are the last locks that any transaction takes, always in the same order, and are held
         until commit: so sequence order is commit order, and nothing waits in a circle.
         """
-        if not self._changes:
-            return
-        await self.rows(
-            "SELECT organization_id FROM delivery_sequence WHERE organization_id = ANY($1)"
-            " ORDER BY organization_id FOR UPDATE",
-            sorted(self.announced),
-        )
-        await self.rows(_APPEND_EVENTS, *zip(*(_columns(change) for change in self._changes), strict=True))
+        if self._changes:
+            await self.rows(_APPEND_EVENTS, *zip(*(_columns(change) for change in self._changes), strict=True))
 
 
 def _act_columns(act: Act) -> tuple[object, ...]:
@@ -219,11 +213,15 @@ _APPEND_EVENTS = """
 WITH new AS (
   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::int[], $7::timestamptz[])
     WITH ORDINALITY AS t(organization_id, case_id, reminder_id, status, reason, error_code, occurred_at, place)
+), held AS MATERIALIZED (
+  SELECT s.id, counted.n
+  FROM delivery_sequence s JOIN (SELECT organization_id, count(*) AS n FROM new GROUP BY organization_id) counted
+    ON counted.organization_id = s.organization_id
+  ORDER BY s.organization_id FOR UPDATE OF s
 ), advanced AS (
-  UPDATE delivery_sequence s SET last_sequence = s.last_sequence + counted.n
-  FROM (SELECT organization_id, count(*) AS n FROM new GROUP BY organization_id) counted
-  WHERE s.organization_id = counted.organization_id
-  RETURNING s.organization_id, s.last_sequence - counted.n AS base
+  UPDATE delivery_sequence s SET last_sequence = s.last_sequence + held.n
+  FROM held WHERE s.id = held.id
+  RETURNING s.organization_id, s.last_sequence - held.n AS base
 )
 INSERT INTO delivery_event (organization_id, sequence, reminder_id, case_id, status, reason, error_code, occurred_at)
 SELECT n.organization_id, a.base + row_number() OVER (PARTITION BY n.organization_id ORDER BY n.place),
