@@ -9,7 +9,7 @@ from typing import Any
 from dunlin.domain.actions.address_state import hold_organizations, hold_recipients
 from dunlin.domain.actions.change_status import StatusChange, change_of, change_status
 from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up, take_back
-from dunlin.domain.actions.hold_reminders import hold_integrations_of, hold_reminders
+from dunlin.domain.actions.hold_reminders import hold_integrations_of
 from dunlin.domain.actions.spending import settle
 from dunlin.domain.carrier import StatusReport
 from dunlin.domain.choices import Settlement
@@ -64,100 +64,119 @@ async def record_reports(
     These are failures and what takes failures back: each needs `record_report`, and locks of its own. With
     `patience`, raise `Busy` instead of waiting longer than that for others.
     """
+    plain = [one for one in reports if not _is_failure(one.report)]
 
     async def record(transaction: Transaction) -> list[Reported]:
-        attempts = {
-            row["correlation"]: row for row in await transaction.rows(_ATTEMPTS, [one.correlation for one in reports])
-        }
-        plain = [one for one in reports if _is_plain(one.report, attempts[one.correlation]["fault"])]
-        ids = [attempts[one.correlation]["reminder_id"] for one in plain]
-        held = {row["id"]: row for row in await hold_reminders(transaction, sorted(set(ids)))}
-        plain = [one for one, row_id in zip(plain, ids, strict=True) if held[row_id]["fault"] is None]
-        new = await _bind(transaction, await _take_in(transaction, plain, attempts, now))
-        await change_status(transaction, _changes(new, attempts, held), now)
-        await settle(transaction, _unsettled(new, attempts), now)
-        taken = {id(one) for one in plain}
-        return [one for one in reports if id(one) not in taken]
+        found = await _take_in(transaction, plain, now, with_failed=False)
+        new = await _bind(transaction, _new(found))
+        await change_status(transaction, _changes(new), now)
+        await settle(transaction, _unsettled(new), now)
+        return [one.said for one in found if one.row["fault"] is not None]
 
-    return await store.transact(record, patience=patience) if reports else []
+    left = await store.transact(record, patience=patience) if plain else []
+    return [one for one in reports if _is_failure(one.report)] + left
 
 
-def _is_plain(report: StatusReport, earlier_fault: str | None) -> bool:
-    return earlier_fault is None and (_outcome(report) is None or report.fault is None)
+def _is_failure(report: StatusReport) -> bool:
+    return _outcome(report) is not None and report.fault is not None
 
 
 def _outcome(report: StatusReport) -> Outcome | None:
     return outcome_of_report(report.status, report) if report.status is not None else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A report with the row of `_TAKE_IN` about it: its attempt, its reminder, which is held, and its inbox."""
+
+    said: Reported
+    row: dict[str, Any]
+
+    @property
+    def message_id(self) -> str:
+        return self.said.report.provider_message_id
+
+    @property
+    def is_bound(self) -> bool:
+        return (self.row["attempt_message_id"], self.row["provider_message_id"]) == (self.message_id, self.message_id)
+
+    @property
+    def is_about_another_message(self) -> bool:
+        return self.row["attempt_message_id"] not in (None, self.message_id)
+
+
 async def _take_in(
-    transaction: Transaction, reports: Sequence[Reported], attempts: dict[str, dict[str, Any]], now: datetime
-) -> list[Reported]:
-    """Put reports into the inbox and return those that were not there; of one said twice, the first."""
-    first: dict[tuple[int, str, str, int], Reported] = {}
-    for one in reports:
-        first.setdefault(_key(attempts[one.correlation]["id"], one.report), one)
-    if not first:
-        return []
-    columns = sorted((*key, attempts[one.correlation]["organization_id"]) for key, one in first.items())
-    added = await transaction.rows(_TAKE_IN, *zip(*columns, strict=True), now)
-    new = {(row["attempt_id"], row["provider_message_id"], row["state"], row["error_code"]) for row in added}
-    return [one for key, one in first.items() if key in new]
+    transaction: Transaction, reports: Sequence[Reported], now: datetime, *, with_failed: bool
+) -> list[_Found]:
+    """Hold the reminders of reports and put these into the inbox; `with_failed` also what is about a failed one."""
+    keys = [(one.correlation, *_key(one.report)) for one in reports]
+    distinct = list(dict.fromkeys(keys))
+    stored = await transaction.rows(_TAKE_IN, *zip(*distinct, strict=True), now, with_failed)
+    by_key = {distinct[row["place"] - 1]: row for row in stored}
+    return [_Found(one, by_key[key]) for one, key in zip(reports, keys, strict=True)]
 
 
-def _key(attempt_id: int, report: StatusReport) -> tuple[int, str, str, int]:
-    return attempt_id, report.provider_message_id, report.state or f"{report.status}", report.error_code or 0
+def _key(report: StatusReport) -> tuple[str, str, int]:
+    return report.provider_message_id, report.state or f"{report.status}", report.error_code or 0
 
 
-async def _bind(transaction: Transaction, reports: Sequence[Reported]) -> list[Reported]:
-    """Store which messages the attempts became; return the reports of these."""
-    first = {one.correlation: one.report.provider_message_id for one in reversed(reports)}
-    if not first:
-        return []
-    bound = await transaction.rows(_BIND, *zip(*sorted(first.items()), strict=True))
+def _new(found: Sequence[_Found]) -> list[_Found]:
+    """Return the reports that were not in the inbox; of one said twice, the first."""
+    first = {one.row["place"]: one for one in reversed(found)}
+    return [one for one in found if one.row["is_new"] and first[one.row["place"]] is one]
+
+
+async def _bind(transaction: Transaction, new: Sequence[_Found]) -> list[_Found]:
+    """Store which messages the attempts became, where that is not known yet; return the reports of these messages."""
+    # Read before its reminder was held, which does no harm: what an attempt once became never changes.
+    unbound = {
+        one.said.correlation: one.message_id
+        for one in reversed(new)
+        if not one.is_bound and not one.is_about_another_message
+    }
+    bound = await transaction.rows(_BIND, *zip(*sorted(unbound.items()), strict=True)) if unbound else []
     is_of = {(row["correlation"], row["provider_message_id"]) for row in bound}
-    for one in reports:
-        if (one.correlation, one.report.provider_message_id) not in is_of:
+    certain = [one for one in new if one.is_bound or (one.said.correlation, one.message_id) in is_of]
+    for one in new:
+        if one not in certain:
             # One attempt, two messages: the carrier has it twice. Never overwrite the first; a person must see it.
-            _log.error("carrier reports a second message for attempt: %s", one.report.provider_message_id)
-    return [one for one in reports if (one.correlation, one.report.provider_message_id) in is_of]
+            _log.error("carrier reports a second message for attempt: %s", one.message_id)
+    return certain
 
 
-def _changes(
-    reports: Sequence[Reported], attempts: dict[str, dict[str, Any]], held: dict[int, dict[str, Any]]
-) -> list[StatusChange]:
+def _changes(new: Sequence[_Found]) -> list[StatusChange]:
     """Return the way that each reminder goes by these reports, forward only."""
     changes: list[StatusChange] = []
-    reached = {row_id: ReminderStatus(row["status"]) for row_id, row in held.items()}
-    for one in reports:
-        row_id, outcome = attempts[one.correlation]["reminder_id"], _outcome(one.report)
+    reached = {one.row["id"]: ReminderStatus(one.row["status"]) for one in new}
+    for one in new:
+        row_id, outcome = one.row["id"], _outcome(one.said.report)
         if outcome is not None and moves_forward(reached[row_id], outcome.status):
-            changes.append(change_of(held[row_id], outcome.status, outcome.reason, outcome.error_code))
+            changes.append(change_of(one.row, outcome.status, outcome.reason, outcome.error_code))
             reached[row_id] = outcome.status
     return changes
 
 
-def _unsettled(reports: Sequence[Reported], attempts: dict[str, dict[str, Any]]) -> set[int]:
-    touched = [attempts[one.correlation] for one in reports]
-    return {row["reminder_id"] for row in touched if row["settlement"] in (Settlement.RESERVED, Settlement.RELEASED)}
+def _unsettled(new: Sequence[_Found]) -> set[int]:
+    return {one.row["id"] for one in new if one.row["settlement"] in (Settlement.RESERVED, Settlement.RELEASED)}
 
 
 async def _record_with_consequences(store: Store, reported: Reported, now: datetime) -> None:
+    outcome = _outcome(reported.report)
+
     async def record(transaction: Transaction) -> None:
-        attempts = {row["correlation"]: row for row in await transaction.rows(_ATTEMPTS, [reported.correlation])}
-        attempt, outcome = attempts[reported.correlation], _outcome(reported.report)
-        await _hold_for(transaction, attempt, outcome)
-        (row,) = await hold_reminders(transaction, [attempt["reminder_id"]])
-        new = await _bind(transaction, await _take_in(transaction, [reported], attempts, now))
+        await _hold_for(transaction, reported, outcome)
+        (found,) = await _take_in(transaction, [reported], now, with_failed=True)
+        new, row = await _bind(transaction, _new([found])), found.row
         if new and outcome is not None and moves_forward(ReminderStatus(row["status"]), outcome.status):
-            await _record_outcome(transaction, row, attempt["connection_id"], outcome, now)
-        await settle(transaction, _unsettled(new, attempts), now)
+            await _record_outcome(transaction, row, outcome, now)
+        await settle(transaction, _unsettled(new), now)
 
     await store.transact(record)
 
 
-async def _hold_for(transaction: Transaction, attempt: dict[str, Any], outcome: Outcome | None) -> None:
+async def _hold_for(transaction: Transaction, reported: Reported, outcome: Outcome | None) -> None:
     """Lock, before the reminder, what this report may lead to."""
+    (attempt,) = await transaction.rows(_WHOSE, reported.correlation)
     fault = outcome.fault if outcome is not None else None
     is_blamed = fault is not None and consequence_of(fault).touches_account
     await hold_integrations_of(transaction, [attempt["reminder_id"]], alone=is_blamed)
@@ -166,15 +185,13 @@ async def _hold_for(transaction: Transaction, attempt: dict[str, Any], outcome: 
     await hold_recipients(transaction, [attempt["reminder_id"]])
 
 
-async def _record_outcome(
-    transaction: Transaction, row: dict[str, Any], connection_id: int, outcome: Outcome, now: datetime
-) -> None:
+async def _record_outcome(transaction: Transaction, row: dict[str, Any], outcome: Outcome, now: datetime) -> None:
     change = change_of(row, outcome.status, outcome.reason, outcome.error_code, fault=outcome.fault)
     if outcome.fault is None:
         undone = await take_back(transaction, row["id"]) if row["fault"] is not None else []
         await change_status(transaction, [change, *undone], now)
         return
-    await block_or_hold(transaction, connection_id, outcome, now)
+    await block_or_hold(transaction, row["connection_id"], outcome, now)
     followed = await follow_up(transaction, [Failed(change, outcome)], now)
     await change_status(transaction, followed.changes, now)
     transaction.record(followed.events)
@@ -189,15 +206,30 @@ async def forget_reports(store: Store, now: datetime, *, limit: int = 1_000) -> 
     return await store.transact(forget)
 
 
-_ATTEMPTS = """
-SELECT a.id, a.correlation, a.reminder_id, a.organization_id, a.connection_id, a.settlement, r.fault
-FROM send_attempt a JOIN reminder r ON r.id = a.reminder_id WHERE a.correlation = ANY($1)
-"""
+_WHOSE = "SELECT reminder_id, organization_id FROM send_attempt WHERE correlation = $1"
 
+# One statement, because what comes is many reports at once, each of them small. The reminders are held before the
+# inbox, in which an equal report that is not committed yet keeps us waiting.
 _TAKE_IN = """
-INSERT INTO received_report (attempt_id, provider_message_id, state, error_code, organization_id, received_at)
-SELECT t.*, $6::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::bigint[]) AS t
-ON CONFLICT DO NOTHING RETURNING attempt_id, provider_message_id, state, error_code
+WITH said AS (
+  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[])
+    WITH ORDINALITY AS t(correlation, message_id, state, error_code, place)
+), held AS MATERIALIZED (
+  SELECT a.correlation, a.id AS attempt_id, a.connection_id, a.settlement,
+         a.provider_message_id AS attempt_message_id,
+         r.id, r.organization_id, r.case_id, r.case_step_id, r.status, r.fault, r.provider_message_id
+  FROM send_attempt a JOIN reminder r ON r.id = a.reminder_id WHERE a.correlation = ANY($1)
+  ORDER BY r.id FOR NO KEY UPDATE OF r
+), added AS (
+  INSERT INTO received_report (attempt_id, provider_message_id, state, error_code, organization_id, received_at)
+  SELECT held.attempt_id, said.message_id, said.state, said.error_code, held.organization_id, $5::timestamptz
+  FROM said JOIN held USING (correlation) WHERE held.fault IS NULL OR $6::boolean
+  ON CONFLICT DO NOTHING RETURNING attempt_id, provider_message_id, state, error_code
+)
+SELECT said.place, held.*, added.attempt_id IS NOT NULL AS is_new
+FROM said JOIN held USING (correlation) LEFT JOIN added
+  ON added.attempt_id = held.attempt_id AND added.provider_message_id = said.message_id
+  AND added.state = said.state AND added.error_code = said.error_code
 """
 
 _BIND = """
