@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import MultiDict
+from twilio.request_validator import RequestValidator
 
-from dunlin.channels.twilio import TwilioChannel, signature_fits
+from dunlin.channels.twilio import TwilioChannel, signature_fits, signature_of
 from dunlin.channels.twilio_transport import Transport
 from dunlin.domain.carrier import Fault, ForgedCallback, MalformedCallback, StatusReport, TwilioCredentials
 from dunlin.domain.reminder_status import ReminderStatus
@@ -103,6 +107,16 @@ def test_a_genuine_signature_fits_and_no_longer_after_any_change(url: str, field
     assert not signature_fits(url, fields, signature, TOKEN + "6")
     for index, (name, value) in enumerate(fields):
         assert not signature_fits(url, [*fields[:index], (name, value + "x"), *fields[index + 1 :]], signature, TOKEN)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["A", "AB", "B", "é", ""]), st.text(st.characters(exclude_categories=["Cs"])))),
+    st.sampled_from([SHOP, SHOP_WITH_PORT, PLAIN_SHOP, HOST + PATH]),
+)
+def test_what_is_signed_is_what_the_sdk_signs_also_where_fields_repeat(fields: Fields, url: str) -> None:
+    signed = RequestValidator(TOKEN).compute_signature(url, MultiDict(fields))
+
+    assert signature_of(url, fields, TOKEN).decode() == signed
 
 
 def test_a_genuine_report_is_read() -> None:
