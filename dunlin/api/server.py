@@ -15,6 +15,7 @@ from dunlin.api.bounded_socket import BoundedSocket
 from dunlin.api.transport.message import LARGEST
 from dunlin.api.transport.operation import LONGEST_OPERATION_S
 from dunlin.domain.times import SendingTimes
+from dunlin.runtime.garbage import look_at_what_is_new
 from dunlin.runtime.logs import set_up_logs
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import open_services
@@ -60,6 +61,7 @@ async def serve(settings: Settings, times: SendingTimes = SendingTimes()) -> Non
     async with open_services(settings, times, _LONGEST_STATEMENT) as services:
         app = create_app(services)
         server = Server(server_config(app, settings))
+        look_at_what_is_new()
 
         def stop() -> None:
             server.should_exit = True
