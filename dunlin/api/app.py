@@ -76,11 +76,11 @@ def create_app(services: Services, limits: LiveLimits | None = None) -> Starlett
     cross_origin, limited = _cross_origin(services.settings), Middleware(BodyLimit, largest=_MAX_DOCUMENT)
     app = Starlette(
         routes=[
+            *webhook_routes(services, metrics),  # first, because they are looked through in this order
             Route("/graphql", endpoint, middleware=[cross_origin, limited]),
             Route("/graphql/stream", Streams(ground), middleware=[cross_origin, limited]),
             WebSocketRoute("/graphql", Sockets(ground)),
             *([Route("/", _home), *graphiql_routes(page)] if services.settings.graphiql else []),
-            *webhook_routes(services, metrics),
             *mail_routes(services, metrics),
             *health_routes(),
             *metrics_routes(metrics),

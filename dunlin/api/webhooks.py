@@ -17,12 +17,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dunlin.api.errors import ErrorCode
+from dunlin.api.gathered import Gathered
 from dunlin.api.metrics import Metrics
 from dunlin.api.report_recorder import ReportRecorder
 from dunlin.api.transport.body_limit import BodyLimit
 from dunlin.api.transport.refused import Refused, refusal
 from dunlin.domain.actions.receive_text import SealedKeys, find_inbound_address, receive_text
-from dunlin.domain.actions.record_reports import Reported, ReportedAttempt, find_attempt
+from dunlin.domain.actions.record_reports import Reported, ReportedAttempt, find_attempts
 from dunlin.domain.carrier import ForgedCallback, MalformedCallback, TextReceived, TwilioCredentials
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.vault import BrokenSeal
@@ -68,6 +69,7 @@ class _Webhooks:
     def __init__(self, services: Services, metrics: Metrics) -> None:
         self._services = services
         self._metrics = metrics
+        self._attempts = Gathered(find_attempts)
         self._reports = ReportRecorder(services.store)
 
     async def status(self, request: Request) -> Response:
@@ -80,7 +82,7 @@ class _Webhooks:
 
     async def _record(self, request: Request, fields: Fields) -> Response:
         correlation: str = request.path_params["correlation"]
-        attempt = await find_attempt(correlation) if _CORRELATION.fullmatch(correlation) else None
+        attempt = await self._attempts.get(correlation) if _CORRELATION.fullmatch(correlation) else None
         report = self._services.channels.texting[IntegrationProvider.TWILIO].read_callback(
             _path_and_query(request), fields, _signature(request), self._credentials(attempt)
         )

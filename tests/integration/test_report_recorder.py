@@ -16,7 +16,7 @@ from dunlin.domain.actions.record_reports import INBOX_KEPT, Reported, forget_re
 from dunlin.domain.carrier import Accepted, Fault, StatusReport
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import Store, Transaction
-from dunlin.domain.tables import DeliveryEvent, ReceivedReport, Reminder
+from dunlin.domain.tables import DeliveryEvent, ReceivedReport, Reminder, SendAttempt
 from dunlin.runtime.bell import RedisBell
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, a_collecting_organization, a_new_case, open_one
@@ -158,6 +158,37 @@ async def test_who_hangs_up_takes_nothing_back(services: Services) -> None:
     await tasks[1]
 
     assert await Reminder.filter(status=Status.DELIVERED).count() == 2
+
+
+async def test_a_second_message_of_an_attempt_is_told_to_the_log_and_keeps_nothing_of_the_first_back(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    [handover] = await sent(services, 1, "Waterworks")
+    second, first = report(Status.DELIVERED, place=7), report(Status.DELIVERED)
+
+    await record_reports(services.store, [Reported(handover.correlation, one) for one in (second, first)], NOW)
+
+    reminder = await Reminder.get()
+    assert (reminder.status, reminder.provider_message_id) == (Status.DELIVERED, sid(0))
+    assert [one for one in caplog.messages if "second message" in one and sid(7) in one]
+
+
+async def test_of_an_attempt_that_was_never_answered_the_first_message_reported_is_its_message(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, cycle = await a_collecting_organization(services)
+    await open_one(services, cycle)
+    await plan(services, NOW)
+    [handover] = await begin(services)
+    reports = [report(Status.SENT), report(Status.DELIVERED, place=7), report(Status.UNDELIVERED)]
+
+    await record_reports(services.store, [Reported(handover.correlation, one) for one in reports], NOW)
+
+    reminder, attempt = await Reminder.get(), await SendAttempt.get()
+    assert (reminder.status, reminder.provider_message_id) == (Status.UNDELIVERED, sid(0))
+    assert attempt.provider_message_id == sid(0)
+    [told] = caplog.messages
+    assert sid(7) in told
 
 
 async def test_a_word_that_we_do_not_know_lies_in_the_inbox_and_changes_nothing(services: Services) -> None:

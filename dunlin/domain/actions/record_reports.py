@@ -34,12 +34,18 @@ class ReportedAttempt:
 
 async def find_attempt(correlation: str) -> ReportedAttempt | None:
     """Return the attempt of a callback address; None if there is none or its keys are destroyed."""
+    return (await find_attempts([correlation])).get(correlation)
+
+
+async def find_attempts(correlations: Sequence[str]) -> dict[str, ReportedAttempt]:
+    """Return the attempts of callback addresses, but those that there are not, and whose keys are destroyed."""
     found = await rows(
-        "SELECT a.organization_id, a.reminder_id, k.sealed_credentials FROM send_attempt a"
-        " JOIN connection k ON k.id = a.connection_id WHERE a.correlation = $1 AND k.sealed_credentials IS NOT NULL",
-        correlation,
+        "SELECT a.correlation, a.organization_id, a.reminder_id, k.sealed_credentials FROM send_attempt a"
+        " JOIN connection k ON k.id = a.connection_id"
+        " WHERE a.correlation = ANY($1) AND k.sealed_credentials IS NOT NULL",
+        correlations,
     )
-    return ReportedAttempt(**found[0]) if found else None
+    return {row.pop("correlation"): ReportedAttempt(**row) for row in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +142,11 @@ async def _bind(transaction: Transaction, new: Sequence[_Found]) -> list[_Found]
     }
     bound = await transaction.rows(_BIND, *zip(*sorted(unbound.items()), strict=True)) if unbound else []
     is_of = {(row["correlation"], row["provider_message_id"]) for row in bound}
-    certain = [one for one in new if one.is_bound or (one.said.correlation, one.message_id) in is_of]
+    certain: list[_Found] = []
     for one in new:
-        if one not in certain:
+        if one.is_bound or (one.said.correlation, one.message_id) in is_of:
+            certain.append(one)
+        else:
             # One attempt, two messages: the carrier has it twice. Never overwrite the first; a person must see it.
             _log.error("carrier reports a second message for attempt: %s", one.message_id)
     return certain
