@@ -1,12 +1,12 @@
 """The one place where a reminder's status is changed, with everything that follows from it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dunlin.domain.actions.complete_cases import complete_cases
+from dunlin.domain.actions.complete_cases import MAY_END, complete_held
 from dunlin.domain.carrier import Fault
 from dunlin.domain.choices import Check
 from dunlin.domain.reminder_status import ReminderStatus
@@ -103,8 +103,12 @@ async def change_status(transaction: Transaction, changes: Sequence[StatusChange
     transaction.record([_event(change, now) for change in changes])
     await _explain_steps(transaction, [one for one in last if one.status is ReminderStatus.CANCELED], now)
     await _ask_for_attention(transaction, [one for one in last if one.status in _NEEDS_PERSON and one.needs_person])
-    await take_back_call(transaction, [one.case_id for one in last if one.status in _ARRIVING])
-    await complete_cases(transaction, {one.case_id for one in last if one.status in _FINAL or one.is_last_word}, now)
+    await _close_matters(
+        transaction,
+        arrived={one.case_id for one in last if one.status in _ARRIVING},
+        ended={one.case_id for one in last if one.status in _FINAL or one.is_last_word},
+        now=now,
+    )
 
 
 def _columns(change: StatusChange) -> tuple[object, ...]:
@@ -189,6 +193,26 @@ async def ask_about(transaction: Transaction, case_id: int, reason: str) -> None
         _ATTENTION + reason,
         _ATTENTION,
     )
+
+
+async def _close_matters(
+    transaction: Transaction, *, arrived: Collection[int], ended: Collection[int], now: datetime
+) -> None:
+    """Take back the calls in cases whose reminders have arrived, and complete those that have come to their end."""
+    if not arrived and not ended:
+        return
+    held = await transaction.rows(_HOLD_CASES, sorted(arrived), _ATTENTION, sorted(ended))
+    await take_back_call(transaction, [row["id"] for row in held if row["is_called"]])
+    await complete_held(transaction, [row["id"] for row in held if row["may_end"]], now)
+
+
+_HOLD_CASES = f"""
+SELECT id, id = ANY($1) AND coalesce(starts_with(attention_reason, $2), false) AS is_called,
+       id = ANY($3) AND {MAY_END} AS may_end
+FROM collection_case
+WHERE id = ANY($1) AND starts_with(attention_reason, $2) OR id = ANY($3) AND {MAY_END}
+ORDER BY id FOR NO KEY UPDATE
+"""
 
 
 async def take_back_call(transaction: Transaction, case_ids: Sequence[int]) -> None:
