@@ -65,7 +65,7 @@ class ReportRecorder:
 
     async def _record_group(self, group: Sequence[_Waiting], patience: timedelta | None) -> None:
         reports = [waiting.reported for waiting in group]
-        left = await record_reports(self._store, reports, await database_time(), patience=patience)
+        left = await record_reports(self._store, reports, None, patience=patience)
         for waiting in group:
             if any(waiting.reported is one for one in left):
                 self._begin(self._record_alone(waiting))

@@ -63,24 +63,25 @@ async def record_report(store: Store, correlation: str, report: StatusReport, no
 
 
 async def record_reports(
-    store: Store, reports: Sequence[Reported], now: datetime, *, patience: timedelta | None = None
+    store: Store, reports: Sequence[Reported], now: datetime | None, *, patience: timedelta | None = None
 ) -> list[Reported]:
     """Store reports that concern nothing but their reminders, in one commit; return the others, untouched.
 
-    These are failures and what takes failures back: each needs `record_report`, and locks of its own. With
-    `patience`, raise `Busy` instead of waiting longer than that for others.
+    These are failures and what takes failures back: each needs `record_report`, and locks of its own. Without `now` it
+    is the database's time when the reminders are held. With `patience`, raise `Busy` instead of waiting longer than
+    that for others.
     """
-    plain = [one for one in reports if not _is_failure(one.report)]
+    failures = [one for one in reports if _is_failure(one.report)]
+    plain = [one for one in reports if not _is_failure(one.report)] if failures else reports
 
     async def record(transaction: Transaction) -> list[Reported]:
         found = await _take_in(transaction, plain, now, with_failed=False)
-        new = await _bind(transaction, _new(found))
-        await change_status(transaction, _changes(new), now)
-        await settle(transaction, _unsettled(new), now)
+        new, time = await _bind(transaction, _new(found)), found[0].row["time"]
+        await change_status(transaction, _changes(new), time)
+        await settle(transaction, _unsettled(new), time)
         return [one.said for one in found if one.row["fault"] is not None]
 
-    left = await store.transact(record, patience=patience) if plain else []
-    return [one for one in reports if _is_failure(one.report)] + left
+    return failures + (await store.transact(record, patience=patience) if plain else [])
 
 
 def _is_failure(report: StatusReport) -> bool:
@@ -112,7 +113,7 @@ class _Found:
 
 
 async def _take_in(
-    transaction: Transaction, reports: Sequence[Reported], now: datetime, *, with_failed: bool
+    transaction: Transaction, reports: Sequence[Reported], now: datetime | None, *, with_failed: bool
 ) -> list[_Found]:
     """Hold the reminders of reports and put these into the inbox; `with_failed` also what is about a failed one."""
     keys = [(one.correlation, *_key(one.report)) for one in reports]
@@ -228,14 +229,16 @@ WITH said AS (
          r.id, r.organization_id, r.case_id, r.case_step_id, r.status, r.fault, r.provider_message_id
   FROM send_attempt a JOIN reminder r ON r.id = a.reminder_id WHERE a.correlation = ANY($1)
   ORDER BY r.id FOR NO KEY UPDATE OF r
+), clock AS MATERIALIZED (
+  SELECT coalesce($5::timestamptz, clock_timestamp()) AS time FROM (SELECT count(*) FROM held) AS are_held
 ), added AS (
   INSERT INTO received_report (attempt_id, provider_message_id, state, error_code, organization_id, received_at)
-  SELECT held.attempt_id, said.message_id, said.state, said.error_code, held.organization_id, $5::timestamptz
-  FROM said JOIN held USING (correlation) WHERE held.fault IS NULL OR $6::boolean
+  SELECT held.attempt_id, said.message_id, said.state, said.error_code, held.organization_id, clock.time
+  FROM said JOIN held USING (correlation) CROSS JOIN clock WHERE held.fault IS NULL OR $6::boolean
   ON CONFLICT DO NOTHING RETURNING attempt_id, provider_message_id, state, error_code
 )
-SELECT said.place, held.*, added.attempt_id IS NOT NULL AS is_new
-FROM said JOIN held USING (correlation) LEFT JOIN added
+SELECT said.place, held.*, clock.time, added.attempt_id IS NOT NULL AS is_new
+FROM said JOIN held USING (correlation) CROSS JOIN clock LEFT JOIN added
   ON added.attempt_id = held.attempt_id AND added.provider_message_id = said.message_id
   AND added.state = said.state AND added.error_code = said.error_code
 """
