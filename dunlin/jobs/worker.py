@@ -24,6 +24,7 @@ from dunlin.jobs.deliverer import Deliverer
 from dunlin.jobs.price_keeper import PriceKeeper
 from dunlin.jobs.reconciler import Reconciler
 from dunlin.runtime.bell import DELIVER_JOB, PLAN_JOB, QUEUE, decode_job, encode_job
+from dunlin.runtime.garbage import look_at_what_is_new
 from dunlin.runtime.logs import set_up_logs
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import Services, open_services
@@ -156,4 +157,5 @@ async def work(settings: Settings, times: SendingTimes = SendingTimes()) -> None
     set_up_logs("worker")
     assert settings.redis_url is not None
     async with open_services(settings, times) as services:
+        look_at_what_is_new()
         await WorkerProcess(services, RedisSettings.from_dsn(settings.redis_url)).run()
