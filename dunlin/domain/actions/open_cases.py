@@ -1,7 +1,7 @@
 """Open collection cases in bulk: idempotent by external reference, all or nothing."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -52,43 +52,52 @@ async def open_cases(
     if problems := check_cases(cases, organization.country):
         raise Refusal(problems)
     checked = [normalized(case, organization.country) for case in cases]
-    references = [case.external_reference for case in checked]
-
     content = {"cycle": cycle.id, "cases": [asdict(case) for case in checked]}
 
-    async def open_unknown(transaction: Transaction) -> list[CollectionCase]:
-        await hold_integrations(transaction, organization.id)  # or a disconnect could miss the steps copied here
-        # The organization's row is the queue: two calls with the same references open each case once.
-        await Organization.select_for_update(no_key=True).get(id=organization.id)
-        steps = await hold_steps(transaction, cycle)
-        known = await _by_reference(organization.id, references)
-        new = [case for case in checked if case.external_reference not in known]
-        if problems := await _conflicts(organization.id, checked, known):
-            raise Refusal(problems)
-        told = await _told_dead(checked, known)
-        of_new = [case.customer for case in new]
-        await follow_addresses(transaction, organization.id, of_new, told, now)
-        if new:
-            customers = await upsert_customers(transaction, organization.id, of_new)
-            await store_mandates(transaction, organization.id, _mandates(checked, known), customers, now)
-            await insert_cases(transaction, organization, cycle, steps, new, customers, now)
-            await use_countries_of(transaction, organization.id, of_new, now)
-            transaction.plans_due = True
-            _audit_opening(transaction, viewer, cycle, new)
-        await _stop_for_deceased(transaction, viewer, organization.id, new, told, now)
-        opened = await _by_reference(organization.id, references)
-        return [opened[reference] for reference in references]
+    def work(transaction: Transaction) -> Awaitable[list[CollectionCase]]:
+        return _open_unknown(transaction, viewer, organization, cycle, checked, now)
 
     answer = RowsOf(CollectionCase)
-    opened = await store.transact(
-        by_key(viewer, organization.id, once, "openCollectionCases", content, open_unknown, answer)
-    )
+    opened = await store.transact(by_key(viewer, organization.id, once, "openCollectionCases", content, work, answer))
     dead = [
         case.customer_id for case, given in zip(opened, checked, strict=True) if given.return_reason_code == DECEASED
     ]
     if dead:
         await until_nothing_is_under_way(store, OF_CUSTOMERS, dead)
     return opened
+
+
+async def _open_unknown(
+    transaction: Transaction,
+    viewer: Viewer,
+    organization: Organization,
+    cycle: CollectionCycle,
+    cases: Sequence[NewCase],
+    now: datetime,
+) -> list[CollectionCase]:
+    """Return the cases, in their order; those that there are not are opened."""
+    references = [case.external_reference for case in cases]
+    await hold_integrations(transaction, organization.id)  # or a disconnect could miss the steps copied here
+    # The organization's row is the queue: two calls with the same references open each case once.
+    await Organization.select_for_update(no_key=True).get(id=organization.id)
+    steps = await hold_steps(transaction, cycle)
+    known = await _by_reference(organization.id, references)
+    new = [case for case in cases if case.external_reference not in known]
+    if problems := await _conflicts(organization.id, cases, known):
+        raise Refusal(problems)
+    told = await _told_dead(cases, known)
+    of_new = [case.customer for case in new]
+    await follow_addresses(transaction, organization.id, of_new, told, now)
+    if new:
+        customers = await upsert_customers(transaction, organization.id, of_new)
+        await store_mandates(transaction, organization.id, _mandates(cases, known), customers, now)
+        await insert_cases(transaction, organization, cycle, steps, new, customers, now)
+        await use_countries_of(transaction, organization.id, of_new, now)
+        transaction.plans_due = True
+        _audit_opening(transaction, viewer, cycle, new)
+    await _stop_for_deceased(transaction, viewer, organization.id, new, told, now)
+    opened = await _by_reference(organization.id, references)
+    return [opened[reference] for reference in references]
 
 
 async def hold_steps(transaction: Transaction, cycle: CollectionCycle) -> list[CollectionStep]:

@@ -8,7 +8,7 @@ from dunlin.domain.actions.store_customers import follow_addresses, upsert_custo
 from dunlin.domain.choices import AuditAction, Permission
 from dunlin.domain.errors import Problem, ProblemCode, Refusal
 from dunlin.domain.idempotency import Once, RowsOf, by_key
-from dunlin.domain.rules.case_input import NewMandate, check_mandates, normalized_customer
+from dunlin.domain.rules.case_input import NewCustomer, NewMandate, check_mandates, normalized_customer
 from dunlin.domain.rules.mandate import folded
 from dunlin.domain.store import Store, Transaction, hold_integrations, rows
 from dunlin.domain.tables import Mandate, Organization
@@ -34,17 +34,7 @@ async def register_mandates(
     if problems := check_mandates(mandates, organization.country):
         raise Refusal(problems)
     customers = [normalized_customer(mandate.customer, organization.country) for mandate in mandates]
-    told = [
-        Told(("mandates", str(place), *path), reference, customer.external_reference)
-        for place, (mandate, customer) in enumerate(zip(mandates, customers, strict=True))
-        for path, reference in [
-            (("reference",), mandate.reference),
-            *(
-                (("customer", "mandateReferences", str(nth)), further)
-                for nth, further in enumerate(customer.mandate_references)
-            ),
-        ]
-    ]
+    told = _told(mandates, customers)
 
     async def register(transaction: Transaction) -> list[Mandate]:
         await hold_integrations(transaction, organization.id)
@@ -78,6 +68,21 @@ class Told:
     path: tuple[str, ...]
     reference: str
     customer_reference: str
+
+
+def _told(mandates: Sequence[NewMandate], customers: Sequence[NewCustomer]) -> list[Told]:
+    """Return whose each mandate is told to be: each of an entry, and those that its customer names besides."""
+    return [
+        Told(("mandates", str(place), *path), reference, customer.external_reference)
+        for place, (mandate, customer) in enumerate(zip(mandates, customers, strict=True))
+        for path, reference in [
+            (("reference",), mandate.reference),
+            *(
+                (("customer", "mandateReferences", str(nth)), further)
+                for nth, further in enumerate(customer.mandate_references)
+            ),
+        ]
+    ]
 
 
 async def check_owners(organization_id: int, told: Sequence[Told]) -> list[Problem]:
