@@ -22,6 +22,7 @@ from dunlin.api.mail_webhooks import mail_routes
 from dunlin.api.metrics import Metrics, metrics_routes
 from dunlin.api.request_id import HEADER, RequestIds
 from dunlin.api.schema import schema
+from dunlin.api.showing import Showings
 from dunlin.api.stays import Stays
 from dunlin.api.token_uses import TokenUses
 from dunlin.api.transport.admission import Admission
@@ -55,7 +56,7 @@ def create_app(services: Services, limits: LiveLimits | None = None) -> Starlett
     documents = open_documents(services.settings)
     stays = Stays(door)
     limits = limits or LiveLimits.of(services.settings)
-    ground = Ground(services, hub, stays, documents, schema, limits, Occupancy(limits))
+    ground = Ground(services, hub, stays, documents, schema, limits, Occupancy(limits), Showings())
     metrics.watch_connections(ground.occupancy)
     endpoint = Endpoint(services, hub, Admission(door), documents, schema)
 

@@ -1,11 +1,10 @@
-"""What an operation carries: who asks, the services, and loaders that live as long as the operation."""
+"""What an operation carries: who asks, the services, and loaders that live as long as the operation, or as an event."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import strawberry
-from strawberry.extensions import SchemaExtension
 
 from dunlin.api.limits.reading import ReadDocument
 from dunlin.api.live import EventHub
@@ -20,7 +19,7 @@ from dunlin.runtime.wiring import Services
 
 @dataclass
 class Context:
-    """Made anew for each operation, by the transport that lets it in.
+    """Made anew for each operation, by the transport that lets it in, and for each event that a subscription shows.
 
     `stay` is whose connection a subscription runs over. `resume_after` is a cursor that came beside the operation, and
     `position` the cursor of the event that a subscription shows. `taken` is what the operation cost its caller, None
@@ -50,11 +49,3 @@ class Context:
 
 
 Info: TypeAlias = strawberry.Info[Context, None]
-
-
-class OperationScope(SchemaExtension):
-    """Loaders live as long as an operation, and in a subscription as long as an event."""
-
-    def on_stream_result(self, result: object) -> Iterator[None]:
-        yield
-        self.execution_context.context.loaders = Loaders()  # the next event shows what is true by then

@@ -5,8 +5,10 @@ Expected ones are `userErrors` of a mutation. The rest are top-level errors whos
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
@@ -17,6 +19,9 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from dunlin.api.ids import MalformedId
 from dunlin.domain.errors import Forbidden
 from dunlin.domain.store import is_away, is_too_slow
+
+if TYPE_CHECKING:
+    from dunlin.api.context import Context
 
 log = structlog.get_logger()
 
@@ -68,9 +73,22 @@ class CodeErrors(MaskErrors):
         yield
 
     def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
-        return [self._coded(error) for error in errors]
+        return coded(errors, self.execution_context.context, is_executing=self._is_executing)
 
-    def _coded(self, error: GraphQLError) -> GraphQLError:
+
+def coded(errors: Iterable[GraphQLError], context: "Context", *, is_executing: bool = True) -> list[GraphQLError]:
+    """Return errors as clients see them, and log what is ours to mend."""
+    coder = _Coder(context.request_id, context.services.settings.suggestions, is_executing)
+    return [coder.coded(error) for error in errors]
+
+
+@dataclass(frozen=True, slots=True)
+class _Coder:
+    request_id: str
+    suggestions: bool
+    is_executing: bool
+
+    def coded(self, error: GraphQLError) -> GraphQLError:
         if error.extensions and "code" in error.extensions:
             return self._shown(error, error.message, error.extensions)
         original = error.original_error
@@ -86,7 +104,7 @@ class CodeErrors(MaskErrors):
             return self._shown(error, error.message, _code(ErrorCode.GRAPHQL_PARSE_FAILED))
         if original is None or isinstance(original, GraphQLError):
             # What the document is not to blame for, the variables are.
-            code = ErrorCode.BAD_USER_INPUT if self._is_executing else ErrorCode.GRAPHQL_VALIDATION_FAILED
+            code = ErrorCode.BAD_USER_INPUT if self.is_executing else ErrorCode.GRAPHQL_VALIDATION_FAILED
             return self._shown(error, self._without_suggestion(error.message), _code(code))
         if is_away(original):
             log.warning("the database is away", error=type(original).__name__)
@@ -96,7 +114,7 @@ class CodeErrors(MaskErrors):
             )
             return self._shown(error, message, {**_code(ErrorCode.UNAVAILABLE), "retryAfter": RETRY_AFTER_S})
         if is_too_slow(original):
-            log.warning("a statement took too long", request_id=self._request_id)
+            log.warning("a statement took too long", request_id=self.request_id)
             message = (
                 "It took too long. Ask for less; whether a change was made is not known, and with the same idempotency"
                 " key or reference it is made once."
@@ -105,17 +123,12 @@ class CodeErrors(MaskErrors):
         return self._internal(error, original)
 
     def _internal(self, error: GraphQLError, original: Exception) -> GraphQLError:
-        log.error("operation failed", request_id=self._request_id, exc_info=original)
+        log.error("operation failed", request_id=self.request_id, exc_info=original)
         message = "Something went wrong on our side. Nothing is known to be wrong with the request."
         return self._shown(error, message, _code(ErrorCode.INTERNAL))
 
     def _without_suggestion(self, message: str) -> str:
-        return message if self.execution_context.context.services.settings.suggestions else _SUGGESTION.sub("", message)
-
-    @property
-    def _request_id(self) -> str:
-        request_id: str = self.execution_context.context.request_id
-        return request_id
+        return message if self.suggestions else _SUGGESTION.sub("", message)
 
     def _shown(self, error: GraphQLError, message: str, extensions: Mapping[str, object]) -> GraphQLError:
         # A new one in any case: errors of validation are kept with the document, and shared by all that send it.
@@ -125,7 +138,7 @@ class CodeErrors(MaskErrors):
             source=error.source,
             positions=error.positions,
             path=error.path,
-            extensions={**extensions, "requestId": self._request_id},
+            extensions={**extensions, "requestId": self.request_id},
         )
 
 

@@ -1,21 +1,25 @@
 """The GraphQL schema, as exported in schema.graphql."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import strawberry
+from graphql import ExecutionResult as GraphQLExecutionResult
 from graphql import GraphQLError
 from graphql import OperationType as GraphQLOperationType
+from graphql.execution import create_source_event_stream
 from strawberry.extensions import SchemaExtension
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 from strawberry.types.execution import PreExecutionError
-from strawberry.types.graphql import OperationType
+from strawberry.utils.await_maybe import await_maybe
 
-from dunlin.api.context import Context, OperationScope
-from dunlin.api.errors import CodeErrors
+from dunlin.api.context import Context
+from dunlin.api.errors import CodeErrors, coded
 from dunlin.api.event_executor import EventExecutor
 from dunlin.api.limits.admission import read_for, refusals, waited_too_long
 from dunlin.api.limits.fields import FieldCosts
@@ -25,6 +29,7 @@ from dunlin.api.mutations import Mutation
 from dunlin.api.queries import Query
 from dunlin.api.scalars import SCALARS
 from dunlin.api.subscription import Subscription
+from dunlin.api.types.reminder import DeliveryStatusEvent
 from dunlin.runtime.allowance import Taken
 
 
@@ -42,12 +47,11 @@ class _InTurn(SchemaExtension):
 
 
 class _Told(SchemaExtension):
-    """Tell with each answer what it cost. The events of a subscription cost nothing."""
+    """Tell with each answer what it cost."""
 
     def get_results(self) -> dict[str, object]:
-        execution = self.execution_context
-        taken: Taken | None = execution.context.taken
-        if taken is None or _is_watching(execution):
+        taken: Taken | None = self.execution_context.context.taken
+        if taken is None:
             return {}
         reset_at = taken.full_again_at.isoformat()
         return {
@@ -60,11 +64,12 @@ class _Told(SchemaExtension):
         }
 
 
-def _is_watching(execution: ExecutionContext) -> bool:
-    try:
-        return execution.operation_type is OperationType.SUBSCRIPTION
-    except RuntimeError:  # there is no such operation
-        return False
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A subscription that was let in: what happens, and what executes it for each event."""
+
+    events: AsyncGenerator[DeliveryStatusEvent]
+    executor: EventExecutor
 
 
 class Schema(strawberry.Schema):
@@ -80,6 +85,8 @@ class Schema(strawberry.Schema):
 
     def kind_of(self, text: str, name: str | None, context: Context) -> GraphQLOperationType | None:
         """Return what an operation is, read for it at most once; None too where its caller may not have it read."""
+        if context.document is None and self.turns.is_full(context.viewer.account_id):
+            return None
         document = read_for(context, text, self.reader)
         return None if document is None else document.kind_of(name)
 
@@ -104,6 +111,32 @@ class Schema(strawberry.Schema):
         context.pre_execution_errors = list(errors)
         return PreExecutionError(data=None, errors=context.pre_execution_errors)
 
+    async def open_watch(
+        self, text: str, variables: dict[str, Any] | None, name: str | None, context: Context
+    ) -> Watch | PreExecutionError:
+        """Let a subscription in, or say why it is not; raise `NotItsTurn`. Strawberry's way stays with each event."""
+        execution = self._create_execution_context(text, (), variables, context, operation_name=name)
+        if errors := await refusals(execution, text, self.reader, self.turns):
+            return PreExecutionError(data=None, errors=coded(errors, context, is_executing=False))
+        assert execution.graphql_document is not None, "what is not refused was read"
+        async with self.turns.turn(context.viewer.account_id):
+            context.begins()
+            executor = EventExecutor.build(
+                self._schema,
+                execution.graphql_document,
+                context_value=context,
+                raw_variable_values=variables,
+                operation_name=name,
+            )
+            if isinstance(executor, list):
+                return PreExecutionError(data=None, errors=coded(executor, context))
+            events = await await_maybe(create_source_event_stream(executor))
+        if isinstance(events, GraphQLExecutionResult):
+            return PreExecutionError(data=None, errors=coded(events.errors or [], context))
+        assert isinstance(executor, EventExecutor)
+        assert isinstance(events, AsyncGenerator)
+        return Watch(events, executor)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log nothing here: a client's mistake is no event, and `CodeErrors` logs what is ours."""
 
@@ -113,7 +146,6 @@ schema = Schema(
     mutation=Mutation,
     subscription=Subscription,
     extensions=[
-        OperationScope,
         CodeErrors,
         _InTurn,
         _Told,

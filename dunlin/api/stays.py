@@ -80,7 +80,8 @@ class Stay:
 
     def see(self, viewer: Viewer, asked_at: float) -> None:
         """Take how the viewer was found, asked for at `asked_at`."""
-        self.viewer = viewer
+        if viewer != self.viewer:  # else it stays the same one: what hangs on it need not be found anew
+            self.viewer = viewer
         self.seen_at = max(self.seen_at, asked_at)
         self._seen.set()
         self._seen = asyncio.Event()

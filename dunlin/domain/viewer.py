@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -24,6 +24,9 @@ PREFIX = "dunlin_"
 PREFIX_LENGTH = 12  # characters that stay readable; the rest holds 226 bits
 
 
+_ANYBODY = Actor(ActorKind.TOKEN, "", "", None)
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who asks: for a whole account, or for some organizations of it."""
@@ -40,6 +43,10 @@ class Viewer:
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
+
+    def anybody(self) -> "Viewer":
+        """Return whoever may see the same, and is nobody in particular."""
+        return replace(self, actor=_ANYBODY, expires_at=None)
 
     def organizations(self) -> QuerySet[Organization]:
         """Return the query of all organizations that this viewer may see."""

@@ -17,10 +17,11 @@ from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
 from dunlin.api.live import EventHub
 from dunlin.api.request_id import request_id_of
+from dunlin.api.shown import payload_of
 from dunlin.api.transport.admission import Admission, address_of
 from dunlin.api.transport.documents import Documents
 from dunlin.api.transport.media_type import ANSWERS, MediaType, acceptable
-from dunlin.api.transport.operation import in_time, marked, paying, payload_of
+from dunlin.api.transport.operation import in_time, marked, paying
 from dunlin.api.transport.refused import (
     OK_FOR_OLD_CLIENTS,
     CannotRun,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dunlin.api.context import Context
 from dunlin.api.live import EventHub
 from dunlin.api.schema import Schema
+from dunlin.api.showing import Showings
 from dunlin.api.stays import Stay, Stays
 from dunlin.api.transport.documents import Documents
 from dunlin.api.transport.live_limits import LiveLimits
@@ -22,6 +23,7 @@ class Ground:
     schema: Schema
     limits: LiveLimits
     occupancy: Occupancy
+    showings: Showings
 
     def context(self, stay: Stay, viewer: Viewer, request_id: str, resume_after: str | None = None) -> Context:
         """Return the context of one operation."""

@@ -8,7 +8,6 @@ import orjson
 import structlog
 from graphql import OperationType
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from strawberry.types.execution import PreExecutionError
 
 from dunlin.api.authentication import NotLetIn
 from dunlin.api.context import Context
@@ -18,7 +17,7 @@ from dunlin.api.stays import NEW_TOKEN_NEEDED, Stay
 from dunlin.api.transport.admission import refusing, unavailable
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.message import Closing, Subscribe
-from dunlin.api.transport.operation import is_unavailable, is_watching, paying, payload_of, results
+from dunlin.api.transport.operation import is_watching, paying, results
 from dunlin.api.transport.pace import Pace
 from dunlin.api.transport.refused import Refused, broken, error_of
 from dunlin.api.transport.request import Asked
@@ -85,15 +84,15 @@ class SocketOperations:
         with self._ground.occupancy.operation(self._stay.viewer):
             try:
                 context.viewer = await self._viewer()
-                async with aclosing(results(self._ground.schema, text, asked, context)) as found:
+                async with aclosing(results(self._ground, text, asked, context)) as found:
                     async for result in found:
-                        if is_watching(asked, context) and is_unavailable(result):
+                        if is_watching(asked, context) and result.is_unavailable:
                             raise unavailable("The database")
-                        if isinstance(result, PreExecutionError):
-                            await self._end_with(message.operation_id, "error", payload_of(result)["errors"])
+                        if result.errors is not None:
+                            await self._end_with(message.operation_id, "error", result.errors)
                             return
                         self._ground.documents.keep(asked, text, account_id)
-                        await self._send(message.operation_id, "next", payload_of(result))
+                        await self._send(message.operation_id, "next", result.json)
             except Refused as refused:
                 if refused.code is ErrorCode.UNAVAILABLE and self._comes_back(text, asked, context):
                     # Clients take an operation that has ended for done with, and an event with errors for seen.
@@ -115,17 +114,18 @@ class SocketOperations:
             except KeysUnavailable:  # the issuer is away, and the token was good
                 return self._stay.viewer
 
-    async def _end_with(self, operation_id: str, kind: str, payload: object = None) -> None:
+    async def _end_with(self, operation_id: str, kind: str, payload: bytes | None = None) -> None:
         self._forget(operation_id)
         await self._send(operation_id, kind, payload)
 
     async def _refuse(self, operation_id: str, refused: Refused, request_id: str | None = None) -> None:
-        await self._end_with(operation_id, "error", [error_of(refused, request_id or new_request_id())])
+        errors = [error_of(refused, request_id or new_request_id())]
+        await self._end_with(operation_id, "error", orjson.dumps(errors))
 
-    async def _send(self, operation_id: str, kind: str, payload: object = None) -> None:
-        message = {"id": operation_id, "type": kind}
-        given = message if payload is None else {**message, "payload": payload}
-        await self._websocket.send_text(orjson.dumps(given).decode())
+    async def _send(self, operation_id: str, kind: str, payload: bytes | None = None) -> None:
+        head = b'{"id":%s,"type":"%s"' % (orjson.dumps(operation_id), kind.encode())
+        text = head + b"}" if payload is None else b'%s,"payload":%s}' % (head, payload)
+        await self._websocket.send_text(text.decode())
 
     def _forget(self, operation_id: str) -> None:
         """Give an id free; unless it is another operation's by now, or of one that never began."""

@@ -11,7 +11,6 @@ import structlog
 from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
-from strawberry.types.execution import PreExecutionError
 
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
@@ -21,7 +20,7 @@ from dunlin.api.transport.admission import address_of, refusing
 from dunlin.api.transport.endpoint import accepted, require_method
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.media_type import MediaType
-from dunlin.api.transport.operation import is_unavailable, is_watching, paying, payload_of, results
+from dunlin.api.transport.operation import is_watching, paying, results
 from dunlin.api.transport.refused import Refused, error_of, refusal
 from dunlin.api.transport.request import Asked, read_request
 
@@ -108,17 +107,18 @@ class _Stream:
 
     async def _produce(self, text: str, asked: Asked) -> None:
         try:
-            async with aclosing(results(self._ground.schema, text, asked, self._context)) as found:
+            async with aclosing(results(self._ground, text, asked, self._context)) as found:
                 async for result in found:
-                    if is_watching(asked, self._context) and is_unavailable(result):
+                    if is_watching(asked, self._context) and result.is_unavailable:
                         # Clients take an event with errors for seen, and come back behind the last one they have if
                         # the stream ends without being complete.
                         raise _Over
-                    if not isinstance(result, PreExecutionError):
+                    if result.errors is None:
                         self._ground.documents.keep(asked, text, self._context.viewer.account_id)
-                    await self._chunks.put(_next_event(payload_of(result), self._context.position))
+                    await self._chunks.put(_next_event(result.json, self._context.position))
         except Refused as refused:
-            await self._chunks.put(_next_event({"errors": [error_of(refused, self._context.request_id)]}, None))
+            told = orjson.dumps({"errors": [error_of(refused, self._context.request_id)]})
+            await self._chunks.put(_next_event(told, None))
         await self._chunks.put(_COMPLETE)
 
     async def _pass_on(self) -> None:
@@ -150,6 +150,6 @@ class _Stream:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-def _next_event(payload: object, position: str | None) -> bytes:
+def _next_event(payload: bytes, position: str | None) -> bytes:
     place = b"" if position is None else b"id: %s\n" % position.encode()
-    return b"%sevent: next\ndata: %s\n\n" % (place, orjson.dumps(payload))
+    return b"%sevent: next\ndata: %s\n\n" % (place, payload)
