@@ -56,7 +56,7 @@ def create_app(services: Services, limits: LiveLimits | None = None) -> Starlett
     documents = open_documents(services.settings)
     stays = Stays(door)
     limits = limits or LiveLimits.of(services.settings)
-    ground = Ground(services, hub, stays, documents, schema, limits, Occupancy(limits), Showings())
+    ground = Ground(services, hub, stays, documents, schema, limits, Occupancy(limits), Showings(services, hub))
     metrics.watch_connections(ground.occupancy)
     endpoint = Endpoint(services, hub, Admission(door), documents, schema)
 

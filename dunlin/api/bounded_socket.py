@@ -9,11 +9,15 @@ from datetime import timedelta
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 from websockets.protocol import State
 
 from dunlin.api.bounded_http import SLOWEST_READER
 from dunlin.api.transport.live_limits import PINGS_AT_ONCE, PINGS_PER_SECOND
 from dunlin.api.transport.pace import Pace
+from dunlin.api.transport.writing import WRITE
+
+_TEXT = 0x81  # FIN and the opcode
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
@@ -43,6 +47,19 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         self._go_on()
         super().resume_writing()
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.conn.state is State.CONNECTING and not self.close_sent:
+            extensions: dict[str, object] = self.scope["extensions"]  # type: ignore[assignment]
+            extensions[WRITE] = self.write
+
+    def write(self, text: bytes) -> bool:
+        """Send a text at once, or return False where it has to wait for the client to read, or the client is gone."""
+        if not self.writable.is_set() or self.close_sent or self.conn.state is not State.OPEN:
+            return False
+        self.transport.write(_head(len(text)) + text)
+        return True
 
     def handle_ping(self) -> None:
         if self.close_sent:
@@ -79,6 +96,15 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+
+def _head(length: int) -> bytes:
+    """Return how the frame of a text of so many bytes begins, unmasked as servers' are: RFC 6455, section 5.2."""
+    if length < 126:
+        return bytes((_TEXT, length))
+    if length < 65_536:
+        return bytes((_TEXT, 126)) + length.to_bytes(2, "big")
+    return bytes((_TEXT, 127)) + length.to_bytes(8, "big")
 
 
 def _is_worth_telling(record: logging.LogRecord) -> bool:

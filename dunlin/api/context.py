@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 import strawberry
@@ -10,7 +11,6 @@ from dunlin.api.limits.reading import ReadDocument
 from dunlin.api.live import EventHub
 from dunlin.api.loaders import Loaders
 from dunlin.api.request_id import new_request_id
-from dunlin.api.stays import Stay
 from dunlin.domain.choices import Permission
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.allowance import Taken
@@ -21,8 +21,7 @@ from dunlin.runtime.wiring import Services
 class Context:
     """Made anew for each operation, by the transport that lets it in, and for each event that a subscription shows.
 
-    `stay` is whose connection a subscription runs over. `resume_after` is a cursor that came beside the operation, and
-    `position` the cursor of the event that a subscription shows. `taken` is what the operation cost its caller, None
+    `resume_after` is a cursor that came beside the operation. `taken` is what the operation cost its caller, None
     until that is known. `begins` is called when its turn has come and its time begins.
     `document` is what the text was read as, None while it was not; `is_new` if it had to be parsed for this operation.
     """
@@ -32,14 +31,15 @@ class Context:
     viewer: Viewer
     address: str | None = None
     request_id: str = field(default_factory=new_request_id)
-    loaders: Loaders = field(default_factory=Loaders)
-    stay: Stay | None = None
     resume_after: str | None = None
-    position: str | None = None
     taken: Taken | None = None
     document: ReadDocument | None = None
     is_new: bool = False
     begins: Callable[[], None] = lambda: None
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        return Loaders()
 
     @property
     def reader(self) -> Viewer:

@@ -6,8 +6,8 @@ nothing is lost and nothing comes twice, whatever happens to Redis or to a conne
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -59,6 +59,51 @@ class Narrowing:
 EVERYTHING = Narrowing()
 
 
+class Reading:
+    """Somebody's place among the events of an organization: all wanted ones up to `position` have been read."""
+
+    __slots__ = ("_feed", "_wanted", "position")
+
+    def __init__(self, feed: Feed, position: int, wanted: Narrowing) -> None:
+        self._feed = feed
+        self._wanted = wanted
+        self.position = position
+
+    @property
+    def organization_id(self) -> int:
+        return self._feed.organization_id
+
+    @property
+    def is_at_head(self) -> bool:
+        """Whether nothing has happened behind it, as far as this process knows."""
+        return self.position >= self._feed.head and not self._feed.is_set_back
+
+    def again(self) -> "Reading":
+        """Return another one from here on, for as long as this one lasts."""
+        return Reading(self._feed, self.position, self._wanted)
+
+    async def next(self) -> list[DeliveryEvent]:
+        """Return some of the wanted events that follow; also none where it is not at the head."""
+        if self._feed.is_set_back:
+            raise _ahead()
+        events = self._feed.after(self.position, _HELD)
+        if events is None:
+            end = self._feed.head
+            events = await self._wanted.read(self._feed.organization_id, self.position, end, _HELD)
+            self.position = end if len(events) < _HELD else events[-1].sequence
+        elif events:
+            self.position = events[-1].sequence
+        return [event for event in events if self._wanted.takes(event)]
+
+    async def on(self) -> AsyncGenerator[DeliveryEvent]:
+        """Yield what follows, for ever."""
+        while True:
+            for event in await self.next():
+                yield event
+            if self.is_at_head:
+                await self._feed.news.wait()
+
+
 class EventHub:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -86,31 +131,24 @@ class EventHub:
     async def events(
         self, organization_id: int, after: int | None, wanted: Narrowing = EVERYTHING
     ) -> AsyncGenerator[DeliveryEvent]:
-        """Yield every wanted event behind `after`, or from now on, in order, for ever.
+        """Yield every wanted event behind `after`, or from now on, in order, for ever; raise as `reading` does."""
+        async with self.reading(organization_id, after, wanted) as reading, aclosing(reading.on()) as events:
+            async for event in events:
+                yield event
 
-        Raise BAD_USER_INPUT where `after` lies ahead of all events, now or after the database was set back.
+    @asynccontextmanager
+    async def reading(
+        self, organization_id: int, after: int | None, wanted: Narrowing = EVERYTHING
+    ) -> AsyncIterator[Reading]:
+        """Begin behind `after`, or from now on.
+
+        Raise BAD_USER_INPUT where that lies ahead of all events, now or after the database was set back.
         """
         newest = await newest_sequence(organization_id)
         if after is not None and after > newest:
             raise _ahead()
-        position = newest if after is None else after
         with self._listening(organization_id, newest) as feed:
-            while True:
-                news = feed.news
-                if feed.is_set_back:
-                    raise _ahead()
-                events = feed.after(position, _HELD)
-                if events is None:
-                    end = feed.head
-                    events = await wanted.read(organization_id, position, end, _HELD)
-                    position = end if len(events) < _HELD else events[-1].sequence
-                elif events:
-                    position = events[-1].sequence
-                else:
-                    await news.wait()
-                for event in events:
-                    if wanted.takes(event):
-                        yield event
+            yield Reading(feed, newest if after is None else after, wanted)
 
     @contextmanager
     def _listening(self, organization_id: int, newest: int) -> Iterator[Feed]:

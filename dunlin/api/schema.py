@@ -1,8 +1,7 @@
 """The GraphQL schema, as exported in schema.graphql."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -28,8 +27,7 @@ from dunlin.api.limits.turns import NotItsTurn, Turns
 from dunlin.api.mutations import Mutation
 from dunlin.api.queries import Query
 from dunlin.api.scalars import SCALARS
-from dunlin.api.subscription import Subscription
-from dunlin.api.types.reminder import DeliveryStatusEvent
+from dunlin.api.subscription import Subscription, Watch
 from dunlin.runtime.allowance import Taken
 
 
@@ -62,14 +60,6 @@ class _Told(SchemaExtension):
                 "resetAt": reset_at,
             }
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A subscription that was let in: what happens, and what executes it for each event."""
-
-    events: AsyncGenerator[DeliveryStatusEvent]
-    executor: EventExecutor
 
 
 class Schema(strawberry.Schema):
@@ -113,8 +103,11 @@ class Schema(strawberry.Schema):
 
     async def open_watch(
         self, text: str, variables: dict[str, Any] | None, name: str | None, context: Context
-    ) -> Watch | PreExecutionError:
-        """Let a subscription in, or say why it is not; raise `NotItsTurn`. Strawberry's way stays with each event."""
+    ) -> tuple[Watch, EventExecutor] | PreExecutionError:
+        """Return what a subscription watches and what executes it, or why it is not let in; raise `NotItsTurn`.
+
+        Strawberry would do the same, and keep for as long as it lasts all that is needed only here.
+        """
         execution = self._create_execution_context(text, (), variables, context, operation_name=name)
         if errors := await refusals(execution, text, self.reader, self.turns):
             return PreExecutionError(data=None, errors=coded(errors, context, is_executing=False))
@@ -130,12 +123,12 @@ class Schema(strawberry.Schema):
             )
             if isinstance(executor, list):
                 return PreExecutionError(data=None, errors=coded(executor, context))
-            events = await await_maybe(create_source_event_stream(executor))
-        if isinstance(events, GraphQLExecutionResult):
-            return PreExecutionError(data=None, errors=coded(events.errors or [], context))
+            watch = await await_maybe(create_source_event_stream(executor))
+        if isinstance(watch, GraphQLExecutionResult):
+            return PreExecutionError(data=None, errors=coded(watch.errors or [], context))
         assert isinstance(executor, EventExecutor)
-        assert isinstance(events, AsyncGenerator)
-        return Watch(events, executor)
+        assert isinstance(watch, Watch)
+        return watch, executor
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log nothing here: a client's mistake is no event, and `CodeErrors` logs what is ours."""

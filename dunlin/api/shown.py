@@ -12,17 +12,22 @@ from dunlin.api.errors import ErrorCode
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A result in JSON, written once for all who are sent it. `errors` say why nothing was executed, None if it was."""
+    """A result in JSON, written once for all who are sent it.
+
+    `errors` say why nothing was executed, None if it was. `cursor` is of the event that a subscription shows.
+    `is_unavailable` if it lacks something that will be there later.
+    """
 
     json: bytes
-    errors: bytes | None
-    is_unavailable: bool
+    errors: bytes | None = None
+    is_unavailable: bool = False
+    cursor: str | None = None
 
 
-def shown(result: ExecutionResult) -> Shown:
+def shown(result: ExecutionResult, cursor: str | None = None) -> Shown:
     payload = payload_of(result)
     errors = orjson.dumps(payload["errors"]) if isinstance(result, PreExecutionError) else None
-    return Shown(orjson.dumps(payload), errors, _is_unavailable(result))
+    return Shown(orjson.dumps(payload), errors, _is_unavailable(result), cursor)
 
 
 def payload_of(result: ExecutionResult) -> dict[str, Any]:

@@ -67,13 +67,18 @@ class Stay:
         self.see(await self._door.viewer_of_token(self.token, self._address), asked_at)
         return self.viewer
 
+    @property
+    def is_current(self) -> bool:
+        """Whether `viewer` is as of a few seconds ago at most."""
+        return not self._ended.done() and time.monotonic() <= self.look_due_at + _UNSEEN_S and not self._has_expired()
+
     async def current(self) -> Viewer:
         """Return the viewer as of a few seconds ago at most.
 
         Who is not to see anything more is never answered: what they run ends with their connection, and is not told
         to be complete.
         """
-        while self._ended.done() or self._has_expired() or time.monotonic() > self.look_due_at + _UNSEEN_S:
+        while not self.is_current:
             seen = self._seen
             await seen.wait()
         return self.viewer

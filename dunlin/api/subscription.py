@@ -1,15 +1,16 @@
 """What can be watched."""
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 import strawberry
 
-from dunlin.api.context import Info
+from dunlin.api.context import Context, Info
 from dunlin.api.errors import not_found
 from dunlin.api.ids import decode_id
-from dunlin.api.live import Narrowing
+from dunlin.api.live import Narrowing, Reading
 from dunlin.api.types.reminder import DeliveryStatusEvent, sequence_of
 from dunlin.domain.choices import Permission
 from dunlin.domain.tables import CollectionCase, Reminder
@@ -36,21 +37,35 @@ class Subscription:
         after: Annotated[
             str | None, strawberry.argument(description="The cursor of the last event that you have.")
         ] = None,
-    ) -> AsyncIterator[DeliveryStatusEvent]:
-        organization = decode_id("Organization", organization_id)
-        case = None if case_id is None else decode_id("CollectionCase", case_id)
-        reminder = None if reminder_id is None else decode_id("Reminder", reminder_id)
-        await _require_visible(info, organization, case, reminder)
-        position = _position(organization, after, info.context.resume_after)
-        stay = info.context.stay
-        assert stay is not None, "what runs subscriptions has a stay"
-        async with aclosing(info.context.hub.events(organization, position, Narrowing(case, reminder))) as events:
+    ) -> AsyncIterable[DeliveryStatusEvent]:
+        return Watch(info.context, organization_id, case_id, reminder_id, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(AsyncIterable[DeliveryStatusEvent]):
+    """What somebody asks to watch, by ids and a cursor as they were given."""
+
+    context: Context
+    organization_id: strawberry.ID
+    case_id: strawberry.ID | None
+    reminder_id: strawberry.ID | None
+    after: str | None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Reading]:
+        """Begin to read, or raise what keeps the viewer from it."""
+        organization = decode_id("Organization", self.organization_id)
+        case = None if self.case_id is None else decode_id("CollectionCase", self.case_id)
+        reminder = None if self.reminder_id is None else decode_id("Reminder", self.reminder_id)
+        await _require_visible(self.context.reader, organization, case, reminder)
+        position = _position(organization, self.after, self.context.resume_after)
+        async with self.context.hub.reading(organization, position, Narrowing(case, reminder)) as reading:
+            yield reading
+
+    async def __aiter__(self) -> AsyncGenerator[DeliveryStatusEvent]:
+        async with self.reading() as reading, aclosing(reading.on()) as events:
             async for row in events:
-                info.context.viewer = await stay.current()
-                _require_still_visible(info.context.viewer, organization)
-                event = DeliveryStatusEvent.of(row)
-                info.context.position = event.cursor
-                yield event
+                yield DeliveryStatusEvent.of(row)
 
 
 def _position(organization_id: int, *cursors: str | None) -> int | None:
@@ -58,8 +73,8 @@ def _position(organization_id: int, *cursors: str | None) -> int | None:
     return max((sequence_of(cursor, organization_id) for cursor in cursors if cursor is not None), default=None)
 
 
-async def _require_visible(info: Info, organization: int, case: int | None, reminder: int | None) -> None:
-    if not await info.context.reader.sees(organization):
+async def _require_visible(viewer: Viewer, organization: int, case: int | None, reminder: int | None) -> None:
+    if not await viewer.sees(organization):
         raise not_found("organization")
     if case is not None and not await CollectionCase.filter(id=case, organization_id=organization).exists():
         raise not_found("collection case")
@@ -67,8 +82,8 @@ async def _require_visible(info: Info, organization: int, case: int | None, remi
         raise not_found("reminder")
 
 
-def _require_still_visible(viewer: Viewer, organization_id: int) -> None:
-    """Ask anew for each event what a token may have lost meanwhile. An organization never changes its account."""
+def require_still_visible(viewer: Viewer, organization_id: int) -> None:
+    """Ask anew what a token may have lost meanwhile. An organization never changes its account."""
     viewer.require(Permission.READ)
     if viewer.organization_ids is not None and organization_id not in viewer.organization_ids:
         raise not_found("organization")

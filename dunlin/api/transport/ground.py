@@ -33,6 +33,5 @@ class Ground:
             viewer,
             stay.address,
             request_id=request_id,
-            stay=stay,
             resume_after=resume_after,
         )

@@ -2,19 +2,17 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
-from graphql import GraphQLError, OperationType
+from graphql import OperationType
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from dunlin.api.context import Context
-from dunlin.api.errors import ErrorCode, coded
-from dunlin.api.limits.admission import caller_of, charge_refusal, waited_too_long
-from dunlin.api.limits.turns import NotItsTurn
-from dunlin.api.showing import Sight
+from dunlin.api.errors import ErrorCode
+from dunlin.api.limits.admission import caller_of, charge_refusal
 from dunlin.api.shown import Shown, shown
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.refused import Refused
@@ -67,47 +65,14 @@ def is_watching(asked: Asked, context: Context) -> bool:
     return kind is OperationType.SUBSCRIPTION
 
 
-async def results(ground: Ground, text: str, asked: Asked, context: Context) -> AsyncGenerator[Shown]:
-    """Yield the result of a query or mutation, or those of a subscription; raise `Refused` for what takes too long."""
-    if ground.schema.kind_of(text, asked.operation_name, context) is OperationType.SUBSCRIPTION:
-        async with aclosing(_watched(ground, text, asked, context)) as found:
-            async for one in found:
-                yield one
-        return
+async def result_of(ground: Ground, text: str, asked: Asked, context: Context) -> Shown:
+    """Return the result of a query or mutation; raise `Refused` if it takes too long."""
     source: Any = await ground.schema.stream(
         text, variable_values=asked.variables, context_value=context, operation_name=asked.operation_name
     )
     async with aclosing(source), in_time(asked, context):
         result = await anext(source)
-    yield shown(marked(result))
-
-
-async def _watched(ground: Ground, text: str, asked: Asked, context: Context) -> AsyncGenerator[Shown]:
-    try:
-        async with in_time(asked, context):
-            watch = await ground.schema.open_watch(text, asked.variables, asked.operation_name, context)
-        if isinstance(watch, PreExecutionError):
-            yield shown(watch)
-            return
-        viewer, showing = None, None
-        async with aclosing(watch.events) as events:
-            async for event in events:
-                if showing is None or viewer is not context.viewer:  # who may see less by now than before
-                    viewer = context.viewer
-                    showing = ground.showings.of(Sight.of(text, asked, context), watch.executor, context)
-                yield await showing.shown(event)
-    except Refused:
-        raise
-    except NotItsTurn:
-        yield _failed(waited_too_long(), context)
-    except Exception as error:
-        yield _failed(error, context)
-
-
-def _failed(error: Exception, context: Context) -> Shown:
-    """Return the last that is told of a subscription that cannot go on."""
-    told = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
-    return shown(ExecutionResult(data=None, errors=coded([told], context)))
+    return shown(marked(result))
 
 
 def marked(result: ExecutionResult) -> ExecutionResult:

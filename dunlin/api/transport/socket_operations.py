@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import aclosing
 
 import orjson
 import structlog
@@ -13,14 +12,18 @@ from dunlin.api.authentication import NotLetIn
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
 from dunlin.api.request_id import new_request_id
+from dunlin.api.showing import Interrupted
+from dunlin.api.shown import Shown
 from dunlin.api.stays import NEW_TOKEN_NEEDED, Stay
 from dunlin.api.transport.admission import refusing, unavailable
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.message import Closing, Subscribe
-from dunlin.api.transport.operation import is_watching, paying, results
+from dunlin.api.transport.operation import paying, result_of
 from dunlin.api.transport.pace import Pace
 from dunlin.api.transport.refused import Refused, broken, error_of
 from dunlin.api.transport.request import Asked
+from dunlin.api.transport.watching import Opened, follow, open_watch
+from dunlin.api.transport.writing import WRITE, Write
 from dunlin.domain.viewer import Viewer
 from dunlin.runtime.issuer_keys import KeysUnavailable
 
@@ -65,7 +68,8 @@ class SocketOperations:
         operation_id, request_id = message.operation_id, new_request_id()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._answer(message, request_id)
+                with self._ground.occupancy.operation(self._stay.viewer):
+                    await self._answer(message, request_id)
             except Refused as refused:
                 await self._refuse(operation_id, refused, request_id)
             except (Closing, WebSocketDisconnect):
@@ -77,32 +81,43 @@ class SocketOperations:
                 self._forget(operation_id)
 
     async def _answer(self, message: Subscribe, request_id: str) -> None:
-        asked, account_id = message.asked, self._stay.viewer.account_id
+        found = await self._find(message.asked, request_id)
+        if isinstance(found, Opened):
+            await self._follow(found, message.operation_id)
+        elif found.errors is not None:
+            await self._end_with(message.operation_id, "error", found.errors)
+            return
+        else:
+            await self._send(message.operation_id, "next", found.json)
+        await self._end_with(message.operation_id, "complete")
+
+    async def _find(self, asked: Asked, request_id: str) -> Opened | Shown:
+        """Return the result of a query or mutation, or a subscription that was let in."""
+        account_id = self._stay.viewer.account_id
         context = self._ground.context(self._stay, self._stay.viewer, request_id)
         async with paying(context):
             text = self._ground.documents.text_of(asked, account_id)
-        with self._ground.occupancy.operation(self._stay.viewer):
-            try:
-                context.viewer = await self._viewer()
-                async with aclosing(results(self._ground, text, asked, context)) as found:
-                    async for result in found:
-                        if is_watching(asked, context) and result.is_unavailable:
-                            raise unavailable("The database")
-                        if result.errors is not None:
-                            await self._end_with(message.operation_id, "error", result.errors)
-                            return
-                        self._ground.documents.keep(asked, text, account_id)
-                        await self._send(message.operation_id, "next", result.json)
-            except Refused as refused:
-                if refused.code is ErrorCode.UNAVAILABLE and self._comes_back(text, asked, context):
-                    # Clients take an operation that has ended for done with, and an event with errors for seen.
-                    raise Closing(1013, refused.message) from refused
-                raise
-        await self._end_with(message.operation_id, "complete")
+        try:
+            context.viewer = await self._viewer()
+            find = open_watch if self._is_watch(text, asked, context) else result_of
+            found = await find(self._ground, text, asked, context)
+        except Refused as refused:
+            if refused.code is ErrorCode.UNAVAILABLE and self._is_watch(text, asked, context):
+                raise _come_back(refused) from refused
+            raise
+        if isinstance(found, Opened) or found.errors is None:
+            self._ground.documents.keep(asked, text, account_id)
+        return found
 
-    def _comes_back(self, text: str, asked: Asked, context: Context) -> bool:
+    def _is_watch(self, text: str, asked: Asked, context: Context) -> bool:
         kind = self._ground.schema.kind_of(text, asked.operation_name, context)
         return kind is OperationType.SUBSCRIPTION
+
+    async def _follow(self, opened: Opened, operation_id: str) -> None:
+        try:
+            await follow(opened, self._stay, self._ground.showings, _Events(self._websocket, operation_id))
+        except Interrupted as error:
+            raise _come_back(unavailable("The database")) from error
 
     async def _viewer(self) -> Viewer:
         """Return who asks, looked at anew for each operation, as for each request."""
@@ -123,7 +138,7 @@ class SocketOperations:
         await self._end_with(operation_id, "error", orjson.dumps(errors))
 
     async def _send(self, operation_id: str, kind: str, payload: bytes | None = None) -> None:
-        head = b'{"id":%s,"type":"%s"' % (orjson.dumps(operation_id), kind.encode())
+        head = _head(operation_id, kind)
         text = head + b"}" if payload is None else b'%s,"payload":%s}' % (head, payload)
         await self._websocket.send_text(text.decode())
 
@@ -132,6 +147,38 @@ class SocketOperations:
         if self._running.get(operation_id) is asyncio.current_task():
             del self._running[operation_id]
             self._idle_since = time.monotonic()
+
+
+class _Events:
+    """The listener of a subscription. Its messages differ from those of others by the operation's id alone."""
+
+    __slots__ = ("_head", "_websocket", "_write")
+
+    def __init__(self, websocket: WebSocket, operation_id: str) -> None:
+        self._websocket = websocket
+        self._write: Write | None = websocket.scope["extensions"].get(WRITE)
+        self._head = _head(operation_id, "next") + b',"payload":'
+
+    async def send(self, found: Shown) -> None:
+        await self._websocket.send_text(self._message(found).decode())
+
+    def sends_now(self, found: Shown) -> bool:
+        return self._write is not None and self._write(self._message(found))
+
+    def _message(self, found: Shown) -> bytes:
+        return b"%s%s}" % (self._head, found.json)
+
+
+def _head(operation_id: str, kind: str) -> bytes:
+    return b'{"id":%s,"type":"%s"' % (orjson.dumps(operation_id), kind.encode())
+
+
+def _come_back(refused: Refused) -> Closing:
+    """Return how a subscription ends that goes on later.
+
+    Clients take an operation that has ended for done with, and an event with errors for seen.
+    """
+    return Closing(1013, refused.message)
 
 
 def _too_many(message: str) -> Refused:

@@ -4,7 +4,7 @@ https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
 """
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 
 import orjson
 import structlog
@@ -15,14 +15,17 @@ from starlette.types import Receive, Scope, Send
 from dunlin.api.context import Context
 from dunlin.api.errors import ErrorCode
 from dunlin.api.request_id import request_id_of
+from dunlin.api.showing import Interrupted
+from dunlin.api.shown import Shown
 from dunlin.api.stays import Stay
 from dunlin.api.transport.admission import address_of, refusing
 from dunlin.api.transport.endpoint import accepted, require_method
 from dunlin.api.transport.ground import Ground
 from dunlin.api.transport.media_type import MediaType
-from dunlin.api.transport.operation import is_watching, paying, results
+from dunlin.api.transport.operation import paying, result_of
 from dunlin.api.transport.refused import Refused, error_of, refusal
 from dunlin.api.transport.request import Asked, read_request
+from dunlin.api.transport.watching import Opened, follow, open_watch
 
 _METHODS = "POST, GET"
 _HEADERS = (
@@ -107,19 +110,35 @@ class _Stream:
 
     async def _produce(self, text: str, asked: Asked) -> None:
         try:
-            async with aclosing(results(self._ground, text, asked, self._context)) as found:
-                async for result in found:
-                    if is_watching(asked, self._context) and result.is_unavailable:
-                        # Clients take an event with errors for seen, and come back behind the last one they have if
-                        # the stream ends without being complete.
-                        raise _Over
-                    if result.errors is None:
-                        self._ground.documents.keep(asked, text, self._context.viewer.account_id)
-                    await self._chunks.put(_next_event(result.json, self._context.position))
+            await self._run(text, asked)
+        except Interrupted as error:  # without `complete`, so that its client comes back behind the last event it has
+            raise _Over from error
         except Refused as refused:
             told = orjson.dumps({"errors": [error_of(refused, self._context.request_id)]})
-            await self._chunks.put(_next_event(told, None))
+            await self.send(Shown(told))
         await self._chunks.put(_COMPLETE)
+
+    async def _run(self, text: str, asked: Asked) -> None:
+        kind = self._ground.schema.kind_of(text, asked.operation_name, self._context)
+        if kind is not OperationType.SUBSCRIPTION:
+            found: Opened | Shown = await result_of(self._ground, text, asked, self._context)
+        else:
+            found = await open_watch(self._ground, text, asked, self._context)
+        if isinstance(found, Opened) or found.errors is None:
+            self._ground.documents.keep(asked, text, self._context.viewer.account_id)
+        if isinstance(found, Opened):
+            await follow(found, self._stay, self._ground.showings, self)
+        else:
+            await self.send(found)
+
+    async def send(self, found: Shown) -> None:
+        await self._chunks.put(_next_event(found))
+
+    def sends_now(self, found: Shown) -> bool:
+        if self._chunks.full():
+            return False
+        self._chunks.put_nowait(_next_event(found))
+        return True
 
     async def _pass_on(self) -> None:
         chunk = b""
@@ -150,6 +169,6 @@ class _Stream:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-def _next_event(payload: bytes, position: str | None) -> bytes:
-    place = b"" if position is None else b"id: %s\n" % position.encode()
-    return b"%sevent: next\ndata: %s\n\n" % (place, payload)
+def _next_event(found: Shown) -> bytes:
+    place = b"" if found.cursor is None else b"id: %s\n" % found.cursor.encode()
+    return b"%sevent: next\ndata: %s\n\n" % (place, found.json)
