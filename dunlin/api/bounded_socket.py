@@ -56,7 +56,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
 
     def write(self, text: bytes) -> bool:
         """Send a text at once, or return False where it has to wait for the client to read, or the client is gone."""
-        if not self.writable.is_set() or self.close_sent or self.conn.state is not State.OPEN:
+        if not self.writable.is_set() or self.transport.is_closing() or self.conn.state is not State.OPEN:
             return False
         self.transport.write(_head(len(text)) + text)
         return True

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import aclosing, suppress
-from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -120,11 +119,11 @@ class Follower:
 
 
 class Showing:
-    """What those see whose sight is the same. `executor` is of one of them, whose context is used for nothing."""
+    """What those see whose sight is the same. `executor` is of one of them, who needs it no more."""
 
     def __init__(self, sight: Sight, executor: EventExecutor, services: Services, hub: EventHub) -> None:
         self.sight = sight
-        self.executor = copy(executor)
+        self.executor = executor
         self.executor.context_value = None
         self._services = services
         self._hub = hub

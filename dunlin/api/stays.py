@@ -44,7 +44,7 @@ class Stay:
         self._door = door
         self._address = address
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        self._seen = asyncio.Event()
+        self._seen: asyncio.Event | None = None  # for whoever waits for the next look
 
     @property
     def is_of_user(self) -> bool:
@@ -79,8 +79,9 @@ class Stay:
         to be complete.
         """
         while not self.is_current:
-            seen = self._seen
-            await seen.wait()
+            if self._seen is None:
+                self._seen = asyncio.Event()
+            await self._seen.wait()
         return self.viewer
 
     def see(self, viewer: Viewer, asked_at: float) -> None:
@@ -88,8 +89,9 @@ class Stay:
         if viewer != self.viewer:  # else it stays the same one: what hangs on it need not be found anew
             self.viewer = viewer
         self.seen_at = max(self.seen_at, asked_at)
-        self._seen.set()
-        self._seen = asyncio.Event()
+        if self._seen is not None:
+            self._seen.set()
+            self._seen = None
 
     def end(self, ending: Ending) -> None:
         if not self._ended.done():

@@ -103,6 +103,10 @@ async def test_who_does_not_read_gets_everything_in_order_later_and_the_others_o
             async with asyncio.timeout(30):
                 late = [json.loads(await lazy.recv()) for _ in range(EVENTS + 1)]
             assert [one["payload"]["data"]["deliveryStatus"]["cursor"] for one in late] == expected(reminder)
+            [showing] = ground.showings._of.values()
+            async with asyncio.timeout(5):
+                while len(showing._followers) < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
         await until_nobody_is_left(ground)
 
 

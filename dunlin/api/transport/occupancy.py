@@ -1,7 +1,7 @@
 """Who takes how many places of this process."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
@@ -24,37 +24,31 @@ class Occupancy:
     def connection(self, address: str | None) -> Iterator[None]:
         """Take a place for a connection, before it is known whose it is."""
         most, most_of_one = self._limits.connections, self._limits.connections_per_address
-        full = Refused(
-            503, ErrorCode.UNAVAILABLE, "No more connections are taken here now; try again.", retry_after=_SOON
-        )
-        with self._place("process", "", most, full):
+        with self._place("process", "", most, _full):
             if address is None:  # a socket of this machine: whose connection it is, only its proxy knows
                 yield
                 return
-            with self._place("address", network_of(address), most_of_one, _many("Your network address", most_of_one)):
+            with self._place("address", network_of(address), most_of_one, _many_of_address):
                 yield
 
     @contextmanager
     def guest(self, viewer: Viewer) -> Iterator[None]:
         """Take a place for a connection of a token."""
         most = self._limits.connections_per_token
-        with self._place("guest", _key_of(viewer), most, _many("The token", most)):
+        with self._place("guest", _key_of(viewer), most, _many_of_token):
             yield
 
     @contextmanager
     def operation(self, viewer: Viewer) -> Iterator[None]:
         """Take a place for an operation, over whichever of a token's connections."""
         most = self._limits.operations_per_token
-        message = f"The token has {most} operations running; end one first."
-        with self._place(
-            "operation", _key_of(viewer), most, Refused(429, ErrorCode.RATE_LIMITED, message, retry_after=_SOON)
-        ):
+        with self._place("operation", _key_of(viewer), most, _busy):
             yield
 
     @contextmanager
-    def _place(self, kind: str, key: str, most: int, full: Refused) -> Iterator[None]:
+    def _place(self, kind: str, key: str, most: int, refusal: Callable[[int], Refused]) -> Iterator[None]:
         if self._taken[kind, key] >= most:
-            raise full
+            raise refusal(most)
         self._taken[kind, key] += 1
         try:
             yield
@@ -73,10 +67,25 @@ class Occupancy:
         return not self._taken
 
 
-def _many(who: str, most: int) -> Refused:
-    return Refused(
-        429, ErrorCode.RATE_LIMITED, f"{who} has {most} live connections; close one first.", retry_after=_SOON
-    )
+def _full(most: int) -> Refused:
+    message = "No more connections are taken here now; try again."
+    return Refused(503, ErrorCode.UNAVAILABLE, message, retry_after=_SOON)
+
+
+def _many_of_address(most: int) -> Refused:
+    return _too_many(f"Your network address has {most} live connections; close one first.")
+
+
+def _many_of_token(most: int) -> Refused:
+    return _too_many(f"The token has {most} live connections; close one first.")
+
+
+def _busy(most: int) -> Refused:
+    return _too_many(f"The token has {most} operations running; end one first.")
+
+
+def _too_many(message: str) -> Refused:
+    return Refused(429, ErrorCode.RATE_LIMITED, message, retry_after=_SOON)
 
 
 def _key_of(viewer: Viewer) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from graphql import GraphQLError
+from starlette.websockets import WebSocketDisconnect
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
@@ -49,7 +50,7 @@ async def follow(opened: Opened, stay: Stay, showings: Showings, listener: Liste
     try:
         async with opened.watch.reading() as reading:
             await _Subscriber(reading, stay, showings, listener, opened.viewer, opened.showing).follow()
-    except Interrupted:
+    except (Interrupted, WebSocketDisconnect):
         raise
     except Exception as error:
         await listener.send(_failed(error, opened.watch.context))
