@@ -23,6 +23,7 @@ from tests.build import NOW, a_collecting_organization, a_new_case, open_one
 from tests.delivery import answer, begin, plan, statuses
 
 Status = ReminderStatus
+MORE_THAN_CONNECTIONS = 12
 T = TypeVar("T")
 
 
@@ -146,6 +147,52 @@ async def test_an_organization_that_somebody_holds_keeps_nobody_elses_reports_wa
     await asyncio.gather(*tasks.values())
 
     assert await Reminder.filter(status=Status.DELIVERED).count() == 4
+
+
+async def test_what_keeps_coming_for_an_organization_that_is_held_leaves_connections_for_others(
+    services: Services,
+) -> None:
+    handovers = await sent(services, MORE_THAN_CONNECTIONS, "Waterworks", "Gasworks")
+    held = handovers[0].organization_id
+    theirs, others = [
+        [(one, said) for one, said in delivered(handovers) if (one == held) is is_held] for is_held in (True, False)
+    ]
+    recorder = ReportRecorder(services.store)
+    outside = copy_context()  # or the tasks would be of the transaction
+
+    async with in_transaction() as holder:
+        await holder.execute_query("SELECT 1 FROM delivery_sequence WHERE organization_id = $1 FOR UPDATE", [held])
+        waiting = []
+        async with asyncio.timeout(10):
+            for of_held, of_other in zip(theirs, others, strict=True):
+                waiting.append(asyncio.create_task(recorder.record(*of_held), context=outside.copy()))
+                await asyncio.create_task(recorder.record(*of_other), context=outside.copy())
+        assert not any(task.done() for task in waiting)
+    await asyncio.gather(*waiting)
+
+    assert await Reminder.filter(status=Status.DELIVERED).count() == 2 * MORE_THAN_CONNECTIONS
+
+
+async def test_many_failures_of_an_organization_that_is_held_leave_connections_for_others(services: Services) -> None:
+    handovers = await sent(services, MORE_THAN_CONNECTIONS, "Waterworks", "Gasworks")
+    held = handovers[0].organization_id
+    recorder = ReportRecorder(services.store)
+    outside = copy_context()  # or the tasks would be of the transaction
+
+    def record(place: int, one: Handover) -> asyncio.Task[None]:
+        failure = report(Status.UNDELIVERED, place, fault=Fault.LANDLINE)
+        said = Reported(one.correlation, failure)
+        return asyncio.create_task(recorder.record(one.organization_id, said), context=outside.copy())
+
+    async with in_transaction() as holder:
+        await holder.execute_query("SELECT 1 FROM integration WHERE organization_id = $1 FOR UPDATE", [held])
+        tasks = [(one, record(place, one)) for place, one in enumerate(handovers)]
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(task for one, task in tasks if one.organization_id != held))
+        assert not any(task.done() for one, task in tasks if one.organization_id == held)
+    await asyncio.gather(*(task for _, task in tasks))
+
+    assert await Reminder.filter(status=Status.UNDELIVERED).count() == 2 * MORE_THAN_CONNECTIONS
 
 
 async def test_who_hangs_up_takes_nothing_back(services: Services) -> None:
