@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from bench.cases import Organization, an_organization, schedule_many
 from bench.effort import Effort, Sizes
 from bench.load import ask_once, connections, graphql_request
-from bench.measure import AtMost, Beside, Line, Unit
+from bench.measure import AtMost, Beside, Line, Unit, growth
 from bench.page_query import page_request
 from bench.processes import Server, an_api
 from bench.rows.disconnect import with_open_cases
@@ -22,7 +22,7 @@ from dunlin.domain.actions.claim_reminders import claim_reminders
 
 NAME = "neighbours"
 
-_SIZES = Sizes(smallest=[10], quick=[10_000], full=[100_000], full_rounds=3)
+_SIZES = Sizes(smallest=[10], quick=[1_000, 10_000], full=[1_000, 10_000, 100_000], full_rounds=3)
 _IDLE_S = {Effort.SMALLEST: 0.05, Effort.QUICK: 0.5, Effort.FULL: 1.5}
 _CLAIMABLE = {Effort.SMALLEST: 60, Effort.QUICK: 2_000, Effort.FULL: 10_000}
 _DISCONNECT = """mutation ($id: ID!) { disconnectIntegration(input: {organizationId: $id, kind: SMS, confirmed: true}) {
@@ -38,8 +38,8 @@ class _Latencies:
 
 
 async def measure(world: World, effort: Effort) -> list[Line]:
-    (count,) = _SIZES.of(effort)
-    queries, claims = _Latencies(), _Latencies()
+    sizes, rounds = _SIZES.of(effort), _SIZES.rounds(effort)
+    queries, claims = ({size: _Latencies() for size in sizes} for _ in range(2))
     async with world.database() as services, an_api(services) as api, AsyncExitStack() as stack:
         staying = await an_organization(services)
         await schedule_many(services, staying, _CLAIMABLE[effort])
@@ -53,13 +53,18 @@ async def measure(world: World, effort: Effort) -> list[Line]:
             assert await claim_reminders(services.store, limit=1)
 
         await query()
-        for _ in range(_SIZES.rounds(effort)):
-            leaving = await with_open_cases(services, count)
+        for size in [size for _ in range(rounds) for size in sizes]:
+            leaving = await with_open_cases(services, size)
             idle = asyncio.create_task(asyncio.sleep(_IDLE_S[effort]))
-            await _probe(idle, (query, queries.idle), (claim, claims.idle))
+            await _probe(idle, (query, queries[size].idle), (claim, claims[size].idle))
             disconnecting = asyncio.create_task(_disconnect(api, leaving))
-            await _probe(disconnecting, (query, queries.during), (claim, claims.during))
-    return [*_lines(count, "a query", queries, AtMost(2)), *_lines(count, "a claim", claims, None)]
+            await _probe(disconnecting, (query, queries[size].during), (claim, claims[size].during))
+    largest = sizes[-1]
+    return [
+        *_lines(largest, "a query", queries[largest], AtMost(2)),
+        *_lines(largest, "a claim", claims[largest], None),
+        *growth(NAME, "query meanwhile", {size: [ms / 1_000 for ms in queries[size].during] for size in sizes}),
+    ]
 
 
 def _lines(count: int, what: str, latencies: _Latencies, reach: AtMost | None) -> list[Line]:
