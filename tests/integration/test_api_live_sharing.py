@@ -237,8 +237,8 @@ async def test_two_operations_of_one_document_and_other_variables_never_share(
     watched = "deliveryStatus(organizationId: $id, after: $after)"
     document = f"""subscription A($id: ID!, $after: String, $more: Boolean!) {{ {watched} {{ cursor
         reminder @include(if: $more) {{ to }} }} }}
-      subscription B($id: ID!, $after: String) {{ {watched} {{ status }} }}"""
-    asked = [("A", {"more": True}), ("A", {"more": False}), ("B", {}), ("A", {"more": True})]
+      subscription B($id: ID!, $after: String, $more: Boolean!) {{ {watched} {{ status @include(if: $more) }} }}"""
+    asked = [("A", {"more": True}), ("A", {"more": False}), ("B", {"more": True}), ("A", {"more": True})]
     async with acknowledged(address, token) as socket:
         for number, (name, others) in enumerate(asked):
             payload = {"query": document, "operationName": name, "variables": variables(reminder, 1, **others)}
@@ -318,6 +318,82 @@ async def test_who_comes_while_others_are_told_misses_nothing_and_sees_nothing_t
         expected = [event_cursor(reminder.organization_id, number + 1) for number in range(place // 2, events)]
         assert task.result() == expected
     await until_nobody_is_left(api[1])
+
+
+async def test_who_is_ahead_of_those_that_are_told_together_sees_nothing_twice(
+    services: Services, api: tuple[str, Ground], token: str, reminder: Reminder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, ground = api
+    cursors = [event_cursor(reminder.organization_id, place) for place in range(6)]
+    execute, may_go_on = Showing._execute, asyncio.Event()
+
+    async def halting(showing: Showing, event: DeliveryStatusEvent) -> object:
+        if event.cursor == cursors[2]:
+            await may_go_on.wait()
+        return await execute(showing, event)
+
+    monkeypatch.setattr(Showing, "_execute", halting)
+    async with acknowledged(address, token) as waiting, acknowledged(address, token) as ahead:
+        await waiting.subscribe(WATCH, **variables(reminder, 1))
+        await until_followed_by(ground, 1)
+        await append_events(services, reminder, 2)
+        await ahead.subscribe(WATCH, **variables(reminder, 2))
+        assert (await seen(ahead))["cursor"] == cursors[3]
+        await until_followed_by(ground, 2)
+
+        may_go_on.set()
+        await append_events(services, reminder, 2)
+
+        assert [(await seen(ahead))["cursor"] for _ in range(2)] == cursors[4:]
+        assert [(await seen(waiting))["cursor"] for _ in range(4)] == cursors[2:]
+
+
+async def test_nobody_is_told_with_the_others_whose_token_has_not_been_looked_at(
+    services: Services, api: tuple[str, Ground], token: str, reminder: Reminder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, ground = api
+    monkeypatch.setattr(ground.stays, "_look", lambda: asyncio.sleep(0))
+    async with acknowledged(address, token) as socket:
+        await socket.subscribe(WATCH, **variables(reminder, 1))
+        await until_followed_by(ground, 1)
+        [stay] = ground.stays._here
+        stay.seen_at -= 60
+        hearing = asyncio.create_task(seen(socket))
+        await append_events(services, reminder)
+        await until_followed_by(ground, 0)
+
+        assert not hearing.done()
+        await stay.renewed()
+
+        assert (await hearing)["cursor"] == event_cursor(reminder.organization_id, 2)
+
+
+async def test_a_stream_that_is_not_read_does_not_disturb_those_that_are_told_together(
+    services: Services, api: tuple[str, Ground], token: str, reminder: Reminder
+) -> None:
+    address, ground = api
+    headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+    large = WATCH.replace("cursor", "cursor " + " ".join(f"r{number}: reason" for number in range(12)))
+    events = 700  # more than the system keeps on the way, some 6 MB
+    async with (
+        acknowledged(address, token) as socket,
+        httpx.AsyncClient(base_url=address, headers=headers, timeout=5) as http,
+        http.stream("POST", PATH, json={"query": large, "variables": variables(reminder, 1)}) as response,
+    ):
+        await socket.subscribe(large, **variables(reminder, 1))
+        await until_followed_by(ground, 2)
+        [showing] = ground.showings._of.values()
+        telling = showing._telling
+        for _ in range(events // 10):
+            await append_events(services, reminder, 10, "x" * 1_000)
+            for _ in range(10):
+                await seen(socket)
+
+        assert showing._telling is telling
+        assert len(showing._followers) == 1
+        stream = Stream(response)
+        ids = [(await stream.event())["id"] for _ in range(events)]
+    assert ids == [event_cursor(reminder.organization_id, place + 2) for place in range(events)]
 
 
 async def test_the_others_are_told_on_when_the_first_of_them_has_gone(

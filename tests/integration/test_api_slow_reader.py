@@ -25,6 +25,7 @@ from tests.serving import limited, until_nobody_is_left
 
 # More than the system keeps on the way between two processes, some 6 MB.
 EVENTS = 700
+HIGH_WATER = 64 * 1024  # bytes: a transport's own
 MANY_TIMES = " ".join(f"r{number}: reason" for number in range(12))
 WATCH = f"""subscription ($id: ID!, $after: String) {{
   deliveryStatus(organizationId: $id, after: $after) {{ cursor {MANY_TIMES} }} }}"""
@@ -99,6 +100,8 @@ async def test_who_does_not_read_gets_everything_in_order_later_and_the_others_o
             feed = ground.hub._feeds[reminder.organization_id]
             assert len(feed._recent) <= 20
             await attentive.settle()
+            waiting = max(one.transport.get_write_buffer_size() for one in _sockets())
+            assert 0 < waiting < 2 * HIGH_WATER
 
             async with asyncio.timeout(30):
                 late = [json.loads(await lazy.recv()) for _ in range(EVENTS + 1)]
