@@ -337,6 +337,9 @@ async def test_who_is_ahead_of_those_that_are_told_together_sees_nothing_twice(
         await waiting.subscribe(WATCH, **variables(reminder, 1))
         await until_followed_by(ground, 1)
         await append_events(services, reminder, 2)
+        async with asyncio.timeout(5):
+            while ground.hub._feeds[reminder.organization_id].head < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         await ahead.subscribe(WATCH, **variables(reminder, 2))
         assert (await seen(ahead))["cursor"] == cursors[3]
         await until_followed_by(ground, 2)
