@@ -5,9 +5,9 @@ from urllib.parse import urlencode
 
 from twilio.request_validator import RequestValidator
 
-from bench.cases import CREDENTIALS, SENDER, message_sid
+from bench.account import CREDENTIALS, PUBLIC_URL, SENDER
+from bench.cases import message_sid
 from bench.load import request
-from bench.world import PUBLIC_URL
 
 _validator = RequestValidator(CREDENTIALS.auth_token)
 

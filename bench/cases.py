@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from bench.account import CREDENTIALS, SENDER, TEXT
 from bench.copies import copy_rows
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.create_organization import store_organization
@@ -12,7 +13,7 @@ from dunlin.domain.actions.open_cases import open_cases
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.audit import Actor
-from dunlin.domain.carrier import Accepted, TwilioCredentials
+from dunlin.domain.carrier import Accepted
 from dunlin.domain.choices import (
     ActorKind,
     CaseOrigin,
@@ -30,9 +31,6 @@ from dunlin.domain.tables import Account, CollectionCycle, CollectionStep, Conne
 from dunlin.domain.viewer import Viewer, issue_token
 from dunlin.runtime.wiring import Services
 
-CREDENTIALS = TwilioCredentials("AC" + "be" * 16, "0" * 32)
-SENDER = "+15005550006"
-TEXT = "Dear Ada Reyes, 84.50 euro was due on January 15, 2026."
 LATE = date(2026, 1, 15)
 
 _BENCH = Actor(ActorKind.COMMAND_LINE, "bench", "bench", None)

@@ -5,12 +5,16 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
-from dunlin.runtime.wiring import Services
+if TYPE_CHECKING:  # the carrier is to start soon
+    from dunlin.runtime.wiring import Services
+
+T = TypeVar("T")
 
 _PATIENCE_S = 30
 _LONGEST_RUN_S = 600
@@ -86,7 +90,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def a_worker(services: Services) -> AsyncIterator[int]:
+async def a_worker(services: "Services") -> AsyncIterator[int]:
     """Run `dunlin worker` on these services' database and yield its process id when it is ready."""
     async with a_process("dunlin", "worker", ready=b"worker ready", environment=services.settings.environment()) as pid:
         yield pid
@@ -99,7 +103,7 @@ class Server:
 
 
 @asynccontextmanager
-async def an_api(services: Services) -> AsyncIterator[Server]:
+async def an_api(services: "Services") -> AsyncIterator[Server]:
     """Run `dunlin api` on these services' database; yield when it is ready."""
     port = free_port()
     settings = services.settings.model_copy(update={"port": port})
@@ -110,7 +114,7 @@ async def an_api(services: Services) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def a_server(app: str, services: Services) -> AsyncIterator[Server]:
+async def a_server(app: str, services: "Services") -> AsyncIterator[Server]:
     """Serve one of `bench.beside` as Dunlin is served: one uvicorn with uvloop and httptools, without a log."""
     port = free_port()
     uvicorn = ("uvicorn", f"bench.beside.{app}:app", "--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop")
@@ -119,6 +123,15 @@ async def a_server(app: str, services: Services) -> AsyncIterator[Server]:
         address = f"http://127.0.0.1:{port}"
         await until_answering(f"{address}/ready")
         yield Server(address, pid)
+
+
+@asynccontextmanager
+async def together(*processes: AbstractAsyncContextManager[T]) -> AsyncIterator[list[T]]:
+    """Start processes at once, because each of them imports for a second or more."""
+    async with AsyncExitStack() as stack:
+        starting = [asyncio.create_task(stack.enter_async_context(process)) for process in processes]
+        await asyncio.wait(starting)  # also where one fails: then the others are to be ended
+        yield [task.result() for task in starting]
 
 
 async def until_answering(url: str) -> None:

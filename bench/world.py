@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from bench.account import PUBLIC_URL
 from dunlin.runtime.database import migrate
 from dunlin.runtime.embedded import with_embedded
 from dunlin.runtime.settings import Settings
 from dunlin.runtime.wiring import Services, open_services
 
 NOWHERE = "http://127.0.0.1:9"
-PUBLIC_URL = "http://bench.invalid"  # what callbacks are signed for; nothing is ever sent there
 
 _TEMPLATE = "bench_template"
 

@@ -9,8 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from twilio.request_validator import RequestValidator
 
-from bench.cases import CREDENTIALS
-from bench.world import PUBLIC_URL
+from bench.account import CREDENTIALS, PUBLIC_URL
 
 _validator = RequestValidator(CREDENTIALS.auth_token)
 

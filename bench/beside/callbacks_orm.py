@@ -11,8 +11,7 @@ from starlette.routing import Route
 from tortoise.transactions import in_transaction
 from twilio.request_validator import RequestValidator
 
-from bench.cases import CREDENTIALS
-from bench.world import PUBLIC_URL
+from bench.account import CREDENTIALS, PUBLIC_URL
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
 from dunlin.domain.tables import DeliveryEvent, DeliverySequence, Reminder, SendAttempt
 from dunlin.runtime.database import open_database

@@ -21,7 +21,7 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from bench.cases import CREDENTIALS, SENDER
+from bench.account import CREDENTIALS, SENDER
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import database_time
 from dunlin.domain.tables import DeliveryEvent, Reminder

@@ -10,7 +10,7 @@ import time
 import uvloop
 from twilio.rest import Client
 
-from bench.cases import CREDENTIALS, SENDER, TEXT
+from bench.account import CREDENTIALS, SENDER, TEXT
 from dunlin.channels.twilio_transport import Transport, sending_client
 
 

@@ -10,7 +10,7 @@ from bench.cases import Organization, an_organization, send_many
 from bench.effort import Effort, Sizes
 from bench.load import rate
 from bench.measure import AtLeast, Beside, Line, Unit, alternate, growth, inverse
-from bench.processes import Server, a_server, an_api
+from bench.processes import Server, a_server, an_api, together
 from bench.world import World
 from dunlin.domain.store import rows
 from dunlin.runtime.wiring import Services
@@ -28,10 +28,11 @@ async def measure(world: World, effort: Effort) -> list[Line]:
     largest = sizes[-1]
     async with (
         world.database() as services,
-        an_api(services) as api,
-        a_server("callbacks_bare", services) as bare,
-        a_server("callbacks_orm", services) as orm,
+        together(
+            an_api(services), a_server("callbacks_bare", services), a_server("callbacks_orm", services)
+        ) as servers,
     ):
+        api, bare, orm = servers
         organization = await an_organization(services)
         for server in (api, orm):
             await committed_rate(services, organization, server, _WARMING)

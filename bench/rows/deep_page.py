@@ -7,7 +7,7 @@ from bench.effort import Effort, Sizes
 from bench.load import rate
 from bench.measure import AtMost, Beside, Line, Unit, alternate, growth, inverse
 from bench.page_query import PAGE_SIZE, bare_page_request, page_of, page_request
-from bench.processes import Server, a_server, an_api
+from bench.processes import Server, a_server, an_api, together
 from bench.world import World
 from dunlin.api.pages import Order
 from dunlin.domain.store import rows
@@ -22,7 +22,7 @@ _BY_OFFSET = 10  # of these, fewer: one takes a second
 
 async def measure(world: World, effort: Effort) -> list[Line]:
     stored, pages, count = _STORED[effort], _PAGES.of(effort), _REQUESTS[effort]
-    async with world.database() as services, an_api(services) as api, a_server("page_sql", services) as bare:
+    async with world.database() as services, together(an_api(services), a_server("page_sql", services)) as (api, bare):
         organization = await an_organization(services)
         await schedule_many(services, organization, stored)
         await rows("UPDATE reminder SET scheduled_for = scheduled_for + interval '1 microsecond' WHERE id < 200")

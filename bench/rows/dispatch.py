@@ -13,7 +13,7 @@ from bench.carrier import a_carrier
 from bench.cases import an_organization, schedule_many
 from bench.effort import Effort, Sizes
 from bench.measure import AtLeast, Beside, Line, Unit, alternate, growth, inverse
-from bench.processes import a_worker, figure_of
+from bench.processes import a_worker, figure_of, together
 from bench.world import World
 from dunlin.domain.store import rows
 from dunlin.runtime.bell import RedisBell
@@ -51,8 +51,7 @@ async def worker_rate(world: World, carrier: str, count: int, workers: int = 1) 
         await schedule_many(services, organization, count)
         await rows("UPDATE integration SET held_until = now() + interval '1 day'")
         await rows("VACUUM ANALYZE")
-        for _ in range(workers):
-            await stack.enter_async_context(a_worker(services))
+        await stack.enter_async_context(together(*(a_worker(services) for _ in range(workers))))
         before = await _events(organization.id)
         began = time.perf_counter()
         await _let_go(services)

@@ -10,7 +10,7 @@ from bench.effort import Effort, Sizes
 from bench.load import rate
 from bench.measure import AtLeast, Beside, Line, Unit, alternate, growth, inverse
 from bench.page_query import bare_page_request, page_of, page_request
-from bench.processes import a_server, an_api
+from bench.processes import a_server, an_api, together
 from bench.world import World
 from dunlin.domain.store import rows
 
@@ -25,10 +25,9 @@ async def measure(world: World, effort: Effort) -> list[Line]:
     sizes, count = _SIZES.of(effort), _REQUESTS[effort]
     async with (
         world.database() as services,
-        an_api(services) as api,
-        a_server("page_sql", services) as bare,
-        a_server("page_strawberry", services) as other,
+        together(an_api(services), a_server("page_sql", services), a_server("page_strawberry", services)) as servers,
     ):
+        api, bare, other = servers
         organizations = {}
         for size in sizes:
             organizations[size] = await an_organization(services)
