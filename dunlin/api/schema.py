@@ -16,7 +16,7 @@ from strawberry.types.graphql import OperationType
 
 from dunlin.api.context import Context, OperationScope
 from dunlin.api.errors import CodeErrors
-from dunlin.api.event_executor import EventExecutor
+from dunlin.api.execution.executor import CompilingExecutor
 from dunlin.api.limits.admission import read_for, refusals, waited_too_long
 from dunlin.api.limits.fields import FieldCosts
 from dunlin.api.limits.reading import Reader, read_document
@@ -118,6 +118,6 @@ schema = Schema(
         _InTurn,
         _Told,
     ],
-    execution_context_class=EventExecutor,
+    execution_context_class=CompilingExecutor,
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False),
 )

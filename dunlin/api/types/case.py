@@ -1,14 +1,15 @@
 """Collection cases, with their steps and payments."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
 from dunlin.api.connection import count, read_connection, read_edges
-from dunlin.api.context import Info
+from dunlin.api.context import Context, Info
 from dunlin.api.errors import bad_input
+from dunlin.api.execution.many import for_many
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
@@ -119,6 +120,22 @@ class Payment(Node):
         )
 
 
+async def _customers_of(cases: Sequence["CollectionCase"], context: Context) -> list[Customer]:
+    rows = await context.loaders.customer.existing([one.row.customer_id for one in cases])
+    may_see = context.viewer.may(Permission.COLLECT)
+    return [Customer.of(row, may_see=may_see) for row in rows]
+
+
+async def _cycles_of(cases: Sequence["CollectionCase"], context: Context) -> list["CollectionCycle"]:
+    rows = await context.loaders.cycle.existing([one.row.cycle_id for one in cases])
+    return [cycle.CollectionCycle.of(row) for row in rows]
+
+
+async def _steps_of(cases: Sequence["CollectionCase"], context: Context) -> list[list[CaseStep]]:
+    steps = await context.loaders.case_steps.load_all([one.row.id for one in cases])
+    return [[CaseStep.of(row) for row in of_case] for of_case in steps]
+
+
 @strawberry.type(description="One customer's run through a collection cycle.")
 class CollectionCase(Node):
     row: strawberry.Private[tables.CollectionCase]
@@ -188,21 +205,17 @@ class CollectionCase(Node):
     ) -> Annotated["Organization", strawberry.lazy("dunlin.api.types.organization")]:
         return await organization.load_organization(info, self.row.organization_id)
 
-    @strawberry.field(description="Who owes.")
+    @strawberry.field(description="Who owes.", metadata=for_many(_customers_of))
     async def customer(self, info: Info) -> Customer:
-        row = await info.context.loaders.customer.load(self.row.customer_id)
-        assert row is not None, "a case's customer exists"
-        return Customer.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
+        return (await _customers_of([self], info.context))[0]
 
-    @strawberry.field(description="The cycle it goes through.")
+    @strawberry.field(description="The cycle it goes through.", metadata=for_many(_cycles_of))
     async def cycle(self, info: Info) -> Annotated["CollectionCycle", strawberry.lazy("dunlin.api.types.cycle")]:
-        row = await info.context.loaders.cycle.load(self.row.cycle_id)
-        assert row is not None, "a case's cycle exists"
-        return cycle.CollectionCycle.of(row)
+        return (await _cycles_of([self], info.context))[0]
 
-    @strawberry.field(description="Its steps, in order.")
+    @strawberry.field(description="Its steps, in order.", metadata=for_many(_steps_of))
     async def steps(self, info: Info) -> list[CaseStep]:
-        return [CaseStep.of(row) for row in await info.context.loaders.case_steps.load(self.row.id)]
+        return (await _steps_of([self], info.context))[0]
 
     @strawberry.field(description="What has been paid, in the order in which it was recorded.")
     async def payments(

@@ -1,12 +1,14 @@
 """Reminders and their delivery events."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
 from dunlin.api.connection import count, read_connection, read_edges
-from dunlin.api.context import Info
+from dunlin.api.context import Context, Info
+from dunlin.api.execution.many import for_many
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import Connection, Order, Window
@@ -39,6 +41,12 @@ def sequence_of(cursor: str, organization_id: int) -> int:
     return _EVENT_ORDER.of(organization_id).key(cursor)
 
 
+async def _reminders_of(events: Sequence["DeliveryStatusEvent"], context: Context) -> list["Reminder"]:
+    rows = await context.loaders.reminder.existing([event.row.reminder_id for event in events])
+    may_see = context.viewer.may(Permission.COLLECT)
+    return [Reminder.of(row, may_see=may_see) for row in rows]
+
+
 @strawberry.type(description="One change of a reminder's status, as it happened.")
 class DeliveryStatusEvent(Node):
     row: strawberry.Private[tables.DeliveryEvent]
@@ -63,11 +71,14 @@ class DeliveryStatusEvent(Node):
             error_code=row.error_code,
         )
 
-    @strawberry.field(description="The reminder, as it is now.")
+    @strawberry.field(description="The reminder, as it is now.", metadata=for_many(_reminders_of))
     async def reminder(self, info: Info) -> "Reminder":
-        row = await info.context.loaders.reminder.load(self.row.reminder_id)
-        assert row is not None, "an event's reminder exists"
-        return Reminder.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
+        return (await _reminders_of([self], info.context))[0]
+
+
+async def _cases_of(reminders: Sequence["Reminder"], context: Context) -> list["CollectionCase"]:
+    rows = await context.loaders.case.existing([one.row.case_id for one in reminders])
+    return [case.CollectionCase.of(row) for row in rows]
 
 
 @strawberry.type(description="One message for one step of a case.")
@@ -148,11 +159,9 @@ class Reminder(Node):
     ) -> Annotated["Organization", strawberry.lazy("dunlin.api.types.organization")]:
         return await organization.load_organization(info, self.row.organization_id)
 
-    @strawberry.field(description="The case it belongs to.")
+    @strawberry.field(description="The case it belongs to.", metadata=for_many(_cases_of))
     async def case(self, info: Info) -> Annotated["CollectionCase", strawberry.lazy("dunlin.api.types.case")]:
-        row = await info.context.loaders.case.load(self.row.case_id)
-        assert row is not None, "a reminder's case exists"
-        return case.CollectionCase.of(row)
+        return (await _cases_of([self], info.context))[0]
 
     @strawberry.field(description="Every change of its status, in order.")
     async def events(self, info: Info) -> list[DeliveryStatusEvent]:
