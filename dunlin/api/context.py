@@ -7,6 +7,7 @@ from typing import TypeAlias
 import strawberry
 from strawberry.extensions import SchemaExtension
 
+from dunlin.api.execution.compiled import Compiled
 from dunlin.api.limits.reading import ReadDocument
 from dunlin.api.live import EventHub
 from dunlin.api.loaders import Loaders
@@ -41,6 +42,11 @@ class Context:
     document: ReadDocument | None = None
     is_new: bool = False
     begins: Callable[[], None] = lambda: None
+
+    @property
+    def compiled(self) -> Compiled | None:
+        """The document, if queries are to run as they were compiled."""
+        return self.document.compiled if self.document and self.services.settings.compiled_queries else None
 
     @property
     def reader(self) -> Viewer:

@@ -11,25 +11,17 @@ from dunlin.api.execution.run import Select, run
 
 
 class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Runs what reads as it was compiled. Where anything is unusual, graphql-core executes all of it anew.
-
-    So errors, and what they make null, are graphql-core's own; and what runs twice has changed nothing.
-    """
-
-    compiles = True
+    """Runs a query as it was compiled, and all else as graphql-core does: whether it is compiled is decided before."""
 
     def execute_operation(self, serially: bool | None = None) -> Any:
-        document: Compiled | None = getattr(getattr(self.context_value, "document", None), "compiled", None)
-        select = document.select(self) if self.compiles and document is not None else None
-        return super().execute_operation(serially) if select is None else self._run(select, serially)
+        document: Compiled | None = getattr(self.context_value, "compiled", None)
+        select = None if document is None else document.select(self)
+        return super().execute_operation(serially) if select is None else self._run(select)
 
-    async def _run(self, select: Select, serially: bool | None) -> Any:
-        try:
-            data = await run(select, self)
-        except Exception:  # whatever it is, graphql-core comes upon it as well
-            result: Any = super().execute_operation(serially)
-            return await result if self.is_awaitable(result) else result
-        return ExecutionResult(data, None)
+    async def _run(self, select: Select) -> ExecutionResult:
+        result = self.build_response(await run(select, self))
+        assert isinstance(result, ExecutionResult), "nothing is delivered in parts"
+        return result
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
         """Execute each event as if it was the only one.

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 from graphql import GraphQLField
 from strawberry.types.field import StrawberryField
 
-# Takes the objects that have the field and the operation's context, and returns a value for each.
+# Takes the objects that have the field and the operation's context, and returns a value for each, or an exception for
+# those that fail by themselves. What it raises, all of them have failed by.
 Many: TypeAlias = Callable[[Sequence[Any], Any], Awaitable[Sequence[Any]]]
 
 _KEY = "many"
