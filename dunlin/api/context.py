@@ -49,6 +49,11 @@ class Context:
         return self.document.compiled if self.document and self.services.settings.compiled_queries else None
 
     @property
+    def may_see(self) -> bool:
+        """Whether the viewer is shown numbers, addresses and words of customers as they are."""
+        return self.viewer.may(Permission.COLLECT)
+
+    @property
     def reader(self) -> Viewer:
         """The viewer, who must hold READ."""
         self.viewer.require(Permission.READ)

@@ -22,7 +22,7 @@ class MalformedId(Exception):
 
 
 def encode_id(type_name: str, row_id: int) -> ID:
-    return ID(base64.b64encode(f"{type_name}:{row_id}".encode()).decode())
+    return binascii.b2a_base64(f"{type_name}:{row_id}".encode(), newline=False).decode()  # type: ignore[return-value]
 
 
 def actor_id(kind: str, identity: str) -> ID:

@@ -5,9 +5,10 @@ import binascii
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
+from asyncpg import Record
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -165,17 +166,28 @@ def page_of(rows: Sequence[M], span: Span) -> Page[M]:
     return Page(rows, has_next=more, has_previous=span.after is not None)
 
 
-def edges_of(page: Page[M], order: Order, shape: Callable[[M], N]) -> tuple[list[Edge[N]], PageInfo]:
-    edges = [Edge(cursor=order.cursor(getattr(row, order.column)), node=shape(row)) for row in page.rows]
+def entries_of(
+    page: Page[M], order: Order, shape: Callable[[M], N], *, has_edges: bool = True
+) -> tuple[list[Edge[N]], list[N], PageInfo]:
+    """Return the entries of a page with their cursors, if these are wanted, and without, and where it lies."""
+    nodes = [shape(row) for row in page.rows]
+    keys = [key_of(row, order.column) for row in page.rows]
+    edges = [Edge(cursor=order.cursor(key), node=node) for key, node in zip(keys, nodes, strict=True) if has_edges]
     info = PageInfo(
         has_next_page=page.has_next,
         has_previous_page=page.has_previous,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
+        start_cursor=order.cursor(keys[0]) if keys else None,
+        end_cursor=order.cursor(keys[-1]) if keys else None,
     )
-    return edges, info
+    return edges, nodes, info
+
+
+def key_of(row: Any, column: str) -> int:
+    """Return the key of an object or of a record."""
+    key: int = row[column] if row.__class__ is Record else getattr(row, column)
+    return key
 
 
 def connection_of(page: Page[M], order: Order, shape: Callable[[M], N]) -> Connection[N]:
-    edges, info = edges_of(page, order, shape)
-    return Connection(edges=edges, nodes=[edge.node for edge in edges], page_info=info)
+    edges, nodes, info = entries_of(page, order, shape)
+    return Connection(edges=edges, nodes=nodes, page_info=info)

@@ -19,7 +19,7 @@ from graphql.execution.values import VariableValues
 from dunlin.api.execution.compiler import Compiler
 from dunlin.api.execution.run import Select
 
-_MOST_KEPT = 8  # of one document: by operation, and by what @skip and @include come to
+_MOST_KEPT = 8  # of one document: by operation, what the viewer may see, and what @skip and @include come to
 _LEFT = frozenset({"__schema", "__type"})
 _DIRECTIVES = frozenset({"skip", "include"})
 
@@ -43,12 +43,13 @@ class Compiled:
         if not looked_at.may_be_compiled or not _may_be_compiled(executor):
             return None
         values = executor.variable_values.coerced
-        key = (id(executor.operation), *[values.get(name, Undefined) for name in looked_at.conditions])
+        may_see: bool = getattr(executor.context_value, "may_see", False)
+        key = (id(executor.operation), may_see, *[values.get(name, Undefined) for name in looked_at.conditions])
         select = self._kept.get(key)
         if select is None:
             if len(self._kept) == _MOST_KEPT:
                 self._kept.clear()
-            select = self._kept[key] = _compiler(executor, looked_at.conditions).operation()
+            select = self._kept[key] = _compiler(executor, looked_at.conditions, may_see=may_see).operation()
         return select
 
 
@@ -79,11 +80,11 @@ def _may_be_compiled(executor: Executor[Any]) -> bool:
     return is_query and executor.error_propagation and executor.abort_signal is None and not middlewares
 
 
-def _compiler(executor: Executor[Any], conditions: set[str]) -> Compiler:
+def _compiler(executor: Executor[Any], conditions: set[str], *, may_see: bool) -> Compiler:
     """Return a compiler that keeps nothing of this execution but what it selects by."""
     sources, coerced = executor.variable_values
     chosen = VariableValues(
         {name: source for name, source in sources.items() if name in conditions},
         {name: value for name, value in coerced.items() if name in conditions},
     )
-    return Compiler(executor.schema, executor.fragments, executor.operation, chosen)
+    return Compiler(executor.schema, executor.fragments, executor.operation, chosen, may_see=may_see)

@@ -2,10 +2,12 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from graphql import (
+    FieldNode,
     GraphQLError,
     GraphQLField,
     GraphQLNonNull,
@@ -20,6 +22,7 @@ from graphql.execution.values import get_argument_values
 
 from dunlin.api.execution.many import Many
 from dunlin.api.execution.place import Place, field_of, nearest_nullable, path_of, put
+from dunlin.api.execution.rows import Ahead
 
 # Return what is shown of an object, or of any value of a field. Parts of it may still be filled in by the run.
 # Raise GraphQLError, with its path, where null may not stand there.
@@ -35,6 +38,18 @@ class Unusual(Exception):
     def __init__(self, value: object) -> None:
         super().__init__()
         self.value = value
+
+
+class Nodes(list[FieldNode]):
+    """The nodes of a field, as its resolver is told of them, with what a list is to be read with."""
+
+    def __init__(self, nodes: Iterable[FieldNode], ahead: Callable[[], Ahead | None]) -> None:
+        super().__init__(nodes)
+        self._ahead = ahead
+
+    @cached_property
+    def ahead(self) -> Ahead | None:
+        return self._ahead()
 
 
 class Field:
@@ -57,7 +72,7 @@ class Field:
         self.parent_name = parent_type.name
         self.shape = shape
         self.details = details
-        self.nodes = [one.node for one in details]
+        self.nodes: list[FieldNode] = [one.node for one in details]
         self.is_nullable = not isinstance(shape.type, GraphQLNonNull)
         self.many = many
 

@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Self
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import strawberry
 
-from dunlin.api.connection import count, read_connection, read_edges
+from dunlin.api.connection import count, read_connection, read_entries
 from dunlin.api.context import Context, Info
 from dunlin.api.errors import bad_input
 from dunlin.api.execution.many import for_many
+from dunlin.api.execution.rows import Made, Relation, Shape, columns
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
 from dunlin.api.scalars import CurrencyCode
-from dunlin.api.types import cycle, inbound, organization, reminder
+from dunlin.api.types import customer, cycle, inbound, organization, reminder
 from dunlin.api.types.customer import Customer
 from dunlin.api.types.node import Money, Node
 from dunlin.domain import tables
@@ -136,8 +138,23 @@ async def _steps_of(cases: Sequence["CollectionCase"], context: Context) -> list
     return [[CaseStep.of(row) for row in of_case] for of_case in steps]
 
 
+SHAPE: Shape = Shape(
+    tables.CollectionCase,
+    {
+        **columns("number", "external_reference", "end_to_end_id", "origin", "return_reason_code", "reaction", "state"),
+        **columns("closed_reason", "due_on", "payment_link", "opened_at", "next_action_at", "attention_reason"),
+        **columns("paused_at", "paused_until", "pause_reason", "closed_at", "closed_note"),
+        "id": Made(("id",), partial(encode_id, "CollectionCase")),
+        "amount_due": Made(("amount_due", "currency"), Money.of),
+        "overpaid": Made(("overpaid", "currency"), lambda much, currency: Money.of(much, currency) if much else None),
+    },
+    relations={"customer": Relation("customer_id", lambda: customer.SHAPE)},
+)
+
+
 @strawberry.type(description="One customer's run through a collection cycle.")
 class CollectionCase(Node):
+    shape: ClassVar[Shape] = SHAPE
     row: strawberry.Private[tables.CollectionCase]
     number: str = strawberry.field(description="Its number within the organization, e.g. DC-1042.")
     external_reference: str = strawberry.field(
@@ -174,30 +191,7 @@ class CollectionCase(Node):
 
     @classmethod
     def of(cls, row: tables.CollectionCase) -> Self:
-        return cls(
-            id=encode_id("CollectionCase", row.id),
-            row=row,
-            number=row.number,
-            external_reference=row.external_reference,
-            end_to_end_id=row.end_to_end_id,
-            origin=row.origin,
-            return_reason_code=row.return_reason_code,
-            reaction=row.reaction,
-            state=row.state,
-            closed_reason=row.closed_reason,
-            amount_due=Money(amount=row.amount_due, currency=CurrencyCode(row.currency)),
-            overpaid=Money(amount=row.overpaid, currency=CurrencyCode(row.currency)) if row.overpaid else None,
-            due_on=row.due_on,
-            payment_link=row.payment_link,
-            opened_at=row.opened_at,
-            next_action_at=row.next_action_at,
-            attention_reason=row.attention_reason,
-            paused_at=row.paused_at,
-            paused_until=row.paused_until,
-            pause_reason=row.pause_reason,
-            closed_at=row.closed_at,
-            closed_note=row.closed_note,
-        )
+        return cls(row=row, **SHAPE.values_of(row))
 
     @strawberry.field(description="Whose it is.")
     async def organization(
@@ -291,8 +285,7 @@ class CollectionCaseConnection(Connection[CollectionCase]):
     @classmethod
     async def read(cls, info: Info, organization_id: int, chosen: CollectionCaseFilter | None, window: Window) -> Self:
         choice = Choice(_CASES) if chosen is None else chosen.choice()
-        edges, page_info = await read_edges(info, choice, organization_id, window, CollectionCase.of)
-        nodes = [edge.node for edge in edges]
+        edges, nodes, page_info = await read_entries(info, choice, organization_id, window, CollectionCase.of)
         return cls(edges=edges, nodes=nodes, page_info=page_info, organization_id=organization_id, choice=choice)
 
     @strawberry.field(description="How many there are on all pages. Counted only when asked for.")
