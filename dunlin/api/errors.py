@@ -63,8 +63,15 @@ class CodeErrors(MaskErrors):
 
     _is_executing = False
 
-    def on_execute(self) -> Iterator[None]:
+    def begin(self) -> None:
+        """Take what is wrong from now on for what is wrong with the variables, not with the document."""
         self._is_executing = True
+
+    def code(self, errors: list[GraphQLError] | None) -> list[GraphQLError] | None:
+        return self._process_errors(errors) if errors else None
+
+    def on_execute(self) -> Iterator[None]:
+        self.begin()
         yield
 
     def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from tortoise.models import Model
 
 from dunlin.api.execution.rows import Ahead
-from dunlin.api.pages import Order, Page, Span, key_of, page_of
+from dunlin.api.pages import Order, Page, Span, page_of
 from dunlin.domain.records import name_of, record_of, select
 
 M = TypeVar("M", bound=Model)
@@ -98,8 +99,9 @@ async def _read(
     entries: dict[Parent, list[Any]] = {parent: [] for parent in parents}
     for row in await _select(choice, span, ahead, parents):
         entries[row["parent_id"]].append(record_of(table, row.items()) if ahead is None else row)
+    key = attrgetter(order.column) if ahead is None else itemgetter(order.column)
     for of_parent in entries.values():
-        of_parent.sort(key=lambda row: key_of(row, order.column), reverse=order.newest_first != span.is_backward)
+        of_parent.sort(key=key, reverse=order.newest_first != span.is_backward)
     return entries
 
 

@@ -170,22 +170,20 @@ def entries_of(
     page: Page[M], order: Order, shape: Callable[[M], N], *, has_edges: bool = True
 ) -> tuple[list[Edge[N]], list[N], PageInfo]:
     """Return the entries of a page with their cursors, if these are wanted, and without, and where it lies."""
-    nodes = [shape(row) for row in page.rows]
-    keys = [key_of(row, order.column) for row in page.rows]
-    edges = [Edge(cursor=order.cursor(key), node=node) for key, node in zip(keys, nodes, strict=True) if has_edges]
+
+    def cursor(row: Any) -> str:
+        return order.cursor(row[order.column] if row.__class__ is Record else getattr(row, order.column))
+
+    rows = page.rows
+    nodes = [shape(row) for row in rows]
+    edges = [Edge(cursor=cursor(row), node=node) for row, node in zip(rows, nodes, strict=True)] if has_edges else []
     info = PageInfo(
         has_next_page=page.has_next,
         has_previous_page=page.has_previous,
-        start_cursor=order.cursor(keys[0]) if keys else None,
-        end_cursor=order.cursor(keys[-1]) if keys else None,
+        start_cursor=cursor(rows[0]) if rows else None,
+        end_cursor=cursor(rows[-1]) if rows else None,
     )
     return edges, nodes, info
-
-
-def key_of(row: Any, column: str) -> int:
-    """Return the key of an object or of a record."""
-    key: int = row[column] if row.__class__ is Record else getattr(row, column)
-    return key
 
 
 def connection_of(page: Page[M], order: Order, shape: Callable[[M], N]) -> Connection[N]:

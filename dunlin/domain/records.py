@@ -60,6 +60,10 @@ def conversion_of(table: type[Model], column: str) -> Callable[[Any], Any] | Non
     return dict(_conversions(table)).get(column)
 
 
+def is_choice(table: type[Model], column: str) -> bool:
+    return getattr(table._meta.fields_map[column], "enum_type", None) is not None  # noqa: SLF001
+
+
 @cache
 def _conversions(table: type[Model]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     """Return what the driver does not give as it is kept: choices and JSON. Its times are aware and UTC already."""

@@ -218,7 +218,9 @@ class Compiler:
                 columns[name] = self._of_made(field, values)
                 deeper.append(_read(field, read))
             else:
-                columns[name] = together.leaves(field.shape.type, values)
+                choice = wanted.choice_of(made, shape.table)
+                kind_of = field.shape.type
+                columns[name] = together.choices(kind_of, choice) if choice else together.leaves(kind_of, values)
                 leaves.append(_Leaf(name, read, *leaf, field))
         return _Straight(_select(empty, leaves, deeper), together.all_of(columns))
 

@@ -6,6 +6,7 @@ Nothing but values is looked at here, so that they can be looked at twice.
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
+from types import NoneType
 from typing import Any, TypeAlias
 
 from graphql import GraphQLNonNull, GraphQLOutputType
@@ -45,38 +46,34 @@ def read(gets: Sequence[Callable[[Any], Any]], make: Callable[..., Any] | None) 
 def leaves(kind: GraphQLOutputType, values: Column) -> Column:
     """Return what shows scalars or members of an enum."""
     inner: Any = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
-    show, may_be_null = _shown(inner), inner is kind
+    show = _shown(inner)
+    return _or_null(values, show) if inner is kind else lambda rows: show(values(rows))
 
-    def column(rows: Sequence[Any]) -> Sequence[Any]:
-        given = values(rows)
-        if None not in given:
-            return show(given)
-        if not may_be_null:
-            raise Unusual(None)
-        return _around_null(given, show)
 
-    return column
+def choices(kind: GraphQLOutputType, get: Callable[[Any], Any]) -> Column:
+    """Return what shows members of an enum by their values, as the database has them."""
+    inner: Any = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+    shown = {member.value: name for member, name in choices_of(inner).items()}
+    if inner is kind:
+        shown[None] = None
+    return lambda rows: list(map(shown.__getitem__, map(get, rows)))
 
 
 def objects(kind: GraphQLOutputType, values: Column, show: Column, of: type) -> Column:
     """Return what shows objects of one class that rows are made into."""
-    may_be_null = not isinstance(kind, GraphQLNonNull)
 
     def show_all(given: Sequence[Any]) -> Sequence[Any]:
         if set(map(type, given)) - {of}:
             raise Unusual(given)
         return show(given)
 
-    def column(rows: Sequence[Any]) -> Sequence[Any]:
-        given = values(rows)
-        return _around_null(given, show_all) if may_be_null else show_all(given)
-
-    return column
+    return (lambda rows: show_all(values(rows))) if isinstance(kind, GraphQLNonNull) else _or_null(values, show_all)
 
 
 def _shown(kind: Any) -> Column:
-    if choices := choices_of(kind):
-        return lambda given: list(map(choices.__getitem__, given))
+    """Return what shows values of which none is null, and refuses null."""
+    if named := choices_of(kind):
+        return lambda given: list(map(named.__getitem__, given))
     coerce = kind.coerce_output_value
     plain = str if coerce is str else _PLAIN.get(kind.name)
     if plain is None:
@@ -97,6 +94,12 @@ def _without_null(shown: Iterable[Any]) -> Sequence[Any]:
     return given
 
 
-def _around_null(given: Sequence[Any], show: Column) -> Sequence[Any]:
-    shown = iter(show([value for value in given if value is not None]))
-    return [None if value is None else next(shown) for value in given]
+def _or_null(values: Column, show: Column) -> Column:
+    def column(rows: Sequence[Any]) -> Sequence[Any]:
+        given = values(rows)
+        if NoneType not in set(map(type, given)):  # seldom is any; to compare decimals with None takes long
+            return show(given)
+        shown = iter(show([value for value in given if value is not None]))
+        return [None if value is None else next(shown) for value in given]
+
+    return column

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from tortoise.models import Model
 
 from dunlin.api.execution.rows import Ahead, Made, Relation
-from dunlin.domain.records import conversion_of, name_of
+from dunlin.domain.records import conversion_of, is_choice, name_of
 
 Read: TypeAlias = Callable[[Any], Any]
 
@@ -36,6 +36,12 @@ class Wanted:
     def columns_of(self, made: Made, table: type[Model]) -> Sequence[Read]:
         """Return how the columns that a field is made of are read from a record."""
         return [self._column(column, table) for column in made.columns]
+
+    def choice_of(self, made: Made, table: type[Model]) -> Read | None:
+        """Return how the value of the one choice is read that a field shows; None if it shows something else."""
+        if made.make is not None or not is_choice(table, made.columns[0]):
+            return None
+        return itemgetter(self._prefix + made.columns[0])
 
     def _column(self, column: str, table: type[Model]) -> Read:
         name, convert = self._prefix + column, conversion_of(table, column)
