@@ -40,6 +40,7 @@ from dunlin.api.execution import together
 from dunlin.api.execution.leaf import Convert, leaf_of
 from dunlin.api.execution.many import many_of
 from dunlin.api.execution.place import Place
+from dunlin.api.execution.resolver import call_of
 from dunlin.api.execution.rows import Ahead, Shape
 from dunlin.api.execution.run import Complete, Field, Nodes, Run, Select, Unusual
 from dunlin.api.execution.together import Column
@@ -109,6 +110,7 @@ class Compiler:
             field = self._field(name, kind, details)
             read, leaf = _reader(field.shape), leaf_of(field.shape.type)
             if read is None:
+                field.call = call_of(field.shape)
                 field.nodes = Nodes(field.nodes, partial(self._ahead, field))
                 deeper.append(_resolved(field))
             elif leaf is not None:

@@ -22,6 +22,7 @@ from graphql.execution.values import get_argument_values
 
 from dunlin.api.execution.many import Many
 from dunlin.api.execution.place import Place, field_of, nearest_nullable, path_of, put
+from dunlin.api.execution.resolver import Call
 from dunlin.api.execution.rows import Ahead
 
 # Return what is shown of an object, or of any value of a field. Parts of it may still be filled in by the run.
@@ -53,11 +54,26 @@ class Nodes(list[FieldNode]):
 
 
 class Field:
-    """A field where it is selected. `complete` shows its values; `many` resolves it for many objects at once."""
+    """A field where it is selected.
 
-    __slots__ = ("complete", "details", "is_nullable", "many", "name", "nodes", "parent_name", "parent_type", "shape")
+    `complete` shows its values; `call` resolves it, if it has a resolver, and `many` does so for many objects at once.
+    """
+
+    __slots__ = (
+        "call",
+        "complete",
+        "details",
+        "is_nullable",
+        "many",
+        "name",
+        "nodes",
+        "parent_name",
+        "parent_type",
+        "shape",
+    )
 
     complete: Complete
+    call: Call
 
     def __init__(
         self,
@@ -136,8 +152,7 @@ class Run:
         """Show what a field's resolver returns, now or when it is there."""
         place = (above, field.name, field.parent_name, field.is_nullable)
         try:
-            assert field.shape.resolve is not None, "what has no resolver is read"
-            value = field.shape.resolve(source, self._info(field, place), **self._arguments_of(field))
+            value = field.call(source, self._info(field, place), self._arguments_of(field))
             if self._executor.is_awaitable(value):
                 self._begun.append(value)
                 self._begin(self._show_later(field, value, place, shown), [(field, place)])
