@@ -213,7 +213,7 @@ class Compiler:
             if made is None:
                 raise _NeedsObjects
             gets = wanted.columns_of(made, shape.table)
-            values = together.read(gets, made.make)
+            values = together.made(made, gets)
             read = _made_of(gets, made.make)
             leaf = leaf_of(field.shape.type)
             if leaf is None:
@@ -238,7 +238,7 @@ class Compiler:
             read = _reader(shape)
             if read is None or leaf_of(shape.type) is None:
                 raise _NeedsObjects
-            columns[name] = together.leaves(shape.type, together.read([read], None))
+            columns[name] = together.leaves(shape.type, together.read(read))
         return together.objects(field.shape.type, values, together.all_of(columns), _definition(kind).origin)
 
     def _field(self, name: str, kind: GraphQLObjectType, details: list[FieldDetails]) -> Field:

@@ -3,19 +3,26 @@
 Only the columns that are selected are read then, and rows that these refer to come with them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tortoise.models import Model
 
+from dunlin.api.ids import encode_id, encode_ids
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a field is made of: one column as it is, or some columns by `make`."""
+    """What a field is made of: one column as it is, or some columns by `make`.
+
+    `make_all` takes the values of one column of many rows, and comes to the same in less time.
+    """
 
     columns: tuple[str, ...]
     make: Callable[..., Any] | None = None
+    make_all: Callable[[Sequence[Any]], Sequence[Any]] | None = None
 
     def of(self, row: Any) -> Any:
         values = [getattr(row, column) for column in self.columns]
@@ -53,6 +60,11 @@ class Shape:
 def columns(*names: str) -> dict[str, Made]:
     """Return fields that show the columns of their names."""
     return {name: Made((name,)) for name in names}
+
+
+def id_of(type_name: str) -> Made:
+    """Return a global id as a field."""
+    return Made(("id",), partial(encode_id, type_name), partial(encode_ids, type_name))
 
 
 @dataclass(frozen=True, slots=True)

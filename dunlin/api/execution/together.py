@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from graphql import GraphQLNonNull, GraphQLOutputType
 
 from dunlin.api.execution.leaf import choices_of
+from dunlin.api.execution.rows import Made
 from dunlin.api.execution.run import Unusual
 
 # Takes rows, and returns a value for each.
@@ -35,11 +36,18 @@ def same(value: object) -> Column:
     return lambda rows: list(repeat(value, len(rows)))
 
 
-def read(gets: Sequence[Callable[[Any], Any]], make: Callable[..., Any] | None) -> Column:
-    """Return what reads the values of rows that `make` makes of what `gets` read; of one only, if there is none."""
+def read(get: Callable[[Any], Any]) -> Column:
+    return lambda rows: list(map(get, rows))
+
+
+def made(made: Made, gets: Sequence[Callable[[Any], Any]]) -> Column:
+    """Return the values of a field that is made of what `gets` read of each row."""
+    make, make_all = made.make, made.make_all
     if make is None:
-        (get,) = gets
-        return lambda rows: list(map(get, rows))
+        return read(gets[0])
+    if make_all is not None:
+        column = read(gets[0])
+        return lambda rows: make_all(column(rows))
     return lambda rows: list(map(make, *[map(get, rows) for get in gets]))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import strawberry
@@ -11,7 +10,7 @@ from dunlin.api.connection import count, read_connection, read_entries
 from dunlin.api.context import Context, Info
 from dunlin.api.errors import bad_input
 from dunlin.api.execution.many import for_many
-from dunlin.api.execution.rows import Made, Relation, Shape, columns
+from dunlin.api.execution.rows import Made, Relation, Shape, columns, id_of
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
@@ -144,7 +143,7 @@ SHAPE: Shape = Shape(
         **columns("number", "external_reference", "end_to_end_id", "origin", "return_reason_code", "reaction", "state"),
         **columns("closed_reason", "due_on", "payment_link", "opened_at", "next_action_at", "attention_reason"),
         **columns("paused_at", "paused_until", "pause_reason", "closed_at", "closed_note"),
-        "id": Made(("id",), partial(encode_id, "CollectionCase")),
+        "id": id_of("CollectionCase"),
         "amount_due": Made(("amount_due", "currency"), Money.of),
         "overpaid": Made(("overpaid", "currency"), lambda much, currency: Money.of(much, currency) if much else None),
     },

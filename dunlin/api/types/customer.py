@@ -1,14 +1,13 @@
 """Customers: whom cases are about, and whether they may be texted or written to."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, ClassVar, Self
 
 import strawberry
 
 from dunlin.api.connection import read_connection
 from dunlin.api.context import Info
-from dunlin.api.execution.rows import Made, Shape, columns
+from dunlin.api.execution.rows import Made, Shape, columns, id_of
 from dunlin.api.ids import encode_id
 from dunlin.api.listing import Choice, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
@@ -109,7 +108,7 @@ SHAPE: Shape = Shape(
     {
         **columns("external_reference", "name", "phone", "email", "sms_opted_out_at", "email_opted_out_at"),
         **columns("deceased_at"),
-        "id": Made(("id",), partial(encode_id, "Customer")),
+        "id": id_of("Customer"),
         "language": Made(("language",), lambda language: language or None),
         "time_zone": Made(("time_zone",), lambda zone: zone or None),
         "phone_problem": Made(("phone_problem", "phone_problem_reason", "phone_problem_at"), PhoneProblem.of),

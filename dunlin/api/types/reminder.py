@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import strawberry
@@ -11,7 +10,7 @@ import strawberry
 from dunlin.api.connection import count, read_connection, read_entries
 from dunlin.api.context import Context, Info
 from dunlin.api.execution.many import for_many
-from dunlin.api.execution.rows import Made, Relation, Shape, columns
+from dunlin.api.execution.rows import Made, Relation, Shape, columns, id_of
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import Connection, Order, Window
@@ -98,7 +97,7 @@ SHAPE: Shape = Shape(
         **columns("method", "to", "text", "subject", "language", "is_fallback_language", "status", "status_reason"),
         **columns("error_code", "is_retry", "provider_message_id", "encoding", "segments", "scheduled_for", "sent_at"),
         **columns("delivered_at", "created_at"),
-        "id": Made(("id",), partial(encode_id, "Reminder")),
+        "id": id_of("Reminder"),
         "estimated_cost": Made(("estimated_cost", "estimated_cost_currency"), _cost),
     },
     masked={"to": Made(("to", "method"), _masked)},
