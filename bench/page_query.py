@@ -11,8 +11,8 @@ from dunlin.api.ids import encode_id
 PAGE_SIZE = 50
 PAGE = """query Page($id: ID!, $after: String) { organization(id: $id) { reminders(first: 50, after: $after) {
   nodes {
-    id status scheduledFor to
-    case { id number dueOn customer { id name } }
+    id status scheduledFor to text
+    case { id number state dueOn amountDue { amount currency } customer { id name phone } }
   }
   pageInfo { hasNextPage endCursor }
 } } }"""

@@ -21,13 +21,20 @@ SELECT json_build_object('data', json_build_object('organization', json_build_ob
     'status', r.status,
     'scheduledFor', to_char(r.scheduled_for AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
     'to', r."to",
+    'text', r.text,
     'case', json_build_object(
       'id', encode(convert_to('CollectionCase:' || c.id, 'UTF8'), 'base64'),
       'number', c.number,
+      'state', c.state,
       'dueOn', c.due_on,
+      'amountDue', json_build_object(
+        'amount', CASE WHEN scale(trim_scale(c.amount_due)) < 2 THEN round(c.amount_due, 2)
+          ELSE trim_scale(c.amount_due) END::text,
+        'currency', c.currency),
       'customer', json_build_object(
         'id', encode(convert_to('Customer:' || customer.id, 'UTF8'), 'base64'),
-        'name', customer.name))) ORDER BY r.id DESC) FILTER (WHERE place <= 50), '[]'),
+        'name', customer.name,
+        'phone', customer.phone))) ORDER BY r.id DESC) FILTER (WHERE place <= 50), '[]'),
   'pageInfo', json_build_object(
     'hasNextPage', count(*) > 50,
     'endCursor', translate(encode(convert_to('reminders:' || $1::bigint || ':' || min(r.id) FILTER (WHERE place <= 50),

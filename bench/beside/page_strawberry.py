@@ -8,6 +8,7 @@ import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import strawberry
@@ -35,6 +36,18 @@ def _id(name: str, row_id: int) -> strawberry.ID:
 class Customer:
     id: strawberry.ID
     name: str
+    phone: str | None
+
+
+def _written(amount: Decimal) -> str:
+    places = max(2, -int(amount.normalize().as_tuple().exponent))
+    return f"{amount:.{places}f}"
+
+
+@strawberry.type
+class Money:
+    amount: str
+    currency: str
 
 
 @strawberry.type(name="CollectionCase")
@@ -42,12 +55,14 @@ class Case:
     row: strawberry.Private[tables.CollectionCase]
     id: strawberry.ID
     number: str
+    state: str
     due_on: date
+    amount_due: Money
 
     @strawberry.field
     async def customer(self, info: Info) -> Customer:
         row: tables.Customer = await info.context["customers"].load(self.row.customer_id)
-        return Customer(id=_id("Customer", row.id), name=row.name)
+        return Customer(id=_id("Customer", row.id), name=row.name, phone=row.phone)
 
 
 @strawberry.type
@@ -57,11 +72,19 @@ class Reminder:
     status: str
     scheduled_for: datetime
     to: str
+    text: str
 
     @strawberry.field
     async def case(self, info: Info) -> Case:
         row: tables.CollectionCase = await info.context["cases"].load(self.row.case_id)
-        return Case(row=row, id=_id("CollectionCase", row.id), number=row.number, due_on=row.due_on)
+        return Case(
+            row=row,
+            id=_id("CollectionCase", row.id),
+            number=row.number,
+            state=row.state.value,
+            due_on=row.due_on,
+            amount_due=Money(amount=_written(row.amount_due), currency=row.currency),
+        )
 
 
 @strawberry.type
@@ -96,6 +119,7 @@ class Organization:
                     status=row.status.value,
                     scheduled_for=row.scheduled_for,
                     to=row.to,
+                    text=row.text,
                 )
                 for row in shown
             ],

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import strawberry
 
+from dunlin.api.execution.compiled import Compiled
 from dunlin.api.limits.reading import ReadDocument
 from dunlin.api.live import EventHub
 from dunlin.api.loaders import Loaders
@@ -40,6 +41,16 @@ class Context:
     @cached_property
     def loaders(self) -> Loaders:
         return Loaders()
+
+    @property
+    def compiled(self) -> Compiled | None:
+        """The document, if queries are to run as they were compiled."""
+        return self.document.compiled if self.document and self.services.settings.compiled_queries else None
+
+    @property
+    def may_see(self) -> bool:
+        """Whether the viewer is shown numbers, addresses and words of customers as they are."""
+        return self.viewer.may(Permission.COLLECT)
 
     @property
     def reader(self) -> Viewer:

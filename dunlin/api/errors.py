@@ -5,7 +5,7 @@ Expected ones are `userErrors` of a mutation. The rest are top-level errors whos
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import MissingQueryError
-from strawberry.extensions import MaskErrors
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from dunlin.api.ids import MalformedId
@@ -61,19 +60,6 @@ def not_found(what: str) -> ClientError:
 
 # What the parser adds to a message where a name is nearly that of something else.
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
-
-
-class CodeErrors(MaskErrors):
-    """Give every top-level error its code and the request's id, and keep to ourselves what is ours."""
-
-    _is_executing = False
-
-    def on_execute(self) -> Iterator[None]:
-        self._is_executing = True
-        yield
-
-    def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
-        return coded(errors, self.execution_context.context, is_executing=self._is_executing)
 
 
 def coded(errors: Iterable[GraphQLError], context: "Context", *, is_executing: bool = True) -> list[GraphQLError]:

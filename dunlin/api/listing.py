@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from tortoise.models import Model
 
+from dunlin.api.execution.rows import Ahead
 from dunlin.api.pages import Order, Page, Span, page_of
 from dunlin.domain.records import name_of, record_of, select
 
@@ -60,16 +62,16 @@ class Choice(Generic[M]):
 
 
 Parent: TypeAlias = int
-PageKey: TypeAlias = tuple[Choice[Any], Span, Parent]
+PageKey: TypeAlias = tuple[Choice[Any], Span, Ahead | None, Parent]
 CountKey: TypeAlias = tuple[Choice[Any], Parent]
 
 
 async def load_pages(keys: list[PageKey]) -> list[Page[Any]]:
-    """Return a page per key, by one statement for all parents of the same choice and span."""
+    """Return a page per key, by one statement for all parents of the same choice and span: of records, if `Ahead`."""
     found: dict[PageKey, Page[Any]] = {}
-    for (choice, span), parents in _by_question([((choice, span), parent) for choice, span, parent in keys]).items():
-        for parent, entries in (await _read(choice, span, parents)).items():
-            found[choice, span, parent] = page_of(entries, span)
+    for question, parents in _by_question([(key[:3], key[3]) for key in keys]).items():
+        for parent, entries in (await _read(*question, parents)).items():
+            found[*question, parent] = page_of(entries, question[1])
     return [found[key] for key in keys]
 
 
@@ -89,18 +91,21 @@ def _by_question(keys: Sequence[tuple[K, Parent]]) -> dict[K, set[Parent]]:
     return parents
 
 
-async def _read(choice: Choice[M], span: Span, parents: Collection[Parent]) -> dict[Parent, list[M]]:
+async def _read(
+    choice: Choice[Any], span: Span, ahead: Ahead | None, parents: Collection[Parent]
+) -> dict[Parent, list[Any]]:
     """Return one entry more than the span takes of each parent, in the order of the list."""
     table, order = choice.listing.table, choice.listing.order
-    entries: dict[Parent, list[M]] = {parent: [] for parent in parents}
-    for row in await _select(choice, span, parents):
-        entries[row["parent_id"]].append(record_of(table, row.items()))
+    entries: dict[Parent, list[Any]] = {parent: [] for parent in parents}
+    for row in await _select(choice, span, ahead, parents):
+        entries[row["parent_id"]].append(record_of(table, row.items()) if ahead is None else row)
+    key = attrgetter(order.column) if ahead is None else itemgetter(order.column)
     for of_parent in entries.values():
-        of_parent.sort(key=lambda row: int(getattr(row, order.column)), reverse=order.newest_first != span.is_backward)
+        of_parent.sort(key=key, reverse=order.newest_first != span.is_backward)
     return entries
 
 
-async def _select(choice: Choice[Any], span: Span, parents: Collection[Parent]) -> Sequence[Any]:
+async def _select(choice: Choice[Any], span: Span, ahead: Ahead | None, parents: Collection[Parent]) -> Sequence[Any]:
     """Return the rows, with their `parent_id`: of each walk a page in the order of its index, and of these the page.
 
     The values of the columns are given as bounds, not as equal: else the planner may take an index of the order alone,
@@ -119,7 +124,16 @@ async def _select(choice: Choice[Any], span: Span, parents: Collection[Parent]) 
         f"SELECT t.* FROM {_chosen(choice.way, sql)} CROSS JOIN LATERAL ({page}) t ORDER BY {place} {direction} {limit}"
     )
     of_parents = f"unnest({sql.give(sorted(parents), 'bigint[]')}) AS parent(id) CROSS JOIN LATERAL ({pages}) found"
-    return await select(f"SELECT parent.id AS parent_id, found.* FROM {of_parents}", *sql.given)
+    shown, joins = _shown(ahead, order.column)
+    return await select(f"SELECT parent.id AS parent_id, {shown} FROM {of_parents} {joins}", *sql.given)
+
+
+def _shown(ahead: Ahead | None, key: str) -> tuple[str, str]:
+    """Return what is read of each row that is found, and what with it."""
+    if ahead is None:
+        return "found.*", ""
+    columns = {key: f'found."{key}"', **dict(ahead.columns)}
+    return ", ".join(f'{value} AS "{name}"' for name, value in columns.items()), " ".join(ahead.joins)
 
 
 async def _count(choice: Choice[Any], parents: Collection[Parent]) -> Sequence[Any]:

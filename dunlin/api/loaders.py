@@ -7,6 +7,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from tortoise.models import Model
@@ -159,26 +160,27 @@ async def _load_impacts(integration_ids: list[int]) -> list[Impact]:
 
 
 class Loaders:
-    def __init__(self) -> None:
-        self.organization = Rows(tables.Organization)
-        self.connection = Rows(tables.Connection)
-        self.cycle = Rows(tables.CollectionCycle)
-        self.customer = Rows(tables.Customer)
-        self.case = Rows(tables.CollectionCase)
-        self.reminder = Rows(tables.Reminder)
-        self.step_texts = Rows(tables.StepTexts)
-        self.integrations = _by_parent(tables.Integration, "organization_id", "id")
-        self.steps = _by_parent(tables.CollectionStep, "cycle_id", "position")
-        self.case_steps = _by_parent(tables.CaseStep, "case_id", "position")
-        self.step_reminders = _by_parent(tables.Reminder, "case_step_id", "resend_number")
-        self.events = _by_parent(tables.DeliveryEvent, "reminder_id", "sequence")
-        self.newest_sequence: Loader[int, int] = Loader(_load_newest_sequences)
-        self.creditor_accounts = _by_parent(tables.CreditorAccount, "organization_id", "id")
-        self.return_reasons = _by_parent(tables.ReturnReasonChoice, "organization_id", "code")
-        self.opt_out: Loader[tuple[int, str], tables.SmsOptOut | None] = Loader(_load_opt_out)
-        self.forecast: Loader[tuple[Viewer, int, int], Forecast] = Loader(_load_forecasts)
-        self.impact: Loader[int, Impact] = Loader(_load_impacts)
-        self.pages: Loader[PageKey, Page[Any]] = Loader(load_pages)
-        self.counts: Loader[CountKey, int] = Loader(load_counts)
-        self.spending: Loader[int, Spending] = Loader(_load_spending)
-        self.prices: Loader[int, list[ListedPrice]] = Loader(_load_prices)
+    """Each is made when it is first asked for: an operation uses few of them."""
+
+    organization = cached_property(lambda _: Rows(tables.Organization))
+    connection = cached_property(lambda _: Rows(tables.Connection))
+    cycle = cached_property(lambda _: Rows(tables.CollectionCycle))
+    customer = cached_property(lambda _: Rows(tables.Customer))
+    case = cached_property(lambda _: Rows(tables.CollectionCase))
+    reminder = cached_property(lambda _: Rows(tables.Reminder))
+    step_texts = cached_property(lambda _: Rows(tables.StepTexts))
+    integrations = cached_property(lambda _: _by_parent(tables.Integration, "organization_id", "id"))
+    steps = cached_property(lambda _: _by_parent(tables.CollectionStep, "cycle_id", "position"))
+    case_steps = cached_property(lambda _: _by_parent(tables.CaseStep, "case_id", "position"))
+    step_reminders = cached_property(lambda _: _by_parent(tables.Reminder, "case_step_id", "resend_number"))
+    events = cached_property(lambda _: _by_parent(tables.DeliveryEvent, "reminder_id", "sequence"))
+    newest_sequence = cached_property[Loader[int, int]](lambda _: Loader(_load_newest_sequences))
+    creditor_accounts = cached_property(lambda _: _by_parent(tables.CreditorAccount, "organization_id", "id"))
+    return_reasons = cached_property(lambda _: _by_parent(tables.ReturnReasonChoice, "organization_id", "code"))
+    opt_out = cached_property[Loader[tuple[int, str], tables.SmsOptOut | None]](lambda _: Loader(_load_opt_out))
+    forecast = cached_property[Loader[tuple[Viewer, int, int], Forecast]](lambda _: Loader(_load_forecasts))
+    impact = cached_property[Loader[int, Impact]](lambda _: Loader(_load_impacts))
+    pages = cached_property[Loader[PageKey, Page[Any]]](lambda _: Loader(load_pages))
+    counts = cached_property[Loader[CountKey, int]](lambda _: Loader(load_counts))
+    spending = cached_property[Loader[int, Spending]](lambda _: Loader(_load_spending))
+    prices = cached_property[Loader[int, list[ListedPrice]]](lambda _: Loader(_load_prices))

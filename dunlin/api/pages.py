@@ -5,9 +5,10 @@ import binascii
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
+from asyncpg import Record
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -165,17 +166,26 @@ def page_of(rows: Sequence[M], span: Span) -> Page[M]:
     return Page(rows, has_next=more, has_previous=span.after is not None)
 
 
-def edges_of(page: Page[M], order: Order, shape: Callable[[M], N]) -> tuple[list[Edge[N]], PageInfo]:
-    edges = [Edge(cursor=order.cursor(getattr(row, order.column)), node=shape(row)) for row in page.rows]
+def entries_of(
+    page: Page[M], order: Order, shape: Callable[[M], N], *, has_edges: bool = True
+) -> tuple[list[Edge[N]], list[N], PageInfo]:
+    """Return the entries of a page with their cursors, if these are wanted, and without, and where it lies."""
+
+    def cursor(row: Any) -> str:
+        return order.cursor(row[order.column] if row.__class__ is Record else getattr(row, order.column))
+
+    rows = page.rows
+    nodes = [shape(row) for row in rows]
+    edges = [Edge(cursor=cursor(row), node=node) for row, node in zip(rows, nodes, strict=True)] if has_edges else []
     info = PageInfo(
         has_next_page=page.has_next,
         has_previous_page=page.has_previous,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
+        start_cursor=cursor(rows[0]) if rows else None,
+        end_cursor=cursor(rows[-1]) if rows else None,
     )
-    return edges, info
+    return edges, nodes, info
 
 
 def connection_of(page: Page[M], order: Order, shape: Callable[[M], N]) -> Connection[N]:
-    edges, info = edges_of(page, order, shape)
-    return Connection(edges=edges, nodes=[edge.node for edge in edges], page_info=info)
+    edges, nodes, info = entries_of(page, order, shape)
+    return Connection(edges=edges, nodes=nodes, page_info=info)

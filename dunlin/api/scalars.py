@@ -75,8 +75,10 @@ def _parse_decimal(value: object) -> Decimal:
 
 def _write_decimal(value: Decimal) -> str:
     """Write plainly, with at least two decimals and no zeros after them: 12.50, 0.0079."""
-    places = max(2, -int(value.normalize().as_tuple().exponent))
-    return f"{value:.{places}f}"
+    if not value.is_finite():
+        raise ValueError("It is no number.")
+    whole, _, decimals = f"{value:f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0'):0<2}"
 
 
 SCALARS: Mapping[object, ScalarDefinition] = {

@@ -16,7 +16,7 @@ from strawberry.utils.await_maybe import await_maybe
 
 from dunlin.api.context import Context
 from dunlin.api.errors import coded
-from dunlin.api.event_executor import EventExecutor
+from dunlin.api.execution.executor import CompilingExecutor
 from dunlin.api.live import EventHub, Reading
 from dunlin.api.shown import Shown, shown
 from dunlin.api.stays import Stay
@@ -121,7 +121,7 @@ class Follower:
 class Showing:
     """What those see whose sight is the same. `executor` is of one of them, who needs it no more."""
 
-    def __init__(self, sight: Sight, executor: EventExecutor, services: Services, hub: EventHub) -> None:
+    def __init__(self, sight: Sight, executor: CompilingExecutor, services: Services, hub: EventHub) -> None:
         self.sight = sight
         self.executor = executor
         self.executor.context_value = None
@@ -224,7 +224,7 @@ class Showings:
         self._hub = hub
         self._of: WeakValueDictionary[Sight, Showing] = WeakValueDictionary()
 
-    def of(self, sight: Sight, executor: EventExecutor) -> Showing:
+    def of(self, sight: Sight, executor: CompilingExecutor) -> Showing:
         """Return the showing of a sight. Where there is none yet, it is made of somebody's whose sight it is."""
         found = self._of.get(sight)
         if found is None:

@@ -55,6 +55,15 @@ def columns_of(table: type[Model]) -> str:
 _LIKE_READ = {"_partial": False, "_saved_in_db": True, "_custom_generated_pk": False}
 
 
+def conversion_of(table: type[Model], column: str) -> Callable[[Any], Any] | None:
+    """Return what makes of a column's value, as the driver gives it, what an object has; None: nothing has to."""
+    return dict(_conversions(table)).get(column)
+
+
+def is_choice(table: type[Model], column: str) -> bool:
+    return getattr(table._meta.fields_map[column], "enum_type", None) is not None  # noqa: SLF001
+
+
 @cache
 def _conversions(table: type[Model]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     """Return what the driver does not give as it is kept: choices and JSON. Its times are aware and UTC already."""

@@ -1,6 +1,7 @@
 """The seam for secrets at rest."""
 
 import hashlib
+from functools import lru_cache
 from typing import Protocol
 
 from dunlin.domain.carrier import Credentials
@@ -30,6 +31,7 @@ class BrokenSeal(Exception):
         return "stored credentials cannot be opened: sealed for another organization, or with a key that is not set"
 
 
+@lru_cache(maxsize=16)
 def key_id(key: bytes) -> bytes:
     """Return the 4 bytes that name a key beside what it has sealed or hashed. They tell nothing of it."""
     return hashlib.sha256(b"dunlin key id" + key).digest()[:4]

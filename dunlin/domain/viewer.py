@@ -1,6 +1,5 @@
 """Who is asking, and what they may see. Tokens are kept as keyed hashes."""
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Collection
@@ -95,7 +94,7 @@ _ORGANIZATION = "SELECT {} FROM organization WHERE id = $1 AND account_id = $2"
 
 def digest(secret: str, key: bytes) -> str:
     """Return what is stored of a token: its HMAC-SHA256 under `key`, in hexadecimal."""
-    return hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, secret.encode(), "sha256").hex()
 
 
 async def issue_token(

@@ -185,6 +185,7 @@ class Settings(BaseSettings):
     graphiql: bool = True
     introspection: bool = True
     suggestions: bool = True
+    compiled_queries: bool = True
     documents: Path | None = None
     documents_only: bool = False
     rate_limit: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100_000  # points a minute of each caller; 0: no limit

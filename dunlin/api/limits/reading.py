@@ -17,6 +17,7 @@ from graphql import (
     visit,
 )
 
+from dunlin.api.execution.compiled import Compiled
 from dunlin.api.limits.bounds import LONGEST_DOCUMENT, MOST_COMMENTS, MOST_TOKENS
 from dunlin.api.limits.fields import FieldCosts
 from dunlin.api.limits.plan import Plan, plan_of
@@ -39,6 +40,7 @@ class ReadDocument:
     plan: Plan | None = None
     operations: int = 0
     is_introspection: bool = False
+    compiled: Compiled | None = None
 
     def kind_of(self, name: str | None) -> OperationType | None:
         """Return whether an operation is a query, mutation or subscription; None if there is none of that name."""
@@ -118,7 +120,8 @@ def read_document(text: str, schema: GraphQLSchema, costs: FieldCosts) -> ReadDo
     errors = flaws_of(schema, tree)
     if errors:
         return ReadDocument(tree, errors, operations=operations)
-    return ReadDocument(tree, [], plan_of(tree, schema, costs), operations, _asks_for_the_schema(tree))
+    plan = plan_of(tree, schema, costs)
+    return ReadDocument(tree, [], plan, operations, _asks_for_the_schema(tree), Compiled(tree))
 
 
 class _Introspection(Visitor):

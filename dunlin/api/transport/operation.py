@@ -3,15 +3,16 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager
 
-from graphql import OperationType
+from graphql import GraphQLError, OperationType
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from dunlin.api.context import Context
-from dunlin.api.errors import ErrorCode
+from dunlin.api.errors import ErrorCode, coded
 from dunlin.api.limits.admission import caller_of, charge_refusal
 from dunlin.api.shown import Shown, shown
 from dunlin.api.transport.ground import Ground
@@ -67,11 +68,14 @@ def is_watching(asked: Asked, context: Context) -> bool:
 
 async def result_of(ground: Ground, text: str, asked: Asked, context: Context) -> Shown:
     """Return the result of a query or mutation; raise `Refused` if it takes too long."""
-    source: Any = await ground.schema.stream(
-        text, variable_values=asked.variables, context_value=context, operation_name=asked.operation_name
-    )
-    async with aclosing(source), in_time(asked, context):
-        result = await anext(source)
+    try:
+        async with in_time(asked, context):
+            result = await ground.schema.execute(
+                text, variable_values=asked.variables, context_value=context, operation_name=asked.operation_name
+            )
+    except (MissingQueryError, CannotGetOperationTypeError) as error:
+        located = GraphQLError(str(error), original_error=error)
+        result = PreExecutionError(data=None, errors=coded([located], context, is_executing=False))
     return shown(marked(result))
 
 

@@ -9,8 +9,6 @@ from strawberry.types.execution import PreExecutionError
 
 from dunlin.api.context import Context
 from dunlin.api.errors import coded
-from dunlin.api.limits.admission import waited_too_long
-from dunlin.api.limits.turns import NotItsTurn
 from dunlin.api.live import Reading
 from dunlin.api.showing import Follower, Interrupted, Listener, Showing, Showings, Sight
 from dunlin.api.shown import Shown, shown
@@ -37,8 +35,8 @@ async def open_watch(ground: Ground, text: str, asked: Asked, context: Context) 
     try:
         async with in_time(asked, context):
             opened = await ground.schema.open_watch(text, asked.variables, asked.operation_name, context)
-    except NotItsTurn:
-        return _failed(waited_too_long(), context)
+    except GraphQLError as error:  # it did not become its turn
+        return _failed(error, context)
     if isinstance(opened, PreExecutionError):
         return shown(opened)
     watch, executor = opened

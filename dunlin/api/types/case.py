@@ -1,19 +1,21 @@
 """Collection cases, with their steps and payments."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import strawberry
 
-from dunlin.api.connection import count, read_connection, read_edges
-from dunlin.api.context import Info
+from dunlin.api.connection import count, read_connection, read_entries
+from dunlin.api.context import Context, Info
 from dunlin.api.errors import bad_input
+from dunlin.api.execution.many import for_many
+from dunlin.api.execution.rows import Made, Relation, Shape, columns, id_of
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
 from dunlin.api.scalars import CurrencyCode
-from dunlin.api.types import cycle, inbound, organization, reminder
+from dunlin.api.types import customer, cycle, inbound, organization, reminder
 from dunlin.api.types.customer import Customer
 from dunlin.api.types.node import Money, Node
 from dunlin.domain import tables
@@ -119,8 +121,39 @@ class Payment(Node):
         )
 
 
+async def _customers_of(cases: Sequence["CollectionCase"], context: Context) -> list[Customer]:
+    rows = await context.loaders.customer.existing([one.row.customer_id for one in cases])
+    may_see = context.viewer.may(Permission.COLLECT)
+    return [Customer.of(row, may_see=may_see) for row in rows]
+
+
+async def _cycles_of(cases: Sequence["CollectionCase"], context: Context) -> list["CollectionCycle"]:
+    rows = await context.loaders.cycle.existing([one.row.cycle_id for one in cases])
+    return [cycle.CollectionCycle.of(row) for row in rows]
+
+
+async def _steps_of(cases: Sequence["CollectionCase"], context: Context) -> list[list[CaseStep]]:
+    steps = await context.loaders.case_steps.load_all([one.row.id for one in cases])
+    return [[CaseStep.of(row) for row in of_case] for of_case in steps]
+
+
+SHAPE: Shape = Shape(
+    tables.CollectionCase,
+    {
+        **columns("number", "external_reference", "end_to_end_id", "origin", "return_reason_code", "reaction", "state"),
+        **columns("closed_reason", "due_on", "payment_link", "opened_at", "next_action_at", "attention_reason"),
+        **columns("paused_at", "paused_until", "pause_reason", "closed_at", "closed_note"),
+        "id": id_of("CollectionCase"),
+        "amount_due": Made(("amount_due", "currency"), Money.of),
+        "overpaid": Made(("overpaid", "currency"), lambda much, currency: Money.of(much, currency) if much else None),
+    },
+    relations={"customer": Relation("customer_id", lambda: customer.SHAPE)},
+)
+
+
 @strawberry.type(description="One customer's run through a collection cycle.")
 class CollectionCase(Node):
+    shape: ClassVar[Shape] = SHAPE
     row: strawberry.Private[tables.CollectionCase]
     number: str = strawberry.field(description="Its number within the organization, e.g. DC-1042.")
     external_reference: str = strawberry.field(
@@ -157,30 +190,7 @@ class CollectionCase(Node):
 
     @classmethod
     def of(cls, row: tables.CollectionCase) -> Self:
-        return cls(
-            id=encode_id("CollectionCase", row.id),
-            row=row,
-            number=row.number,
-            external_reference=row.external_reference,
-            end_to_end_id=row.end_to_end_id,
-            origin=row.origin,
-            return_reason_code=row.return_reason_code,
-            reaction=row.reaction,
-            state=row.state,
-            closed_reason=row.closed_reason,
-            amount_due=Money(amount=row.amount_due, currency=CurrencyCode(row.currency)),
-            overpaid=Money(amount=row.overpaid, currency=CurrencyCode(row.currency)) if row.overpaid else None,
-            due_on=row.due_on,
-            payment_link=row.payment_link,
-            opened_at=row.opened_at,
-            next_action_at=row.next_action_at,
-            attention_reason=row.attention_reason,
-            paused_at=row.paused_at,
-            paused_until=row.paused_until,
-            pause_reason=row.pause_reason,
-            closed_at=row.closed_at,
-            closed_note=row.closed_note,
-        )
+        return cls(row=row, **SHAPE.values_of(row))
 
     @strawberry.field(description="Whose it is.")
     async def organization(
@@ -188,21 +198,17 @@ class CollectionCase(Node):
     ) -> Annotated["Organization", strawberry.lazy("dunlin.api.types.organization")]:
         return await organization.load_organization(info, self.row.organization_id)
 
-    @strawberry.field(description="Who owes.")
+    @strawberry.field(description="Who owes.", metadata=for_many(_customers_of))
     async def customer(self, info: Info) -> Customer:
-        row = await info.context.loaders.customer.load(self.row.customer_id)
-        assert row is not None, "a case's customer exists"
-        return Customer.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
+        return (await _customers_of([self], info.context))[0]
 
-    @strawberry.field(description="The cycle it goes through.")
+    @strawberry.field(description="The cycle it goes through.", metadata=for_many(_cycles_of))
     async def cycle(self, info: Info) -> Annotated["CollectionCycle", strawberry.lazy("dunlin.api.types.cycle")]:
-        row = await info.context.loaders.cycle.load(self.row.cycle_id)
-        assert row is not None, "a case's cycle exists"
-        return cycle.CollectionCycle.of(row)
+        return (await _cycles_of([self], info.context))[0]
 
-    @strawberry.field(description="Its steps, in order.")
+    @strawberry.field(description="Its steps, in order.", metadata=for_many(_steps_of))
     async def steps(self, info: Info) -> list[CaseStep]:
-        return [CaseStep.of(row) for row in await info.context.loaders.case_steps.load(self.row.id)]
+        return (await _steps_of([self], info.context))[0]
 
     @strawberry.field(description="What has been paid, in the order in which it was recorded.")
     async def payments(
@@ -278,8 +284,7 @@ class CollectionCaseConnection(Connection[CollectionCase]):
     @classmethod
     async def read(cls, info: Info, organization_id: int, chosen: CollectionCaseFilter | None, window: Window) -> Self:
         choice = Choice(_CASES) if chosen is None else chosen.choice()
-        edges, page_info = await read_edges(info, choice, organization_id, window, CollectionCase.of)
-        nodes = [edge.node for edge in edges]
+        edges, nodes, page_info = await read_entries(info, choice, organization_id, window, CollectionCase.of)
         return cls(edges=edges, nodes=nodes, page_info=page_info, organization_id=organization_id, choice=choice)
 
     @strawberry.field(description="How many there are on all pages. Counted only when asked for.")

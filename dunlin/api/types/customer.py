@@ -1,12 +1,13 @@
 """Customers: whom cases are about, and whether they may be texted or written to."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import strawberry
 
 from dunlin.api.connection import read_connection
 from dunlin.api.context import Info
+from dunlin.api.execution.rows import Made, Shape, columns, id_of
 from dunlin.api.ids import encode_id
 from dunlin.api.listing import Choice, Listing, Walk
 from dunlin.api.pages import After, Before, Connection, First, Last, Order, Window
@@ -36,10 +37,10 @@ class PhoneProblem:
     since: datetime = strawberry.field(description="When it said so.")
 
     @classmethod
-    def of(cls, row: tables.Customer) -> Self | None:
-        if row.phone_problem is None or row.phone_problem_reason is None or row.phone_problem_at is None:
+    def of(cls, kind: PhoneProblemKind | None, reason: str | None, since: datetime | None) -> Self | None:
+        if kind is None or reason is None or since is None:
             return None
-        return cls(kind=row.phone_problem, reason=row.phone_problem_reason, since=row.phone_problem_at)
+        return cls(kind=kind, reason=reason, since=since)
 
 
 @strawberry.type(description="Why an e-mail address cannot be used.")
@@ -49,10 +50,10 @@ class EmailProblem:
     since: datetime = strawberry.field(description="When they said so.")
 
     @classmethod
-    def of(cls, row: tables.Customer) -> Self | None:
-        if row.email_problem is None or row.email_problem_reason is None or row.email_problem_at is None:
+    def of(cls, kind: EmailProblemKind | None, reason: str | None, since: datetime | None) -> Self | None:
+        if kind is None or reason is None or since is None:
             return None
-        return cls(kind=row.email_problem, reason=row.email_problem_reason, since=row.email_problem_at)
+        return cls(kind=kind, reason=reason, since=since)
 
 
 @strawberry.type(description="A refusal of SMS by whoever has a number, and how it ended.")
@@ -102,8 +103,27 @@ class Mandate(Node):
         return Customer.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
 
 
+SHAPE: Shape = Shape(
+    tables.Customer,
+    {
+        **columns("external_reference", "name", "phone", "email", "sms_opted_out_at", "email_opted_out_at"),
+        **columns("deceased_at"),
+        "id": id_of("Customer"),
+        "language": Made(("language",), lambda language: language or None),
+        "time_zone": Made(("time_zone",), lambda zone: zone or None),
+        "phone_problem": Made(("phone_problem", "phone_problem_reason", "phone_problem_at"), PhoneProblem.of),
+        "email_problem": Made(("email_problem", "email_problem_reason", "email_problem_at"), EmailProblem.of),
+    },
+    masked={
+        "phone": Made(("phone",), lambda number: None if number is None else phone.mask(number)),
+        "email": Made(("email",), lambda address: None if address is None else mail.mask(address)),
+    },
+)
+
+
 @strawberry.type(description="Who owes: the debtor.")
 class Customer(Node):
+    shape: ClassVar[Shape] = SHAPE
     row: strawberry.Private[tables.Customer]
     external_reference: str = strawberry.field(
         description="The organization's own reference of the customer, e.g. C-1042; unique there."
@@ -135,21 +155,7 @@ class Customer(Node):
 
     @classmethod
     def of(cls, row: tables.Customer, *, may_see: bool) -> Self:
-        return cls(
-            id=encode_id("Customer", row.id),
-            row=row,
-            time_zone=TimeZone(row.time_zone) if row.time_zone else None,
-            external_reference=row.external_reference,
-            name=row.name,
-            language=LanguageCode(row.language) if row.language else None,
-            phone=row.phone if may_see or row.phone is None else phone.mask(row.phone),
-            email=row.email if may_see or row.email is None else mail.mask(row.email),
-            phone_problem=PhoneProblem.of(row),
-            sms_opted_out_at=row.sms_opted_out_at,
-            email_problem=EmailProblem.of(row),
-            email_opted_out_at=row.email_opted_out_at,
-            deceased_at=row.deceased_at,
-        )
+        return cls(row=row, **SHAPE.values_of(row, may_see=may_see))
 
     @strawberry.field(
         description="Every time zone that counts for the customer: reminders leave only while the send window is open "

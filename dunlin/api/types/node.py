@@ -1,6 +1,7 @@
 """What every object with an id of its own shares."""
 
 from decimal import Decimal
+from typing import Self
 
 import strawberry
 
@@ -17,6 +18,10 @@ class Node:
 class Money:
     amount: Decimal = strawberry.field(description='The exact amount, e.g. "12.50".')
     currency: CurrencyCode = strawberry.field(description="Its currency, e.g. EUR.")
+
+    @classmethod
+    def of(cls, amount: Decimal, currency: str) -> Self:
+        return cls(amount=amount, currency=CurrencyCode(currency))
 
 
 @strawberry.type(description="One thing that was wrong with a mutation's input.")

@@ -1,16 +1,20 @@
 """Reminders and their delivery events."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Self
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import strawberry
 
-from dunlin.api.connection import count, read_connection, read_edges
-from dunlin.api.context import Info
+from dunlin.api.connection import count, read_connection, read_entries
+from dunlin.api.context import Context, Info
+from dunlin.api.execution.many import for_many
+from dunlin.api.execution.rows import Made, Relation, Shape, columns, id_of
 from dunlin.api.ids import decode_id, encode_id
 from dunlin.api.listing import Choice, Condition, Listing, Walk
 from dunlin.api.pages import Connection, Order, Window
-from dunlin.api.scalars import CurrencyCode, LanguageCode
+from dunlin.api.scalars import LanguageCode
 from dunlin.api.types import case, organization
 from dunlin.api.types.node import Money, Node
 from dunlin.domain import tables
@@ -39,6 +43,12 @@ def sequence_of(cursor: str, organization_id: int) -> int:
     return _EVENT_ORDER.of(organization_id).key(cursor)
 
 
+async def _reminders_of(events: Sequence["DeliveryStatusEvent"], context: Context) -> list["Reminder"]:
+    rows = await context.loaders.reminder.existing([event.row.reminder_id for event in events])
+    may_see = context.viewer.may(Permission.COLLECT)
+    return [Reminder.of(row, may_see=may_see) for row in rows]
+
+
 @strawberry.type(description="One change of a reminder's status, as it happened.")
 class DeliveryStatusEvent(Node):
     row: strawberry.Private[tables.DeliveryEvent]
@@ -63,15 +73,41 @@ class DeliveryStatusEvent(Node):
             error_code=row.error_code,
         )
 
-    @strawberry.field(description="The reminder, as it is now.")
+    @strawberry.field(description="The reminder, as it is now.", metadata=for_many(_reminders_of))
     async def reminder(self, info: Info) -> "Reminder":
-        row = await info.context.loaders.reminder.load(self.row.reminder_id)
-        assert row is not None, "an event's reminder exists"
-        return Reminder.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
+        return (await _reminders_of([self], info.context))[0]
+
+
+async def _cases_of(reminders: Sequence["Reminder"], context: Context) -> list["CollectionCase"]:
+    rows = await context.loaders.case.existing([one.row.case_id for one in reminders])
+    return [case.CollectionCase.of(row) for row in rows]
+
+
+def _masked(address: str, method: CommunicationMethod) -> str:
+    return mail.mask(address) if method is CommunicationMethod.EMAIL else phone.mask(address)
+
+
+def _cost(amount: Decimal | None, currency: str | None) -> Money | None:
+    return None if amount is None or currency is None else Money.of(amount, currency)
+
+
+SHAPE: Shape = Shape(
+    tables.Reminder,
+    {
+        **columns("method", "to", "text", "subject", "language", "is_fallback_language", "status", "status_reason"),
+        **columns("error_code", "is_retry", "provider_message_id", "encoding", "segments", "scheduled_for", "sent_at"),
+        **columns("delivered_at", "created_at"),
+        "id": id_of("Reminder"),
+        "estimated_cost": Made(("estimated_cost", "estimated_cost_currency"), _cost),
+    },
+    masked={"to": Made(("to", "method"), _masked)},
+    relations={"case": Relation("case_id", lambda: case.SHAPE)},
+)
 
 
 @strawberry.type(description="One message for one step of a case.")
 class Reminder(Node):
+    shape: ClassVar[Shape] = SHAPE
     row: strawberry.Private[tables.Reminder]
     method: CommunicationMethod = strawberry.field(description="How it goes out.")
     to: str = strawberry.field(
@@ -119,28 +155,7 @@ class Reminder(Node):
 
     @classmethod
     def of(cls, row: tables.Reminder, *, may_see: bool) -> Self:
-        return cls(
-            id=encode_id("Reminder", row.id),
-            row=row,
-            method=row.method,
-            to=row.to if may_see else _masked(row),
-            text=row.text,
-            subject=row.subject,
-            language=LanguageCode(row.language),
-            is_fallback_language=row.is_fallback_language,
-            status=row.status,
-            status_reason=row.status_reason,
-            error_code=row.error_code,
-            is_retry=row.is_retry,
-            provider_message_id=row.provider_message_id,
-            encoding=row.encoding,
-            segments=row.segments,
-            estimated_cost=_cost(row),
-            scheduled_for=row.scheduled_for,
-            sent_at=row.sent_at,
-            delivered_at=row.delivered_at,
-            created_at=row.created_at,
-        )
+        return cls(row=row, **SHAPE.values_of(row, may_see=may_see))
 
     @strawberry.field(description="Whose it is.")
     async def organization(
@@ -148,25 +163,13 @@ class Reminder(Node):
     ) -> Annotated["Organization", strawberry.lazy("dunlin.api.types.organization")]:
         return await organization.load_organization(info, self.row.organization_id)
 
-    @strawberry.field(description="The case it belongs to.")
+    @strawberry.field(description="The case it belongs to.", metadata=for_many(_cases_of))
     async def case(self, info: Info) -> Annotated["CollectionCase", strawberry.lazy("dunlin.api.types.case")]:
-        row = await info.context.loaders.case.load(self.row.case_id)
-        assert row is not None, "a reminder's case exists"
-        return case.CollectionCase.of(row)
+        return (await _cases_of([self], info.context))[0]
 
     @strawberry.field(description="Every change of its status, in order.")
     async def events(self, info: Info) -> list[DeliveryStatusEvent]:
         return [DeliveryStatusEvent.of(row) for row in await info.context.loaders.events.load(self.row.id)]
-
-
-def _masked(row: tables.Reminder) -> str:
-    return mail.mask(row.to) if row.method is CommunicationMethod.EMAIL else phone.mask(row.to)
-
-
-def _cost(row: tables.Reminder) -> Money | None:
-    if row.estimated_cost is None or row.estimated_cost_currency is None:
-        return None
-    return Money(amount=row.estimated_cost, currency=CurrencyCode(row.estimated_cost_currency))
 
 
 @strawberry.input(description="Which reminders to list; all conditions hold together.")
@@ -197,8 +200,9 @@ class ReminderConnection(Connection[Reminder]):
     @classmethod
     async def read(cls, info: Info, choice: Choice[tables.Reminder], parent: int, window: Window) -> Self:
         may_see = info.context.viewer.may(Permission.COLLECT)
-        edges, page_info = await read_edges(info, choice, parent, window, lambda row: Reminder.of(row, may_see=may_see))
-        nodes = [edge.node for edge in edges]
+        edges, nodes, page_info = await read_entries(
+            info, choice, parent, window, lambda row: Reminder.of(row, may_see=may_see)
+        )
         return cls(edges=edges, nodes=nodes, page_info=page_info, choice=choice, parent=parent)
 
     @strawberry.field(description="How many there are on all pages. Counted only when asked for.")
