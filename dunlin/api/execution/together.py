@@ -5,6 +5,7 @@ Nothing but values is looked at here, so that they can be looked at twice.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
 from itertools import repeat
 from types import NoneType
 from typing import Any, TypeAlias
@@ -18,6 +19,8 @@ from dunlin.api.execution.run import Unusual
 # Takes rows, and returns a value for each.
 Column: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
+# orjson, which writes every answer, writes these as their scalars do, in a tenth of the time: times of rows are in UTC.
+_WRITTEN_ALIKE: dict[Any, type] = {datetime.isoformat: datetime, date.isoformat: date}
 _PLAIN: dict[str, type] = {"String": str, "ID": str, "Boolean": bool}
 
 
@@ -83,7 +86,7 @@ def _shown(kind: Any) -> Column:
     if named := choices_of(kind):
         return lambda given: list(map(named.__getitem__, given))
     coerce = kind.coerce_output_value
-    plain = str if coerce is str else _PLAIN.get(kind.name)
+    plain = str if coerce is str else _WRITTEN_ALIKE.get(coerce) or _PLAIN.get(kind.name)
     if plain is None:
         return lambda given: _without_null(map(coerce, given))
 

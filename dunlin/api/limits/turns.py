@@ -60,6 +60,9 @@ class Turns:
 
 
 async def _acquire(places: asyncio.Semaphore) -> None:
+    if not places.locked():
+        await places.acquire()  # at once
+        return
     try:
         async with asyncio.timeout(LONGEST_WAIT_S):
             await places.acquire()
