@@ -1,15 +1,13 @@
 """What of rows is read ahead, with the list that they are in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, TypeAlias
 
 from tortoise.models import Model
 
 from dunlin.api.execution.rows import Ahead, Made, Relation
+from dunlin.api.execution.showing import Read
 from dunlin.domain.records import conversion_of, is_choice, name_of
-
-Read: TypeAlias = Callable[[Any], Any]
 
 
 class Wanted:
