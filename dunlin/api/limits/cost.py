@@ -21,8 +21,10 @@ def cost_of_operation(plan: Plan, name: str | None, variables: Mapping[str, obje
     operation = _operation(plan, name)
     if operation is None:
         return 0
-    once, _ = _Evaluation(plan.fragments, variables, operation.defaults).of(operation.selected)
-    return -(-once // POINT)
+    if plan.has_variables or name not in plan.known:
+        once, _ = _Evaluation(plan.fragments, variables, operation.defaults).of(operation.selected)
+        plan.known[name] = -(-once // POINT)
+    return plan.known[name]
 
 
 def most_of_operation(plan: Plan, name: str | None) -> int:

@@ -5,7 +5,7 @@ is counted twice, though it is shown once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
@@ -81,10 +81,15 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Of each operation by its name (None: it has none), and of each fragment."""
+    """Of each operation by its name (None: it has none), and of each fragment.
+
+    `has_variables` says whether any variable counts. `known` is what operations cost, kept where none does.
+    """
 
     operations: Mapping[str | None, Operation]
     fragments: Mapping[str, Selected]
+    has_variables: bool
+    known: dict[str | None, int] = field(default_factory=dict, compare=False)
 
 
 def plan_of(document: DocumentNode, schema: GraphQLSchema, costs: FieldCosts) -> Plan:
@@ -100,7 +105,7 @@ def plan_of(document: DocumentNode, schema: GraphQLSchema, costs: FieldCosts) ->
         elif isinstance(one, FragmentDefinitionNode):
             on_type = schema.get_type(one.type_condition.name.value)
             fragments[one.name.value] = planner.selected(one.selection_set, on_type)
-    return Plan(operations, fragments)
+    return Plan(operations, fragments, planner.has_variables)
 
 
 def value_at(value: ValueNode | None, path: Sequence[str]) -> Value:
@@ -136,10 +141,11 @@ def _written(value: ValueNode) -> Value:
             return Known(None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Planner:
     schema: GraphQLSchema
     costs: FieldCosts
+    has_variables: bool = False
 
     def selected(self, selection_set: SelectionSetNode, on_type: GraphQLNamedType | None) -> Selected:
         costs: list[Cost] = []
@@ -164,6 +170,7 @@ class _Planner:
         assert shape is not None, "the document is valid"
         repeated = self.costs.of(on_type.name, node.name.value, shape)
         times = tuple(_argument(node, path) for path in repeated.given)
+        self.has_variables |= any(isinstance(one, Named) for one in times)
         inner = self.selected(node.selection_set, get_named_type(shape.type)) if node.selection_set else None
         return Cost(repeated, times, inner)
 
