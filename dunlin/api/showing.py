@@ -27,7 +27,7 @@ from dunlin.domain.viewer import Viewer
 from dunlin.runtime.wiring import Services
 
 _FRESH_S = 1.0  # who comes later is shown what is true by then
-_MOST_FRESH = 100
+_MOST_FRESH = 20
 _AT_ONCE = 100  # how many are told before others have their turn
 
 _Happening = tuple[int, datetime]  # an event's id, and when: a database that is set back gives the same ids anew
@@ -210,10 +210,11 @@ class Showing:
             return ExecutionResult(data=result.data, errors=coded(result.errors, context) if result.errors else None)
 
     def _keep(self, happening: _Happening, found: Shown) -> None:
+        if not self._fresh:
+            asyncio.get_running_loop().call_later(_FRESH_S, self._fresh.clear)
         self._fresh[happening] = found
         if len(self._fresh) > _MOST_FRESH:
             del self._fresh[next(iter(self._fresh))]
-        asyncio.get_running_loop().call_later(_FRESH_S, self._fresh.pop, happening, None)
 
 
 class Showings:
