@@ -7,7 +7,7 @@ nothing is lost and nothing comes twice, whatever happens to Redis or to a conne
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -127,14 +127,6 @@ class EventHub:
                     log.exception("cannot read delivery events")
         finally:
             listening.cancel()
-
-    async def events(
-        self, organization_id: int, after: int | None, wanted: Narrowing = EVERYTHING
-    ) -> AsyncGenerator[DeliveryEvent]:
-        """Yield every wanted event behind `after`, or from now on, in order, for ever; raise as `reading` does."""
-        async with self.reading(organization_id, after, wanted) as reading, aclosing(reading.on()) as events:
-            async for event in events:
-                yield event
 
     @asynccontextmanager
     async def reading(

@@ -1,7 +1,7 @@
 """What an event looks like: found and written once for all who ask for the same and may see the same."""
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -29,6 +29,8 @@ from dunlin.runtime.wiring import Services
 _FRESH_S = 1.0  # who comes later is shown what is true by then
 _MOST_FRESH = 20
 _AT_ONCE = 100  # how many are told before others have their turn
+
+log = structlog.get_logger()
 
 _Happening = tuple[int, datetime]  # an event's id, and when: a database that is set back gives the same ids anew
 
@@ -148,13 +150,14 @@ class Showing:
     async def _tell_all(self, reading: Reading) -> None:
         """Read for all who follow. Where that fails all go on alone, and each is told what is wrong."""
         try:
-            with suppress(Exception):
-                async with aclosing(reading.on()) as events:
-                    async for event in events:
-                        found = await self.shown(event)
-                        if found.is_unavailable:
-                            self._interrupt()
-                        await self._tell_of(event.sequence, found)
+            async with aclosing(reading.on()) as events:
+                async for event in events:
+                    found = await self.shown(event)
+                    if found.is_unavailable:
+                        self._interrupt()
+                    await self._tell_of(event.sequence, found)
+        except Exception as error:
+            log.warning("subscribers go on alone", error=type(error).__name__)
         finally:
             if self._telling is asyncio.current_task():
                 self._telling = None

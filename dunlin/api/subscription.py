@@ -43,7 +43,10 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Watch(AsyncIterable[DeliveryStatusEvent]):
-    """What somebody asks to watch, by ids and a cursor as they were given."""
+    """What somebody asks to watch, by ids and a cursor as they were given.
+
+    GraphQL asks for something to iterate over; `transport/watching.py` has all who see the same told by one instead.
+    """
 
     context: Context
     organization_id: strawberry.ID

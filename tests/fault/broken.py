@@ -1,11 +1,12 @@
 """Faults of the code that can be switched in, to see that the gates catch them. Each replaces one protection."""
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dunlin.api.live import EVERYTHING, EventHub, Narrowing
+from dunlin.api.live import EVERYTHING, EventHub, Narrowing, Reading
 from dunlin.channels import twilio
 from dunlin.domain.actions import (
     claim_reminders,
@@ -20,7 +21,6 @@ from dunlin.domain.actions import (
 from dunlin.domain.carrier import Absent, Answer, Throttled, Unknown, Unreached
 from dunlin.domain.rules.outcome import Outcome, outcome_of
 from dunlin.domain.store import Store, Transaction
-from dunlin.domain.tables import DeliveryEvent
 from dunlin.jobs import deliverer, worker
 from tests.fault.switch import switch
 
@@ -129,14 +129,14 @@ def _signatures_unchecked() -> None:
 
 def _begins_now() -> None:
     """Who comes back is shown what happens from then on."""
-    events = EventHub.events
+    reading = EventHub.reading
 
     def from_now_on(
         hub: EventHub, organization_id: int, _: int | None, wanted: Narrowing = EVERYTHING
-    ) -> AsyncGenerator[DeliveryEvent]:
-        return events(hub, organization_id, None, wanted)
+    ) -> AbstractAsyncContextManager[Reading]:
+        return reading(hub, organization_id, None, wanted)
 
-    switch(EventHub, "events", from_now_on)
+    switch(EventHub, "reading", from_now_on)
 
 
 VARIANTS: dict[str, Callable[[], None]] = {

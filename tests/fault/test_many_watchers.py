@@ -27,7 +27,7 @@ _WATCH = """subscription ($id: ID!, $reminderId: ID!, $after: String) {
 _EACH = 5  # events of one watcher in one round
 _ROUNDS = 5  # after three, memory holds all the events that it ever will
 _AT_ONCE = 25
-_LARGEST_CONNECTION = 100 * 1024
+_LARGEST_CONNECTION = 80 * 1024
 _NOISE = 8 * 1024 * 1024
 
 

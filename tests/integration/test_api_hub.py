@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import pytest
 import pytest_asyncio
 
 from dunlin.api.errors import ClientError
-from dunlin.api.live import EventHub, Narrowing
+from dunlin.api.live import EVERYTHING, EventHub, Narrowing
 from dunlin.domain.store import rows
 from dunlin.domain.tables import CollectionCycle, DeliveryEvent, Reminder
 from dunlin.runtime.wiring import Services
@@ -32,13 +32,21 @@ async def a_running_hub(services: Services) -> AsyncIterator[EventHub]:
         await running
 
 
+async def following(
+    hub: EventHub, organization_id: int, after: int | None, wanted: Narrowing = EVERYTHING
+) -> AsyncGenerator[DeliveryEvent]:
+    async with hub.reading(organization_id, after, wanted) as reading, aclosing(reading.on()) as events:
+        async for event in events:
+            yield event
+
+
 async def test_a_subscriber_that_has_gone_leaves_nothing_behind(services: Services, cycle: CollectionCycle) -> None:
     await open_one(services, cycle)
     await plan(services)
 
     async with a_running_hub(services) as hub:
-        staying = hub.events(cycle.organization_id, 0)
-        going = hub.events(cycle.organization_id, 0)
+        staying = following(hub, cycle.organization_id, 0)
+        going = following(hub, cycle.organization_id, 0)
         assert (await anext(staying)).id == (await anext(going)).id
         assert hub._feeds[cycle.organization_id].listeners == 2
 
@@ -80,7 +88,7 @@ async def test_a_subscriber_that_lags_behind_the_memory_of_the_process_reads_on_
     monkeypatch.setattr("dunlin.api.live._HELD", 3)
     organization_id = reminder.organization_id
     async with a_running_hub(services) as hub:
-        slow, quick = hub.events(organization_id, 0), hub.events(organization_id, 0)
+        slow, quick = following(hub, organization_id, 0), following(hub, organization_id, 0)
         assert await events_of(slow, 1) == await events_of(quick, 1) == [1]
         for _ in range(10):
             await append_events(services, reminder, 9)
@@ -100,7 +108,7 @@ async def test_long_reasons_do_not_fill_the_memory_of_the_process(
 ) -> None:
     monkeypatch.setattr("dunlin.api.feed._LARGEST", 2_500)
     async with a_running_hub(services) as hub:
-        follower = hub.events(reminder.organization_id, 1)
+        follower = following(hub, reminder.organization_id, 1)
         reading = asyncio.create_task(events_of(follower, 6))
         await until(lambda: bool(hub._feeds))
         await append_events(services, reminder, 6, "x" * 1_000)
@@ -117,7 +125,7 @@ async def test_where_many_organizations_are_watched_each_is_remembered_less(
     monkeypatch.setattr("dunlin.api.live._MOST_KEPT", 8)
     _, other = await a_collecting_organization(services, await an_account("Other"))
     async with a_running_hub(services) as hub:
-        follower, beside = hub.events(reminder.organization_id, 0), hub.events(other.organization_id, None)
+        follower, beside = following(hub, reminder.organization_id, 0), following(hub, other.organization_id, None)
         waiting = asyncio.create_task(anext(beside))
         assert await events_of(follower, 1) == [1]
         await until(lambda: len(hub._feeds) == 2)
@@ -144,7 +152,7 @@ async def test_who_wants_one_reminder_reads_only_its_events_and_each_stretch_onc
     for narrowing in (Narrowing(case_id=reminder.case_id), Narrowing(reminder_id=reminder.id)):
         behind = len(wanted)
         async with a_running_hub(services) as hub:
-            follower = hub.events(reminder.organization_id, 0, narrowing)
+            follower = following(hub, reminder.organization_id, 0, narrowing)
             with statements(lambda statement: 'FROM "delivery_event"' in statement) as read:
                 assert await events_of(follower, behind) == wanted
                 waiting = asyncio.create_task(anext(follower))
@@ -161,14 +169,14 @@ async def test_who_wants_one_reminder_reads_only_its_events_and_each_stretch_onc
 async def test_a_position_ahead_of_the_log_is_told_at_once(services: Services, reminder: Reminder) -> None:
     async with a_running_hub(services) as hub:
         with pytest.raises(ClientError, match="lies ahead"):
-            await anext(hub.events(reminder.organization_id, 2))
+            await anext(following(hub, reminder.organization_id, 2))
         assert hub._feeds == {}
 
 
 async def test_subscribers_are_told_when_the_log_is_set_back_under_them(services: Services, reminder: Reminder) -> None:
     organization_id = reminder.organization_id
     async with a_running_hub(services) as hub:
-        follower = hub.events(organization_id, 0)
+        follower = following(hub, organization_id, 0)
         assert await events_of(follower, 1) == [1]
         waiting = asyncio.create_task(anext(follower))
         await rows("UPDATE delivery_sequence SET last_sequence = 0 WHERE organization_id = $1", organization_id)
@@ -183,10 +191,10 @@ async def test_the_first_event_after_subscribing_is_not_lost_while_the_hub_is_be
     services: Services, reminder: Reminder
 ) -> None:
     hub = EventHub(services.redis)  # nothing reads yet
-    first = hub.events(reminder.organization_id, 0)
+    first = following(hub, reminder.organization_id, 0)
     assert await events_of(first, 1) == [1]
     await append_events(services, reminder, 5)
-    late = hub.events(reminder.organization_id, None)
+    late = following(hub, reminder.organization_id, None)
     waiting = asyncio.create_task(anext(late))
     await until(lambda: hub._feeds[reminder.organization_id].listeners == 2)
     await append_events(services, reminder, 1)
@@ -207,7 +215,7 @@ async def test_an_organization_with_thousands_of_events_does_not_hold_up_the_oth
     _, other = await a_collecting_organization(services, await an_account("Other"))
     await open_one(services, other, a_new_case("Theirs"))
     hub = EventHub(services.redis)
-    busy, calm = hub.events(reminder.organization_id, 0), hub.events(other.organization_id, None)
+    busy, calm = following(hub, reminder.organization_id, 0), following(hub, other.organization_id, None)
     assert await events_of(busy, 1) == [1]
     waiting = asyncio.create_task(anext(calm))
     await until(lambda: len(hub._feeds) == 2)
