@@ -5,7 +5,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ class Audience:
         self.last_at = 0.0
         self._expected = 0
         self._complete: asyncio.Future[None] | None = None
+        self._lost: ConnectionError | None = None
 
     def told(self, message: bytes) -> None:
         self.count += 1
@@ -33,25 +34,37 @@ class Audience:
         if self._complete is not None and self.count >= self._expected and not self._complete.done():
             self._complete.set_result(None)
 
+    def lost(self, why: str) -> None:
+        """One of it has gone: what is expected of all will never come."""
+        self._lost = ConnectionError(why)
+        if self._complete is not None and not self._complete.done():
+            self._complete.set_exception(self._lost)
+
     async def has_got(self, expected: int) -> None:
         """Return as soon as so many messages have come since the beginning."""
+        if self._lost is not None:
+            raise self._lost
         if self.count < expected:
             self._expected = expected
             self._complete = asyncio.get_running_loop().create_future()
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._complete
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._complete
+            except TimeoutError:
+                raise TimeoutError(f"{self.count:,} of {expected:,} messages came within {_PATIENCE_S} s") from None
 
 
 class Socket(asyncio.Protocol):
     """One WebSocket: `subscribe` is sent as graphql-transport-ws wants it; None where plain texts are told."""
 
-    def __init__(self, path: str, told: Callable[[bytes], None], token: str, subscribe: bytes | None) -> None:
+    def __init__(self, path: str, audience: Audience, token: str, subscribe: bytes | None) -> None:
         self._path = path
-        self._told = told
+        self._audience = audience
         self._token = token
         self._subscribe = subscribe
         self._read = bytearray()
         self._is_open = False
+        self._is_closed = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,6 +93,7 @@ class Socket(asyncio.Protocol):
         self._fail("the connection was lost")
 
     def close(self) -> None:
+        self._is_closed = True
         self._transport.close()
 
     def _opens(self) -> bool:
@@ -114,7 +128,7 @@ class Socket(asyncio.Protocol):
         if self._subscribe is not None and b'"type":"ping"' in payload.replace(b" ", b""):
             self._send(b'{"type": "pong"}')
         elif self.ready.done():
-            self._told(payload)
+            self._audience.told(payload)
         elif b'"connection_ack"' in payload:
             assert self._subscribe is not None
             self._send(self._subscribe)
@@ -129,6 +143,8 @@ class Socket(asyncio.Protocol):
     def _fail(self, why: str) -> None:
         if not self.ready.done():
             self.ready.set_exception(ConnectionError(why))
+        elif not self._is_closed:
+            self._audience.lost(why)
 
 
 @asynccontextmanager
@@ -144,9 +160,7 @@ async def an_audience(
 
     async def connect() -> None:
         async with room:
-            _, socket = await loop.create_connection(
-                lambda: Socket(path, audience.told, token, sent), "127.0.0.1", port
-            )
+            _, socket = await loop.create_connection(lambda: Socket(path, audience, token, sent), "127.0.0.1", port)
             sockets.append(socket)
             await socket.ready
 
