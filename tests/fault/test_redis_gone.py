@@ -14,7 +14,7 @@ from tests.fault.watcher import Watcher, watching
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`while_down` reminders come due while Redis is away, `others` between its deaths and lapses."""
+    """`while_down` reminders come due while Redis is away, as many before; `others` between its deaths and lapses."""
 
     while_down: int
     others: int
@@ -26,16 +26,21 @@ QUICK = Load(while_down=20, others=20, times=2, down_s=1.5)
 FULL = Load(while_down=500, others=500, times=5, down_s=30)
 
 CARRIER = Behaviour(answer_delay_s=0.02, sent_delay_s=0.05, delivered_delay_s=0.1)
-_RINGS_S = 1.5  # what a mutation may spend on rings that nobody hears, and a worker on listening again
+_WAITING_S = 1.0  # what a batch of a worker may spend on asking for a pace, and on listening again
 
 
-async def stay_away(ring: Ring, http: httpx.AsyncClient, load: Load) -> float:
-    """Open cases without Redis; return the longest time until a text was accepted."""
+async def stay_away(ring: Ring, http: httpx.AsyncClient, load: Load) -> tuple[float, float]:
+    """Open cases with Redis and without; return the longest times until a text was accepted, in seconds."""
+    with_redis_s = await _longest(ring, http, load)
     ring.valkey.kill()
-    await ring.open_some(http, load.while_down, within_s=load.down_s)
-    longest_s = (await ring.settle(10)).longest_s
+    without_s = await _longest(ring, http, load)
     ring.valkey.start()
-    return longest_s
+    return with_redis_s, without_s
+
+
+async def _longest(ring: Ring, http: httpx.AsyncClient, load: Load) -> float:
+    await ring.open_some(http, load.while_down, within_s=load.down_s)
+    return (await ring.settle(10)).longest_s
 
 
 async def come_and_go(ring: Ring, http: httpx.AsyncClient, load: Load) -> None:
@@ -80,7 +85,7 @@ async def test_without_redis_everything_goes_out_once_and_almost_in_time(
         ring.workers(2),
         watching(ring, ring.grounds[0]) as watcher,
     ):
-        longest_while_down_s = await stay_away(ring, http, load)
+        with_redis_s, without_s = await stay_away(ring, http, load)
         await come_and_go(ring, http, load)
         verdict = await ring.settle(15)
         await all_delivered(ring)
@@ -88,7 +93,8 @@ async def test_without_redis_everything_goes_out_once_and_almost_in_time(
 
     tell("R6", f"Redis away {load.down_s:.0f} s, killed x {load.times}, flushed x {load.times}", ring, verdict)
     verdict.assert_all_is_well()
-    assert longest_while_down_s <= ring.times.sweep.total_seconds() * 1.2 + _RINGS_S
+    # However busy the machine is: no more than a sweep's time is lost.
+    assert without_s <= with_redis_s + ring.times.sweep.total_seconds() * 1.2 + _WAITING_S
     assert saw_all
 
 
