@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 _BURST_S = 1.0  # a sender that was idle may send a second's worth at once
 _MOMENT_S = 0.2
+_ROUNDING_S = 1e-6  # of sums of moments, which are large numbers
 _FORGET_S = 60
 _AWAY_S = 1.0  # Redis is not asked again so soon after it did not answer
 
@@ -87,7 +88,7 @@ class Pacer:
         cost = turn.segments / turn.rate
         full = max(self._alone.get(turn.sender, 0.0), now)
         wait = full + queued.get(turn.sender, 0.0) - now - _BURST_S
-        if wait <= 0 and turn.sender not in queued:
+        if wait <= _ROUNDING_S and turn.sender not in queued:
             self._alone[turn.sender] = full + cost
             return timedelta(0)
         queued[turn.sender] = queued.get(turn.sender, 0.0) + cost

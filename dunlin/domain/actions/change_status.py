@@ -35,7 +35,8 @@ class StatusChange:
 
     `scheduled_for` moves a reminder that goes again; `lease` is how long the holder of a SENDING one has; `fault` is
     what a failure is about; without `needs_person` nobody is asked to look, because something else is done about it;
-    `is_last_word` where nothing more will be heard, though more could be.
+    `is_last_word` where nothing more will be heard, though more could be; `provider_message_id` is the carrier's, where
+    it is news.
     """
 
     organization_id: int
@@ -52,6 +53,7 @@ class StatusChange:
     fault: Fault | None = None
     needs_person: bool = True
     is_last_word: bool = False
+    provider_message_id: str | None = None
 
 
 def canceled(row: Mapping[str, Any], why: Finding) -> StatusChange:
@@ -70,6 +72,8 @@ def change_of(
     burned_tries: int = 0,
     findings: tuple[Finding, ...] = (),
     fault: Fault | None = None,
+    is_last_word: bool = False,
+    provider_message_id: str | None = None,
 ) -> StatusChange:
     """Return a change of the reminder in `row`, which is of the table as far as it says whose it is."""
     return StatusChange(
@@ -85,6 +89,8 @@ def change_of(
         burned_tries=burned_tries,
         findings=findings,
         fault=fault,
+        is_last_word=is_last_word,
+        provider_message_id=provider_message_id,
     )
 
 
@@ -121,6 +127,7 @@ def _columns(change: StatusChange) -> tuple[object, ...]:
         change.lease,
         change.burned_tries,
         change.fault,
+        change.provider_message_id,
     )
 
 
@@ -129,17 +136,18 @@ UPDATE reminder r
 SET status = t.status, status_reason = t.reason, error_code = t.error_code, fault = t.fault,
     tries = r.tries + t.burned_tries,
     scheduled_for = coalesce(t.scheduled_for, r.scheduled_for), lease_until = clock_timestamp() + t.lease,
-    handed_over_at = CASE WHEN t.status = 'SENDING' THEN $9 ELSE r.handed_over_at END,
-    sent_at = CASE WHEN t.status IN ('SENT', 'DELIVERED', 'UNDELIVERED') THEN coalesce(r.sent_at, $9)
+    provider_message_id = coalesce(t.provider_message_id, r.provider_message_id),
+    handed_over_at = CASE WHEN t.status = 'SENDING' THEN $10 ELSE r.handed_over_at END,
+    sent_at = CASE WHEN t.status IN ('SENT', 'DELIVERED', 'UNDELIVERED') THEN coalesce(r.sent_at, $10)
                    ELSE r.sent_at END,
-    delivered_at = CASE WHEN t.status = 'DELIVERED' THEN $9 ELSE r.delivered_at END,
+    delivered_at = CASE WHEN t.status = 'DELIVERED' THEN $10 ELSE r.delivered_at END,
     check_at = clock_timestamp()
-      + CASE WHEN t.status = 'UNCONFIRMED' THEN $10::interval
-             WHEN t.status = 'SENT' AND r.method = 'SMS' THEN $11::interval END,  -- no mail server can be asked
+      + CASE WHEN t.status = 'UNCONFIRMED' THEN $11::interval
+             WHEN t.status = 'SENT' AND r.method = 'SMS' THEN $12::interval END,  -- no mail server can be asked
     checks = 0, absent_at = NULL
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::interval[], $7::int[],
-            $8::text[])
-  AS t(id, status, reason, error_code, scheduled_for, lease, burned_tries, fault)
+            $8::text[], $9::text[])
+  AS t(id, status, reason, error_code, scheduled_for, lease, burned_tries, fault, provider_message_id)
 WHERE r.id = t.id
 """
 

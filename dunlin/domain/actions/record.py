@@ -3,7 +3,6 @@
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import StatusChange, change_of, change_status
 from dunlin.domain.actions.follow_up import Failed, block_or_hold, follow_up
 from dunlin.domain.actions.hold_reminders import hold_integrations_of, hold_reminders
-from dunlin.domain.actions.spending import settle
+from dunlin.domain.actions.spending import Closed, settle
 from dunlin.domain.carrier import Absent, Accepted, Answer, Refused
 from dunlin.domain.choices import CaseClosedReason, Check, CommunicationMethod
 from dunlin.domain.reminder_status import ReminderStatus, moves_forward
@@ -52,13 +51,12 @@ async def record_answers(
             )
             for attempt, answer in answers
         ]
-        await _close_attempts(transaction, answers)
         changes: list[StatusChange] = []
         failures: list[Failed] = []
         for attempt, answer, outcome in outcomes:
             row = held[attempt.reminder_id]
             if isinstance(answer, Accepted):
-                changes += _accepted(row)
+                changes += _accepted(row, answer)
             elif row["fence"] == attempt.fence and row["status"] in _OPEN:
                 settled = _settled(row, outcome, unwanted=unwanted.get(row["id"]), now=now)
                 if outcome.status is ReminderStatus.FAILED and outcome.fault is not None:
@@ -69,7 +67,8 @@ async def record_answers(
         followed = await follow_up(transaction, failures, now)
         await change_status(transaction, changes + followed.changes, now)
         transaction.record(followed.events)
-        await settle(transaction, _ids(answers), now)
+        # After the reminders, of which nothing is written twice: PostgreSQL would look at all that they refer to again.
+        await settle(transaction, _ids(answers), now, closed=[_closed(*answered) for answered in answers])
 
     if answers:
         await store.transact(record, patience=patience)
@@ -117,12 +116,13 @@ def _blames_account(answer: Answer | Absent) -> bool:
     return isinstance(answer, Refused) and consequence_of(answer.fault).touches_account
 
 
-def _accepted(row: dict[str, Any]) -> list[StatusChange]:
+def _accepted(row: dict[str, Any], answer: Accepted) -> list[StatusChange]:
     if not moves_forward(ReminderStatus(row["status"]), ReminderStatus.SENT):
         return []  # a callback was faster than the answer
-    sent = change_of(row, ReminderStatus.SENT)
     # No mail server tells that an e-mail has arrived.
-    return [replace(sent, is_last_word=True) if row["method"] == CommunicationMethod.EMAIL else sent]
+    is_last_word = row["method"] == CommunicationMethod.EMAIL
+    message_id = answer.provider_message_id
+    return [change_of(row, ReminderStatus.SENT, is_last_word=is_last_word, provider_message_id=message_id)]
 
 
 def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: Finding | None, now: datetime) -> list[StatusChange]:
@@ -145,13 +145,9 @@ def _settled(row: dict[str, Any], outcome: Outcome, *, unwanted: Finding | None,
     return [settled]
 
 
-async def _close_attempts(transaction: Transaction, answers: Sequence[tuple[Attempt, Answer | Absent]]) -> None:
-    await transaction.rows(
-        _CLOSE_ATTEMPTS,
-        [attempt.correlation for attempt, _ in answers],
-        [type(answer).__name__ for _, answer in answers],
-        [answer.provider_message_id if isinstance(answer, Accepted) else None for _, answer in answers],
-    )
+def _closed(attempt: Attempt, answer: Answer | Absent) -> Closed:
+    message_id = answer.provider_message_id if isinstance(answer, Accepted) else None
+    return Closed(attempt.correlation, type(answer).__name__, message_id)
 
 
 _CLOSED_CASES = """
@@ -163,16 +159,4 @@ _DISCONNECTED = """
 SELECT a.reminder_id, i.kind FROM send_attempt a
 JOIN connection k ON k.id = a.connection_id JOIN integration i ON i.id = k.integration_id
 WHERE a.correlation = ANY($1) AND k.disconnected_at IS NOT NULL
-"""
-
-_CLOSE_ATTEMPTS = """
-WITH closed AS (
-  UPDATE send_attempt a
-  SET outcome = t.outcome, provider_message_id = coalesce(a.provider_message_id, t.provider_message_id)
-  FROM unnest($1::text[], $2::text[], $3::text[]) AS t(correlation, outcome, provider_message_id)
-  WHERE a.correlation = t.correlation
-  RETURNING a.reminder_id, a.provider_message_id
-)
-UPDATE reminder r SET provider_message_id = closed.provider_message_id
-FROM closed WHERE r.id = closed.reminder_id AND closed.provider_message_id IS NOT NULL
 """

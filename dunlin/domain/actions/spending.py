@@ -114,15 +114,29 @@ ON CONFLICT (organization_id, month, currency) DO UPDATE SET reserved = m.reserv
 """
 
 
-async def settle(transaction: Transaction, reminder_ids: Collection[int], now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """That an attempt has ended: how, and as which message of the carrier's, if as one."""
+
+    correlation: str
+    outcome: str
+    provider_message_id: str | None
+
+
+async def settle(
+    transaction: Transaction, reminder_ids: Collection[int], now: datetime, *, closed: Sequence[Closed] = ()
+) -> None:
     """Book what is known by now of the attempts of these reminders, which the caller holds: spent, or given back.
 
-    What the attempts themselves say decides, so whoever learns something calls this, however often. A message that
-    exists costs money, also where it was held for refused before. Call it last: nothing is locked behind it.
+    What the attempts themselves say decides, so whoever learns something calls this, however often; those that are
+    `closed` by now are stored with it. A message that exists costs money, also where it was held for refused before.
+    Call it last: nothing is locked behind it.
     """
     if not reminder_ids:
         return
-    freed = await transaction.rows(_SETTLE, sorted(set(reminder_ids)))
+    ended = [[one.correlation, one.outcome, one.provider_message_id] for one in closed]
+    columns = zip(*ended, strict=True) if ended else ([], [], [])
+    freed = await transaction.rows(_SETTLE, sorted(set(reminder_ids)), *columns)
     for row in freed:
         await let_go(transaction, row["organization_id"], now, most=row["released"])
 
@@ -190,18 +204,38 @@ RETURNING m.organization_id, m.reserved, m.spent
 """
 
 # The carrier has it where there is a message, or where a person has said so of an attempt without an answer.
-# An attempt moves from RESERVED to RELEASED or SPENT, or from RELEASED to SPENT, and is added up as it moves.
+# An attempt moves from RESERVED to RELEASED or SPENT, or from RELEASED to SPENT, and is added up as it moves. What it
+# once was as a message it stays; a reminder is written only where its change of status has not told it already.
 _SETTLE = """
-WITH due AS (
-  SELECT a.id, a.organization_id, a.spending_month AS month, a.cost_currency AS currency, a.cost,
-         a.settlement AS former, CASE WHEN known.is_taken THEN 'SPENT' ELSE 'RELEASED' END AS settlement
+WITH known AS (
+  SELECT a.id, a.reminder_id, a.organization_id, a.spending_month AS month, a.cost_currency AS currency, a.cost,
+         a.settlement AS former, closed.correlation IS NOT NULL AS is_closed,
+         coalesce(closed.outcome, a.outcome) AS outcome,
+         coalesce(a.provider_message_id, closed.provider_message_id) AS provider_message_id,
+         a.fence = r.fence AND r.status = 'SENT' AS is_said_to_be_sent
   FROM reminder r JOIN send_attempt a ON a.reminder_id = r.id
-  CROSS JOIN LATERAL (SELECT a.provider_message_id IS NOT NULL
-    OR a.fence = r.fence AND r.status = 'SENT' AND a.outcome IN ('Open', 'Unknown') AS is_taken) known
-  WHERE r.id = ANY($1) AND a.settlement IN ('RESERVED', 'RELEASED')
-    AND (known.is_taken OR a.settlement = 'RESERVED' AND a.outcome NOT IN ('Open', 'Unknown'))
+  LEFT JOIN unnest($2::text[], $3::text[], $4::text[]) AS closed(correlation, outcome, provider_message_id)
+    ON closed.correlation = a.correlation
+  WHERE r.id = ANY($1)
+), judged AS (
+  SELECT *, provider_message_id IS NOT NULL OR is_said_to_be_sent AND outcome IN ('Open', 'Unknown') AS is_taken
+  FROM known
+), due AS (
+  SELECT id, organization_id, month, currency, cost, former,
+         CASE WHEN is_taken THEN 'SPENT' ELSE 'RELEASED' END AS settlement
+  FROM judged
+  WHERE former IN ('RESERVED', 'RELEASED')
+    AND (is_taken OR former = 'RESERVED' AND outcome NOT IN ('Open', 'Unknown'))
 ), moved AS (
-  UPDATE send_attempt a SET settlement = due.settlement FROM due WHERE a.id = due.id
+  UPDATE send_attempt a
+  SET outcome = judged.outcome, provider_message_id = judged.provider_message_id,
+      settlement = coalesce(due.settlement, a.settlement)
+  FROM judged LEFT JOIN due ON due.id = judged.id
+  WHERE a.id = judged.id AND (judged.is_closed OR due.id IS NOT NULL)
+), told AS (
+  UPDATE reminder r SET provider_message_id = judged.provider_message_id
+  FROM judged WHERE r.id = judged.reminder_id AND judged.is_closed
+    AND judged.provider_message_id <> coalesce(r.provider_message_id, '')
 ), summed AS (
   SELECT organization_id, month, currency,
          coalesce(sum(cost) FILTER (WHERE former = 'RESERVED'), 0) AS no_longer_reserved,

@@ -122,7 +122,7 @@ async def disconnected_while_it_is_given_back(patch: pytest.MonkeyPatch, service
     await a_case(services)
     await plan(services, NOW)
     answers = [(handover, Unreached("No connection.")) for handover in await begin(services)]
-    async with stopped_at(patch, record, "_close_attempts", record.record_answers(QUICK, answers, NOW)):
+    async with stopped_at(patch, record, "change_status", record.record_answers(QUICK, answers, NOW)):
         ending = asyncio.create_task(disconnect())
         await until_blocked_or_done(ending)
     await ending
