@@ -20,7 +20,8 @@ from dunlin.jobs.answer_recorder import AnswerRecorder
 from dunlin.runtime.pacer import Turn
 from dunlin.runtime.wiring import Services
 
-_BATCH = 64  # claimed and marked together
+_BATCH = 128  # claimed and marked together
+_MARKING = 2  # batches at once: one waits for the database while the other is decided about
 _PAUSE_AFTER_ERROR_S = 1.0
 
 log = structlog.get_logger()
@@ -53,7 +54,7 @@ class Deliverer:
         self._answers: list[tuple[Handover, Answer]] = []
         self._answered = asyncio.Event()
         self._recorder = AnswerRecorder(services.store)
-        self._marking: asyncio.Task[None] | None = None
+        self._marking: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         self._wake.set()
@@ -91,18 +92,21 @@ class Deliverer:
         rooms = self._rooms(time.monotonic())
         claims = await claim_reminders(self._services.store, limit=room, room=FIRST, rooms=rooms)
         if going := await self._paced(claims):
-            await self._until_marked()
+            while len(self._marking) == _MARKING:
+                await asyncio.wait(self._marking, return_when=asyncio.FIRST_COMPLETED)
             for claim in going:
                 self._accounts[claim.integration_id].pace.ready += 1
-            self._marking = asyncio.create_task(self._mark(going))
+            task = asyncio.create_task(self._mark(going))
+            self._marking.add(task)
+            task.add_done_callback(self._marking.discard)
         return len(claims)
 
     async def _until_marked(self) -> None:
-        if self._marking is not None:
-            await self._marking
+        if self._marking:
+            await asyncio.wait(self._marking)
 
     async def _mark(self, claims: Sequence[Claim]) -> None:
-        """Mark and begin what is claimed. One at a time: the next are claimed meanwhile."""
+        """Mark and begin what is claimed. The next are claimed meanwhile."""
         marked_at, handovers = boot_time(), list[Handover]()
         try:
             handovers = await mark_sending(self._services.store, claims, claims[0].claimed_at)

@@ -6,7 +6,8 @@ from dunlin.domain.carrier import Accepted, Answer, Refused, Throttled, Unknown,
 
 FIRST = 32
 _MOST = 64
-_SOON_S = 0.25  # many times shorter than what is marked may wait
+_SOON_S = 0.25  # what is ready waits two or three times as long: far shorter than what is marked may wait
+_READY = 2  # times as many as may be on the way
 _USUAL_WAIT_S = 1.0
 _REMEMBERED_S = 60.0
 
@@ -16,8 +17,8 @@ class AccountPace:
     """One account as one worker sees it. Times are seconds of any clock that only goes forward.
 
     Grows by one a full round of good answers and halves with a bad one, as TCP does: an account that does not answer
-    soon holds one place instead of all. Where answers come soon, as many again are made ready meanwhile, so that no
-    place stays empty while the next are claimed and marked.
+    soon holds one place instead of all. Where answers come soon, twice as many again are made ready meanwhile, so that
+    no place stays empty while the next are claimed and marked.
     """
 
     most: float = FIRST
@@ -38,7 +39,7 @@ class AccountPace:
 
     def room(self, now: float) -> int:
         """Return how many may be made ready now: none until a quarter is free, so that few transactions do for many."""
-        most = int(self.most) * (2 if self.answers_in <= _SOON_S else 1)
+        most = int(self.most) * (1 + (_READY if self.answers_in <= _SOON_S else 0))
         free = most - self.under_way
         return free if now >= self.paused_until and free >= max(1, most // 4) else 0
 
