@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import uvloop
 
 from bench.effort import Effort
-from bench.machine import Machine, describe_machine
+from bench.machine import describe_machine
 from bench.measure import Line
 from bench.results import headed_table, write_results
 from bench.rows import ROWS
@@ -19,6 +19,7 @@ from bench.world import embedded_world
 async def _bench(names: Sequence[str], effort: Effort) -> int:
     """Measure, print and keep; return how many rows could not be measured."""
     chosen = [row for row in ROWS if not names or row.NAME in names]
+    name = effort.value if len(chosen) == len(ROWS) else "selected"
     lines: list[Line] = []
     failed: list[str] = []
     async with embedded_world() as world:
@@ -31,16 +32,12 @@ async def _bench(names: Sequence[str], effort: Effort) -> int:
             except Exception:
                 traceback.print_exc()
                 failed.append(row.NAME)
+            write_results(lines, machine, name)  # as far as it is known, for who stops here
             print(f"{row.NAME}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
-    _tell(lines, machine, effort.value if len(chosen) == len(ROWS) else "selected")
+    print(headed_table(lines, machine, name), end="")
     if failed:
         print(f"not measured: {', '.join(failed)}", file=sys.stderr)
     return len(failed)
-
-
-def _tell(lines: Sequence[Line], machine: Machine, name: str) -> None:
-    print(headed_table(lines, machine, name), end="")
-    write_results(lines, machine, name)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from dunlin.runtime.wiring import Services
 NAME = "callbacks"
 AT_ONCE = 64
 
-_SIZES = Sizes(smallest=[10], quick=[100, 1_000], full=[200, 2_000, 20_000])
+_SIZES = Sizes(smallest=[10], quick=[100, 1_000], full=[200, 2_000, 20_000], full_rounds=3)
 _MOST_ONE_BY_ONE = 2_000
 _WARMING = 5
 
