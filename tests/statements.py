@@ -1,13 +1,18 @@
 """What is asked of the database meanwhile."""
 
 import logging
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+import httpx
+import structlog
 from asyncpg.connection import LoggedQuery
 from asyncpg.pool import Pool
 from tortoise.connection import get_connection
+
+from dunlin.api.request_id import HEADER
 
 
 def is_noting(statement: str) -> bool:
@@ -47,8 +52,11 @@ _OF_THE_DRIVER = (
 
 @dataclass(frozen=True, slots=True)
 class Sent:
+    """A statement, and the request for which it was sent, if for one."""
+
     sql: str
     values: tuple[object, ...]
+    request_id: str | None
 
 
 @asynccontextmanager
@@ -59,13 +67,28 @@ async def sent_by_the_driver() -> AsyncIterator[list[Sent]]:
     def collect(sent: LoggedQuery) -> None:
         statement = " ".join(sent.query.split())
         if not statement.startswith(_OF_THE_DRIVER):
-            collected.append(Sent(statement, tuple(sent.args)))
+            request_id = structlog.contextvars.get_contextvars().get("request_id")
+            collected.append(Sent(statement, tuple(sent.args), request_id))
 
     await _on_every_connection(lambda connection: connection.add_query_logger(collect))
     try:
         yield collected
     finally:
         await _on_every_connection(lambda connection: connection.remove_query_logger(collect))
+
+
+@asynccontextmanager
+async def sent_for(http: httpx.AsyncClient) -> AsyncIterator[list[Sent]]:
+    """Collect what is sent for the requests of a client alone: carriers call back about what other tests have sent."""
+    request_id = secrets.token_hex(8)
+    http.headers[HEADER] = request_id
+    collected: list[Sent] = []
+    try:
+        async with sent_by_the_driver() as sent:
+            yield collected
+        collected += [one for one in sent if one.request_id == request_id]
+    finally:
+        del http.headers[HEADER]
 
 
 async def _on_every_connection(work: Callable[..., None]) -> None:

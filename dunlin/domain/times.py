@@ -24,7 +24,7 @@ class SendingTimes:
 
     `connect` and `answer` bound a call to a carrier, the second all of it. A worker that has not begun its call
     within `start_window` of marking gives the reminder back: a disconnect may have been reported done since. `lease`
-    is several times the longest handing over.
+    is several times the longest handing over; `claim` is how long one is held that is not marked yet.
 
     The carrier is asked about a text that is UNCONFIRMED at the ages `look_ups`, about one that is SENT at the ages
     `polls`. What its list shows to have come more than `taken_within` after the handing over is rather another text.
@@ -35,6 +35,7 @@ class SendingTimes:
     connect: timedelta = timedelta(seconds=5)
     answer: timedelta = timedelta(seconds=10)
     start_window: timedelta = timedelta(seconds=2)
+    claim: timedelta = timedelta(seconds=10)
     lease: timedelta = timedelta(seconds=60)
     sweep: timedelta = timedelta(seconds=5)
     look_again: timedelta = timedelta(seconds=30)  # at what waits for a person, or for nobody knows what

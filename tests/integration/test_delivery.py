@@ -369,3 +369,14 @@ async def test_claims_passed_over_while_an_integration_changes_are_let_go_of(pla
 
     left = await rows("SELECT lease_until - clock_timestamp() AS lease FROM reminder")
     assert left[0]["lease"] <= timedelta(seconds=1)
+
+
+async def test_a_claim_that_could_neither_be_marked_nor_let_go_of_can_be_claimed_again_soon(planned: Services) -> None:
+    claims = await claim_reminders(planned.store, limit=1)
+    async with in_transaction() as other:
+        await other.execute_query("SELECT 1 FROM reminder FOR UPDATE")  # as another worker does that claims just now
+        marking = asyncio.create_task(mark_sending(planned.store, claims, NOW), context=Context())
+        assert await marking == []
+
+    (claimed,) = await rows("SELECT lease_until - clock_timestamp() AS left FROM reminder")
+    assert claimed["left"] <= planned.store.times.claim

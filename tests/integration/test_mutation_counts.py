@@ -33,7 +33,7 @@ from tests.build import (
 from tests.client import JSON, ask, mutate, problems
 from tests.delivery import plan
 from tests.integration.test_api_refusals import GOOD, Ids, filled
-from tests.statements import sent_by_the_driver
+from tests.statements import sent_for
 
 MANY = 50  # as many as a cycle has steps
 
@@ -103,7 +103,7 @@ async def test_a_mutation_costs_no_more_statements_for_much_than_for_little(
 
 
 async def cost(http: httpx.AsyncClient, token: str, mutation: str, given: JSON) -> list[str]:
-    async with sent_by_the_driver() as statements:
+    async with sent_for(http) as statements:
         payload = await mutate(http, token, mutation, "", given)
     assert problems(payload) == []
     return [one.sql[:60] for one in statements]

@@ -29,7 +29,7 @@ from tests.build import (
 from tests.client import JSON, ask
 from tests.conftest import SandboxCarrier, emptied
 from tests.delivery import plan
-from tests.statements import sent_by_the_driver
+from tests.statements import sent_for
 
 SIZE = 2
 LAST = 10_000
@@ -245,7 +245,7 @@ class Work:
 
 async def work_of(http: httpx.AsyncClient, token: str, document: str, plan_mode: str) -> Work:
     """Return what PostgreSQL reads for an operation, by plans made for its values or for any."""
-    async with sent_by_the_driver() as sent:
+    async with sent_for(http) as sent:
         data = await ask(http, token, document)
     assert json.dumps(data).count('"cursor"') == SIZE, data
     async with in_transaction() as connection:

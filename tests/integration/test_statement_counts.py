@@ -45,7 +45,7 @@ from tests.conftest import SandboxCarrier, emptied
 from tests.delivery import send
 from tests.integration.test_isolation import NODES
 from tests.introspection import OBJECTS, is_page, own_arguments
-from tests.statements import sent_by_the_driver
+from tests.statements import sent_by_the_driver, sent_for
 
 MANY = 100
 LANGUAGES = ("en", "nl", "fr", "de", "es", "it")
@@ -228,7 +228,7 @@ def asked(owner: str, name: str, page: int) -> str:
 
 
 async def cost(http: httpx.AsyncClient, token: str, query: str, **variables: object) -> tuple[int, JSON]:
-    async with sent_by_the_driver() as statements:
+    async with sent_for(http) as statements:
         data = await ask(http, token, query, **variables)
     return len(statements), data
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from dunlin.domain.carrier import Sender, SenderKind
 from dunlin.domain.choices import IntegrationProvider
-from dunlin.domain.store import Store, Transaction
+from dunlin.domain.store import Store, Transaction, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +35,24 @@ async def claim_reminders(
     each time, so that a large one starves nobody.
     """
     rooms = rooms or {}
-
-    async def claim(transaction: Transaction) -> list[Claim]:
-        claimed = await transaction.rows(
-            _CLAIM, limit, store.times.lease, limit if room is None else room, list(rooms), list(rooms.values())
+    # By itself, so that it is committed at once: it also locks for a moment what others have claimed just now, and who
+    # marks that meanwhile has to pass over it.
+    claimed = await rows(
+        _CLAIM, limit, store.times.claim, limit if room is None else room, list(rooms), list(rooms.values())
+    )
+    return [
+        Claim(
+            row["id"],
+            row["fence"],
+            row["integration_id"],
+            IntegrationProvider(row["provider"]),
+            row["account_sid"],
+            Sender(SenderKind(row["sender_kind"]), row["sender"]),
+            row["segments"],
+            row["claimed_at"],
         )
-        return [
-            Claim(
-                row["id"],
-                row["fence"],
-                row["integration_id"],
-                IntegrationProvider(row["provider"]),
-                row["account_sid"],
-                Sender(SenderKind(row["sender_kind"]), row["sender"]),
-                row["segments"],
-                row["claimed_at"],
-            )
-            for row in claimed
-        ]
-
-    return await store.transact(claim)
+        for row in claimed
+    ]
 
 
 async def give_back(store: Store, claims: Sequence[tuple[Claim, timedelta]]) -> None:
