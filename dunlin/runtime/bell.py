@@ -15,6 +15,7 @@ PLAN_JOB = "plan"
 DELIVER_JOB = "deliver"
 
 _MOMENT_S = 0.2
+_RINGING_S = 2.0  # nobody waits for it, and a process that is busy itself takes long to hear that it has rung
 
 log = structlog.get_logger()
 
@@ -73,7 +74,7 @@ class RedisBell:
             jobs, self._jobs = self._jobs, set()
             organization_ids, self._organization_ids = self._organization_ids, set()
             try:
-                async with asyncio.timeout(_MOMENT_S):
+                async with asyncio.timeout(_RINGING_S):
                     if organization_ids:
                         await self._redis.publish(EVENTS, json.dumps(sorted(organization_ids)))
                     for job in sorted(jobs):
