@@ -14,6 +14,7 @@ from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.carrier import Answer, Credentials, Fault, Message, Refused, Throttled, Unreached
 from dunlin.domain.rules.account_pace import FIRST, AccountPace
 from dunlin.domain.rules.pace import segments_per_second
+from dunlin.domain.store import database_time
 from dunlin.domain.times import boot_time
 from dunlin.domain.vault import BrokenSeal
 from dunlin.jobs.answer_recorder import AnswerRecorder
@@ -33,7 +34,7 @@ class _Account:
 
     pace: AccountPace = field(default_factory=AccountPace)
     marked: deque[tuple[Handover, float]] = field(default_factory=deque)
-    opened: tuple[bytes, Credentials] | None = None  # what the last keys were, sealed and open
+    opened: tuple[bytes, Credentials] | None = None  # the last keys, sealed and open, while something is under way
 
 
 class Deliverer:
@@ -109,7 +110,7 @@ class Deliverer:
         """Mark and begin what is claimed. The next are claimed meanwhile."""
         marked_at, handovers = boot_time(), list[Handover]()
         try:
-            handovers = await mark_sending(self._services.store, claims, claims[0].claimed_at)
+            handovers = await mark_sending(self._services.store, claims, await database_time())
         except Exception:  # the database is away: what is claimed can be claimed again after its lease
             log.exception("cannot mark reminders")
             await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
@@ -173,6 +174,8 @@ class Deliverer:
         """Let the next go, and wake the loop where there is room for more, or when there will be."""
         self._under_way.discard(task)
         self._let_go(account)
+        if not account.pace.under_way:
+            account.opened = None
         now = time.monotonic()
         if account.pace.paused_until > now:
             asyncio.get_running_loop().call_later(account.pace.paused_until - now, self._wake.set)

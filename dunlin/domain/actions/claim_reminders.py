@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from dunlin.domain.carrier import Sender, SenderKind
 from dunlin.domain.choices import IntegrationProvider
@@ -23,7 +23,6 @@ class Claim:
     account_sid: str | None
     sender: Sender
     segments: int | None
-    claimed_at: datetime  # by the database's clock
 
 
 async def claim_reminders(
@@ -49,7 +48,6 @@ async def claim_reminders(
             row["account_sid"],
             Sender(SenderKind(row["sender_kind"]), row["sender"]),
             row["segments"],
-            row["claimed_at"],
         )
         for row in claimed
     ]
@@ -84,7 +82,7 @@ WITH picked AS MATERIALIZED (
   UPDATE reminder r SET fence = r.fence + 1, lease_until = clock_timestamp() + $2::interval
   FROM picked WHERE r.id = picked.id RETURNING r.id, r.fence, r.segments, r.integration_id
 )
-SELECT claimed.*, clock_timestamp() AS claimed_at, k.provider, k.account_sid, k.sender_kind, k.sender
+SELECT claimed.*, k.provider, k.account_sid, k.sender_kind, k.sender
 FROM claimed JOIN integration i ON i.id = claimed.integration_id JOIN connection k ON k.id = i.connection_id
 """
 
