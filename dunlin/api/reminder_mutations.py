@@ -15,7 +15,6 @@ from dunlin.domain import tables
 from dunlin.domain.actions.cancel_reminder import cancel_reminder
 from dunlin.domain.actions.confirm_sent import confirm_reminder_sent
 from dunlin.domain.actions.resend_reminder import resend_reminder
-from dunlin.domain.choices import Permission
 from dunlin.domain.errors import Refusal
 
 
@@ -64,7 +63,7 @@ async def _answer(info: Info, work: Awaitable[tables.Reminder]) -> ReminderPaylo
     outcome = await settled(info, work)
     if isinstance(outcome, Refusal):
         return ReminderPayload(reminder=None, user_errors=user_errors(outcome))
-    may_see = info.context.viewer.may(Permission.COLLECT)
+    may_see = info.context.may_see
     return ReminderPayload(reminder=Reminder.of(outcome, may_see=may_see), user_errors=[])
 
 

@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from dunlin.commands.ground import ACCOUNT, operating
+
+if TYPE_CHECKING:
+    from dunlin.runtime.case_import import Progress
 
 _NOT_ALL_USED = 3
 _STOPPED = 130
@@ -76,10 +79,13 @@ def import_cases(account: str | None, organization: str, cycle: str, report: Pat
             raise click.ClickException(f"{file} cannot be imported. {error}") from error
         finally:
             stack.close()
-            updated = f" Updated: {progress.updated}." if is_banks else ""
-            known = f" Known already: {progress.known}. Not used: {progress.unused}."
-            click.echo(f"Opened: {progress.opened}.{updated}{known}")
+            click.echo(_counted(progress, is_banks=is_banks))
     if progress.is_stopped:
         click.echo("Stopped before the end of the file. What is counted is stored; the same command goes on.", err=True)
         sys.exit(_STOPPED)
     sys.exit(_NOT_ALL_USED if progress.unused else 0)
+
+
+def _counted(progress: "Progress", *, is_banks: bool) -> str:
+    updated = f" Updated: {progress.updated}." if is_banks else ""
+    return f"Opened: {progress.opened}.{updated} Known already: {progress.known}. Not used: {progress.unused}."

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
-from dunlin.domain.actions.record_reports import find_attempt, record_report
+from dunlin.domain.actions.record_reports import find_attempts, record_report
 from dunlin.domain.carrier import Accepted, StatusReport
 from dunlin.domain.choices import IntegrationKind, IntegrationStatus
 from dunlin.domain.reminder_status import ReminderStatus
@@ -56,13 +56,13 @@ async def test_keys_are_kept_until_the_last_report_has_come(services: Services) 
     await disconnect(services, organization)
     await rows("UPDATE connection SET disconnected_at = clock_timestamp()")
     assert await destroy_credentials(services.store) == 0
-    assert await find_attempt(handovers[0].correlation) is not None
+    assert await find_attempts([handovers[0].correlation])
 
     delivered = StatusReport("AC" + "5a" * 16, SID, ReminderStatus.DELIVERED, None, None)
     await record_report(services.store, handovers[0].correlation, delivered, NOW)
 
     assert await destroy_credentials(services.store) == 1
-    assert await find_attempt(handovers[0].correlation) is None
+    assert not await find_attempts([handovers[0].correlation])
 
 
 async def test_keys_are_kept_no_longer_than_72_hours_whatever_is_still_to_come(services: Services) -> None:

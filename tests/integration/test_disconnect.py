@@ -5,7 +5,7 @@ import pytest
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.disconnect_integration import disconnect_integration, impacts_of
-from dunlin.domain.actions.record_reports import find_attempt, record_report
+from dunlin.domain.actions.record_reports import find_attempts, record_report
 from dunlin.domain.carrier import Accepted, StatusReport, Throttled, Unreached
 from dunlin.domain.choices import (
     CaseState,
@@ -199,7 +199,7 @@ async def test_the_keys_outlive_a_disconnect_for_the_callbacks_that_are_still_to
 
     await disconnect(services, organization)
 
-    assert (await find_attempt(handovers[0].correlation)) is not None
+    assert await find_attempts([handovers[0].correlation])
     assert (await Connection.get()).disconnected_at == NOW
 
 

@@ -33,9 +33,13 @@ def leaf_of(kind: GraphQLOutputType) -> tuple[type | None, Convert] | None:
     inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
     if not is_leaf_type(inner):
         return None
-    is_written_as_it_is = isinstance(inner, GraphQLScalarType) and inner.coerce_output_value is str
-    plain = str if is_written_as_it_is else _PLAIN.get(inner.name)
-    return plain, _convert(inner, is_null_allowed=inner is kind)
+    return plain_of(inner), _convert(inner, is_null_allowed=inner is kind)
+
+
+def plain_of(kind: GraphQLLeafType) -> type | None:
+    """Return the class whose values are shown as they are; None if there is none."""
+    is_written_as_it_is = isinstance(kind, GraphQLScalarType) and kind.coerce_output_value is str
+    return str if is_written_as_it_is else _PLAIN.get(kind.name)
 
 
 def choices_of(kind: GraphQLLeafType) -> dict[Any, Any]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from graphql import GraphQLNonNull, GraphQLOutputType
 
-from dunlin.api.execution.leaf import choices_of
+from dunlin.api.execution.leaf import choices_of, plain_of
 from dunlin.api.execution.rows import Made
 from dunlin.api.execution.run import Unusual
 
@@ -21,7 +21,6 @@ Column: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
 # orjson, which writes every answer, writes these as their scalars do, in a tenth of the time: times of rows are in UTC.
 _WRITTEN_ALIKE: dict[Any, type] = {datetime.isoformat: datetime, date.isoformat: date}
-_PLAIN: dict[str, type] = {"String": str, "ID": str, "Boolean": bool}
 
 
 def all_of(columns: dict[str, Column]) -> Column:
@@ -86,7 +85,7 @@ def _shown(kind: Any) -> Column:
     if named := choices_of(kind):
         return lambda given: list(map(named.__getitem__, given))
     coerce = kind.coerce_output_value
-    plain = str if coerce is str else _WRITTEN_ALIKE.get(coerce) or _PLAIN.get(kind.name)
+    plain = _WRITTEN_ALIKE.get(coerce) or plain_of(kind)
     if plain is None:
         return lambda given: _without_null(map(coerce, given))
 

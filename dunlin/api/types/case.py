@@ -27,7 +27,6 @@ from dunlin.domain.choices import (
     Check,
     CheckOutcome,
     CommunicationMethod,
-    Permission,
     ReturnReaction,
 )
 from dunlin.domain.rules.trace import DecidedCheck, checks_of
@@ -97,7 +96,7 @@ class CaseStep(Node):
     @strawberry.field(description="Its reminder, the newest if it was sent again; null if none was planned.")
     async def reminder(self, info: Info) -> Annotated["Reminder", strawberry.lazy("dunlin.api.types.reminder")] | None:
         rows = await info.context.loaders.step_reminders.load(self.row.id)
-        may_see = info.context.viewer.may(Permission.COLLECT)
+        may_see = info.context.may_see
         return reminder.Reminder.of(rows[-1], may_see=may_see) if rows else None
 
 
@@ -123,7 +122,7 @@ class Payment(Node):
 
 async def _customers_of(cases: Sequence["CollectionCase"], context: Context) -> list[Customer]:
     rows = await context.loaders.customer.existing([one.row.customer_id for one in cases])
-    may_see = context.viewer.may(Permission.COLLECT)
+    may_see = context.may_see
     return [Customer.of(row, may_see=may_see) for row in rows]
 
 

@@ -14,7 +14,7 @@ from dunlin.api.pages import After, Before, Connection, First, Last, Order, Wind
 from dunlin.api.scalars import LanguageCode, TimeZone
 from dunlin.api.types.node import Node
 from dunlin.domain import tables
-from dunlin.domain.choices import EmailProblemKind, OptOutSource, Permission, PhoneProblemKind
+from dunlin.domain.choices import EmailProblemKind, OptOutSource, PhoneProblemKind
 from dunlin.domain.rules import mail, phone
 from dunlin.domain.rules.zones import possible_zones
 
@@ -100,7 +100,7 @@ class Mandate(Node):
     async def customer(self, info: Info) -> Annotated["Customer", strawberry.lazy("dunlin.api.types.customer")]:
         row = await info.context.loaders.customer.load(self.row.customer_id)
         assert row is not None, "a mandate's customer exists"
-        return Customer.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
+        return Customer.of(row, may_see=info.context.may_see)
 
 
 SHAPE: Shape = Shape(
@@ -173,13 +173,13 @@ class Customer(Node):
         if self.row.phone is None:
             return None
         row = await info.context.loaders.opt_out.load((self.row.organization_id, self.row.phone))
-        return None if row is None else SmsOptOut.of(row, may_see=info.context.viewer.may(Permission.COLLECT))
+        return None if row is None else SmsOptOut.of(row, may_see=info.context.may_see)
 
     @strawberry.field(description="Every refusal of SMS by whoever has the customer's number, newest first.")
     async def sms_opt_outs(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[SmsOptOut]:
-        may_see = info.context.viewer.may(Permission.COLLECT)
+        may_see = info.context.may_see
         return await read_connection(
             info,
             _OPT_OUTS,

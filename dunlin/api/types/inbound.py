@@ -13,7 +13,7 @@ from dunlin.api.pages import Connection, Order, Window
 from dunlin.api.types import case
 from dunlin.api.types.node import Node
 from dunlin.domain import tables
-from dunlin.domain.choices import InboundTextKind, Permission
+from dunlin.domain.choices import InboundTextKind
 from dunlin.domain.rules import phone
 
 if TYPE_CHECKING:
@@ -90,5 +90,5 @@ class InboundTextFilter:
 async def read_texts(
     info: Info, choice: Choice[tables.InboundText], parent: int, window: Window
 ) -> Connection[InboundText]:
-    may_see = info.context.viewer.may(Permission.COLLECT)
+    may_see = info.context.may_see
     return await read_connection(info, choice, parent, window, lambda row: InboundText.of(row, may_see=may_see))

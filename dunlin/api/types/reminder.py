@@ -18,7 +18,7 @@ from dunlin.api.scalars import LanguageCode
 from dunlin.api.types import case, organization
 from dunlin.api.types.node import Money, Node
 from dunlin.domain import tables
-from dunlin.domain.choices import CommunicationMethod, Permission, SmsEncoding
+from dunlin.domain.choices import CommunicationMethod, SmsEncoding
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.rules import mail, phone
 
@@ -45,7 +45,7 @@ def sequence_of(cursor: str, organization_id: int) -> int:
 
 async def _reminders_of(events: Sequence["DeliveryStatusEvent"], context: Context) -> list["Reminder"]:
     rows = await context.loaders.reminder.existing([event.row.reminder_id for event in events])
-    may_see = context.viewer.may(Permission.COLLECT)
+    may_see = context.may_see
     return [Reminder.of(row, may_see=may_see) for row in rows]
 
 
@@ -199,7 +199,7 @@ class ReminderConnection(Connection[Reminder]):
 
     @classmethod
     async def read(cls, info: Info, choice: Choice[tables.Reminder], parent: int, window: Window) -> Self:
-        may_see = info.context.viewer.may(Permission.COLLECT)
+        may_see = info.context.may_see
         edges, nodes, page_info = await read_entries(
             info, choice, parent, window, lambda row: Reminder.of(row, may_see=may_see)
         )

@@ -66,12 +66,8 @@ async def connect_integration(
     viewer.require(Permission.CONFIGURE)
     organization = await viewer.organization(organization_id, "organizationId")
     integration = await Integration.get(organization_id=organization.id, kind=kind)
-    content = {
-        "organization": organization.id,
-        "kind": kind,
-        "account": account and vault.digest(json.dumps(asdict(account))),
-        "replyTo": reply_to,
-    }
+    secret = account and vault.digest(json.dumps(asdict(account)))
+    content = {"organization": organization.id, "kind": kind, "account": secret, "replyTo": reply_to}
     request = request_of(viewer, organization.id, idempotency_key, "connectIntegration", content)
     # Read after the integration: whoever connected it under this key is known by then.
     if earlier := await earlier_answer(request, now):

@@ -32,11 +32,6 @@ class ReportedAttempt:
     sealed_credentials: bytes
 
 
-async def find_attempt(correlation: str) -> ReportedAttempt | None:
-    """Return the attempt of a callback address; None if there is none or its keys are destroyed."""
-    return (await find_attempts([correlation])).get(correlation)
-
-
 async def find_attempts(correlations: Sequence[str]) -> dict[str, ReportedAttempt]:
     """Return the attempts of callback addresses, but those that there are not, and whose keys are destroyed."""
     found = await rows(

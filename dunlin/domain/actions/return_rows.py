@@ -1,6 +1,8 @@
 """What becomes of a returned direct debit: its case, what is remembered of it, and its line in the report."""
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import assert_never
 
 from dunlin.domain.choices import CaseOrigin, ReturnOutcome
@@ -10,13 +12,10 @@ from dunlin.domain.tables import BankImport, BankImportLine, Customer, ReturnedD
 
 
 def new_case_of(one: ToldReturn, customer: Customer) -> NewCase:
-    """Return the case that a return opens. It is judged to be usable, so that all of this is told."""
-    assert one.reference is not None
-    assert one.amount is not None
-    assert one.currency is not None
-    assert one.dated_on is not None
+    """Return the case that a return opens."""
+    reference, amount, currency, day = _all_of(one)
     return NewCase(
-        external_reference=one.reference,
+        external_reference=reference,
         end_to_end_id=one.end_to_end_id,
         origin=CaseOrigin.DIRECT_DEBIT_RETURN,
         return_reason_code=one.reason_code,
@@ -28,27 +27,24 @@ def new_case_of(one: ToldReturn, customer: Customer) -> NewCase:
             email=customer.email,
             time_zone=customer.time_zone,
         ),
-        amount=one.amount,
-        currency=one.currency,
-        due_on=one.dated_on,
+        amount=amount,
+        currency=currency,
+        due_on=day,
         is_refund=one.is_refund,
     )
 
 
 def taken_of(bank_import: BankImport, one: ToldReturn, case_id: int) -> ReturnedDebit:
-    """Return what is remembered of a return that was taken. It is judged to be usable, so that all of this is told."""
-    assert one.reference is not None
-    assert one.amount is not None
-    assert one.currency is not None
-    assert one.dated_on is not None
+    """Return what is remembered of a return that was taken."""
+    reference, amount, currency, day = _all_of(one)
     return ReturnedDebit(
         organization_id=bank_import.organization_id,
         bank_import_id=bank_import.id,
-        reference=one.reference,
+        reference=reference,
         mandate=mandate_key(one),
-        amount=one.amount,
-        currency=one.currency,
-        dated_on=one.dated_on,
+        amount=amount,
+        currency=currency,
+        dated_on=day,
         basis=one.basis,
         case_id=case_id,
     )
@@ -106,3 +102,12 @@ def _told(verdict: Verdict) -> tuple[ReturnOutcome, str | None]:
 
 def _shown(text: str | None, length: int) -> str | None:
     return None if text is None else text[:length]
+
+
+def _all_of(one: ToldReturn) -> tuple[str, Decimal, str, date]:
+    """Return reference, amount, currency and day of a return that is judged to be usable: all of them are told."""
+    assert one.reference is not None
+    assert one.amount is not None
+    assert one.currency is not None
+    assert one.dated_on is not None
+    return one.reference, one.amount, one.currency, one.dated_on

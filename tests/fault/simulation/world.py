@@ -21,7 +21,7 @@ from dunlin.domain.actions.opt_out_customer import Said, opt_in_customer, opt_ou
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.actions.record_payment import record_payment
-from dunlin.domain.actions.record_reports import find_attempt, record_report
+from dunlin.domain.actions.record_reports import find_attempts, record_report
 from dunlin.domain.actions.resend_reminder import resend_reminder
 from dunlin.domain.actions.sweep import sweep_sending
 from dunlin.domain.carrier import Accepted, Answer, TwilioCredentials
@@ -426,7 +426,7 @@ class World:
     async def report(self, message: Taken, report: Report) -> None:
         """Take one status callback, as the webhook does."""
         services, correlation = self.ground.services, message.correlation
-        attempt = await find_attempt(correlation)
+        attempt = (await find_attempts([correlation])).get(correlation)
         if attempt is None:
             return  # its keys are destroyed: nobody can tell whether it is genuine
         credentials = services.vault.open(attempt.sealed_credentials, organization_id=attempt.organization_id)
