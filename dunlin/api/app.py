@@ -111,7 +111,9 @@ def _cross_origin(settings: Settings) -> Middleware:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    return refusal(request, broken())
+    answer = refusal(request, broken())
+    answer.headers["Connection"] = "close"  # uvicorn closes it, so nobody may begin another request on it
+    return answer
 
 
 async def _refused(request: Request, error: Exception) -> Response:

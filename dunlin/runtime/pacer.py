@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 _BURST_S = 1.0  # a sender that was idle may send a second's worth at once
-_MOMENT_S = 0.2
+_PATIENCE = timedelta(milliseconds=200)  # with Redis
 _ROUNDING_S = 1e-6  # of sums of moments, which are large numbers
 _FORGET_S = 60
 _AWAY_S = 1.0  # Redis is not asked again so soon after it did not answer
@@ -52,7 +52,8 @@ class Turn:
 class Pacer:
     """One per process. While Redis is away each process keeps to the rates by itself."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, patience: timedelta = _PATIENCE) -> None:
+        self._patience_s = patience.total_seconds()
         self._take = redis.register_script(_TAKE)
         self._alone: dict[str, float] = {}
         self._alone_until = 0.0
@@ -64,7 +65,7 @@ class Pacer:
         if time.monotonic() < self._alone_until:
             return self._take_alone(turns, time.monotonic())
         try:
-            async with asyncio.timeout(_MOMENT_S):
+            async with asyncio.timeout(self._patience_s):
                 waits = await self._take(
                     keys=[f"dunlin:pace:{turn.sender}" for turn in turns],
                     args=[

@@ -46,17 +46,13 @@ class Heard:
         return [name for name, canary in self.canaries.items() if canary.lower() in text.lower()]
 
 
-# The server closes what is idle for five seconds, which would be just when it is used again.
-_FRESH = httpx.Limits(keepalive_expiry=1)
-
-
 @pytest_asyncio.fixture(scope="module")
 async def heard(shared_var: Path) -> Heard:
     """All of it, from two runs over the same data in which much goes wrong."""
     heard = Heard()
     async with (
         embedded_run(shared_var) as run,
-        httpx.AsyncClient(base_url=run.address, timeout=30, limits=_FRESH) as http,
+        httpx.AsyncClient(base_url=run.address, timeout=30) as http,
         database_of(run) as database,
         acknowledged(run.address, run.token),
         redis_watched(run, heard) as redis,

@@ -102,6 +102,24 @@ async def test_a_report_that_its_account_did_not_sign_is_refused_and_changes_not
     assert await everything_stored() == before
 
 
+async def test_a_failure_on_our_side_is_told_with_the_end_of_its_connection(
+    http: httpx.AsyncClient, handover: Handover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("postgresql://dunlin:hunter2@db/dunlin")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dunlin.api.webhooks._signature", broken)
+        failed = await deliver(http, path_of(handover), report())
+
+    assert failed.status_code == 500
+    assert error_codes(failed.json()) == ["INTERNAL"]
+    assert "hunter2" not in failed.text
+    # Else a carrier that keeps its connections begins its next report on one that is being closed.
+    assert failed.headers["Connection"] == "close"
+    assert (await deliver(http, path_of(handover), report())).status_code == 204
+
+
 @pytest.mark.parametrize("headers", [{}, {"X-Twilio-Signature": ""}, {"X-Twilio-Signature": "é"}], ids=str)
 async def test_a_report_without_a_signature_is_refused(
     http: httpx.AsyncClient, handover: Handover, headers: dict[str, str]

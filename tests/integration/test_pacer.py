@@ -10,6 +10,7 @@ from dunlin.runtime.pacer import Pacer, Turn
 from dunlin.runtime.wiring import Services
 
 NOW = timedelta(0)
+LONG = timedelta(seconds=10)  # a busy machine's Redis is not one that is away
 
 
 def turns(count: int, *, sender: str = "1:+32470000000", segments: int = 1, rate: float = 10.0) -> list[Turn]:
@@ -23,7 +24,7 @@ def gone(waits: list[timedelta]) -> int:
 @pytest.fixture(params=["redis", "alone"])
 def pacer(request: pytest.FixtureRequest, services: Services) -> Pacer:
     if request.param == "redis":
-        return Pacer(services.redis)
+        return Pacer(services.redis, LONG)
     return Pacer(open_redis("redis://127.0.0.1:1/0"))  # nothing listens on port 1
 
 
@@ -54,7 +55,7 @@ async def test_senders_do_not_wait_for_each_other(pacer: Pacer) -> None:
 
 
 async def test_the_rate_is_kept_over_time_and_over_workers(services: Services) -> None:
-    pacers = [Pacer(services.redis) for _ in range(3)]
+    pacers = [Pacer(services.redis, LONG) for _ in range(3)]
     began = asyncio.get_running_loop().time()
     sent = 0
     while sent < 100:
@@ -70,7 +71,7 @@ async def test_nothing_asked_for_is_nothing_answered(pacer: Pacer) -> None:
 
 
 async def test_buckets_are_forgotten_once_they_are_full(services: Services) -> None:
-    await Pacer(services.redis).take(turns(1))
+    await Pacer(services.redis, LONG).take(turns(1))
 
     (key,) = await services.redis.keys("dunlin:pace:*")
     assert 0 < await services.redis.pttl(key) <= 61_000
