@@ -14,6 +14,12 @@ async def test_migrating_a_migrated_database_changes_nothing(services: Services)
     assert await rows("SELECT * FROM tortoise_migrations ORDER BY id") == before
 
 
+async def test_a_database_of_the_first_release_has_the_first_migration_behind_it(services: Services) -> None:
+    """It was told by the names of eighteen, of which the last is the first one now."""
+    names = [row["name"] for row in await rows("SELECT name FROM tortoise_migrations ORDER BY id")]
+    assert names[0] == "0018_bank_imports"
+
+
 async def test_the_migrations_lead_to_the_tables_as_they_are_declared(services: Services) -> None:
     assert Tortoise.apps is not None
     config = database_config("postgresql://localhost/none")["apps"]
