@@ -48,13 +48,19 @@ async def contacts_of(customer_ids: Collection[int], now: datetime) -> defaultdi
     return contacts
 
 
+# Customer by customer, whatever the planner knows of statuses: there are a few reminders of each, and many of a status.
 _SELECT = """
-SELECT c.customer_id, r.case_step_id, r.status, r.scheduled_for AS moment
-FROM collection_case c JOIN reminder r ON r.case_id = c.id
-WHERE c.customer_id = ANY($1) AND c.state = 'ACTIVE' AND r.status = 'SCHEDULED'
-UNION ALL
-SELECT c.customer_id, r.case_step_id, r.status, coalesce(r.handed_over_at, r.sent_at)
-FROM collection_case c JOIN reminder r ON r.case_id = c.id
-WHERE c.customer_id = ANY($1) AND r.status IN ('SENDING', 'UNCONFIRMED', 'SENT', 'DELIVERED')
-  AND coalesce(r.handed_over_at, r.sent_at) > $2
+SELECT c.customer_id, r.case_step_id, r.status, r.moment
+FROM unnest($1::bigint[]) AS customer(id)
+CROSS JOIN LATERAL (
+  SELECT c.id, c.customer_id, c.state FROM collection_case c WHERE c.customer_id = customer.id OFFSET 0
+) c
+CROSS JOIN LATERAL (
+  SELECT r.case_step_id, r.status,
+         CASE WHEN r.status = 'SCHEDULED' THEN r.scheduled_for ELSE coalesce(r.handed_over_at, r.sent_at) END AS moment
+  FROM reminder r WHERE r.case_id = c.id AND (
+    r.status = 'SCHEDULED' AND c.state = 'ACTIVE'
+    OR r.status IN ('SENDING', 'UNCONFIRMED', 'SENT', 'DELIVERED') AND coalesce(r.handed_over_at, r.sent_at) > $2)
+  OFFSET 0
+) r
 """

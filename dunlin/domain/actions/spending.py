@@ -205,7 +205,8 @@ RETURNING m.organization_id, m.reserved, m.spent
 
 # The carrier has it where there is a message, or where a person has said so of an attempt without an answer.
 # An attempt moves from RESERVED to RELEASED or SPENT, or from RELEASED to SPENT, and is added up as it moves. What it
-# once was as a message it stays; a reminder is written only where its change of status has not told it already.
+# once was as a message it stays; a reminder is written only where its change of status has not told it already. Each row
+# is found by its id, whatever the planner believes: it knows little of a table that grows all the time.
 _SETTLE = """
 WITH known AS (
   SELECT a.id, a.reminder_id, a.organization_id, a.spending_month AS month, a.cost_currency AS currency, a.cost,
@@ -213,28 +214,27 @@ WITH known AS (
          coalesce(closed.outcome, a.outcome) AS outcome,
          coalesce(a.provider_message_id, closed.provider_message_id) AS provider_message_id,
          a.fence = r.fence AND r.status = 'SENT' AS is_said_to_be_sent
-  FROM reminder r JOIN send_attempt a ON a.reminder_id = r.id
+  FROM reminder r CROSS JOIN LATERAL (SELECT * FROM send_attempt WHERE reminder_id = r.id OFFSET 0) a
   LEFT JOIN unnest($2::text[], $3::text[], $4::text[]) AS closed(correlation, outcome, provider_message_id)
     ON closed.correlation = a.correlation
   WHERE r.id = ANY($1)
 ), judged AS (
-  SELECT *, provider_message_id IS NOT NULL OR is_said_to_be_sent AND outcome IN ('Open', 'Unknown') AS is_taken
+  SELECT *, CASE
+    WHEN former IN ('RESERVED', 'RELEASED')
+      AND (provider_message_id IS NOT NULL OR is_said_to_be_sent AND outcome IN ('Open', 'Unknown')) THEN 'SPENT'
+    WHEN former = 'RESERVED' AND outcome NOT IN ('Open', 'Unknown') THEN 'RELEASED' END AS settlement
   FROM known
 ), due AS (
-  SELECT id, organization_id, month, currency, cost, former,
-         CASE WHEN is_taken THEN 'SPENT' ELSE 'RELEASED' END AS settlement
-  FROM judged
-  WHERE former IN ('RESERVED', 'RELEASED')
-    AND (is_taken OR former = 'RESERVED' AND outcome NOT IN ('Open', 'Unknown'))
+  SELECT organization_id, month, currency, cost, former, settlement FROM judged WHERE settlement IS NOT NULL
 ), moved AS (
   UPDATE send_attempt a
   SET outcome = judged.outcome, provider_message_id = judged.provider_message_id,
-      settlement = coalesce(due.settlement, a.settlement)
-  FROM judged LEFT JOIN due ON due.id = judged.id
-  WHERE a.id = judged.id AND (judged.is_closed OR due.id IS NOT NULL)
+      settlement = coalesce(judged.settlement, a.settlement)
+  FROM judged WHERE a.id = ANY(ARRAY(SELECT id FROM judged WHERE is_closed OR settlement IS NOT NULL))
+    AND a.id = judged.id
 ), told AS (
   UPDATE reminder r SET provider_message_id = judged.provider_message_id
-  FROM judged WHERE r.id = judged.reminder_id AND judged.is_closed
+  FROM judged WHERE r.id = ANY($1) AND r.id = judged.reminder_id AND judged.is_closed
     AND judged.provider_message_id <> coalesce(r.provider_message_id, '')
 ), summed AS (
   SELECT organization_id, month, currency,
