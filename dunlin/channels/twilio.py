@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from hmac import compare_digest
 from typing import assert_never
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
+from twilio.rest import Client
 
 from dunlin.channels import twilio_check, twilio_inbound, twilio_messages, twilio_price, twilio_transport
 from dunlin.channels.twilio_errors import explain
@@ -67,6 +69,8 @@ class TwilioChannel:
     def __init__(self, public_url: str, transport: Transport) -> None:
         self._public_url = public_url
         self._transport = transport
+        # A client makes a dozen objects before its first message. It goes when the keys that it was made for go.
+        self._clients: WeakKeyDictionary[TwilioCredentials, Client] = WeakKeyDictionary()
 
     async def send(self, message: Message) -> Answer:
         if not isinstance(message.credentials, TwilioCredentials):
@@ -90,13 +94,18 @@ class TwilioChannel:
 
     async def _create(self, message: Message, credentials: TwilioCredentials) -> object:
         with beginning_by(message.begin_by):
-            created = await sending_client(credentials, self._transport).messages.create_async(
+            created = await self._client(credentials).messages.create_async(
                 to=message.to,
                 body=message.text,
                 status_callback=f"{self._public_url}{_REPORTS}/{message.correlation}{_CALLBACK_RETRIES}",
                 **_sender_parameter(message.sender),
             )
         return created.sid
+
+    def _client(self, credentials: TwilioCredentials) -> Client:
+        if (client := self._clients.get(credentials)) is None:
+            client = self._clients[credentials] = sending_client(credentials, self._transport)
+        return client
 
     async def check(self, credentials: Credentials, sender: Sender) -> Verdict:
         if not isinstance(credentials, TwilioCredentials):

@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode
 
 from aiohttp import (
     ClientConnectorError,
@@ -192,7 +193,7 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
                 method,
                 self.rebase(uri),
                 params=params,
-                data=data,
+                data=None if data is None else urlencode(data).encode(),  # the SDK names the type
                 headers={**(headers or {}), "Authorization": _basic(*auth)},
                 allow_redirects=False,
             ) as answer:
@@ -213,7 +214,7 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
 
 
 def token_client(credentials: TwilioCredentials, transport: Transport) -> Client:
-    """Return an SDK client that acts with the auth token. It costs 10 µs, so none is kept."""
+    """Return an SDK client that acts with the auth token."""
     return _client(credentials.account_sid, credentials.auth_token, credentials.account_sid, transport)
 
 

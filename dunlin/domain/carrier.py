@@ -24,7 +24,7 @@ class Sender:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class TwilioCredentials:
     """The keys of one account at Twilio. Never logged, never returned to a client."""
 

@@ -205,8 +205,8 @@ RETURNING m.organization_id, m.reserved, m.spent
 
 # The carrier has it where there is a message, or where a person has said so of an attempt without an answer.
 # An attempt moves from RESERVED to RELEASED or SPENT, or from RELEASED to SPENT, and is added up as it moves. What it
-# once was as a message it stays; a reminder is written only where its change of status has not told it already. Each row
-# is found by its id, whatever the planner believes: it knows little of a table that grows all the time.
+# once was as a message it stays; a reminder is written only where its change of status has not told it already. Rows
+# are found one by one, whatever the planner believes: it knows little of a table that grows all the time.
 _SETTLE = """
 WITH known AS (
   SELECT a.id, a.reminder_id, a.organization_id, a.spending_month AS month, a.cost_currency AS currency, a.cost,
