@@ -16,7 +16,8 @@ from dunlin.domain.audit import Actor
 from dunlin.domain.choices import ActorKind
 from dunlin.domain.grant import GrantRefused, check_grant
 from dunlin.domain.tables import Token
-from dunlin.domain.viewer import PREFIX, Viewer, token_of, tokens_of, viewer_by
+from dunlin.domain.viewer import PREFIX, Viewer, tokens_of, viewer_by
+from dunlin.runtime.gathered import Gathered
 from dunlin.runtime.sign_in import SignIn, TokenInvalid
 
 _SCHEME = "bearer "
@@ -64,6 +65,7 @@ class Door:
         self._uses = uses
         self._sign_in = sign_in
         self._strangers = Strangers()
+        self._found = Gathered(self._find)
 
     async def viewer_of_header(self, header: str | None, address: str | None) -> Viewer:
         """Return the viewer of an Authorization header, who asks from `address`."""
@@ -75,13 +77,17 @@ class Door:
         if not token.startswith(PREFIX):
             return await self._viewer_of_user(token, address)
         now = datetime.now(UTC)
-        found = await token_of(token, self._keys, now) if len(token) <= _LONGEST else None
+        # Looked at before it is looked for together with others: a bad one must not fail theirs.
+        found = await self._found.get(token) if len(token) <= _LONGEST and token.isascii() else None
         if found is None:
             self._strangers.note_bad(address)
             raise NotLetIn(OUT_OF_FORCE, "invalid_token")
         self._strangers.note_good(token)
         self._note_use(found, token, now)
         return viewer_by(found, address)
+
+    async def _find(self, secrets: Collection[str]) -> Mapping[str, Token]:
+        return await tokens_of(secrets, self._keys, datetime.now(UTC))
 
     async def tokens_in_force(self, secrets: Collection[str]) -> Mapping[str, Token]:
         """Return those of our own tokens that are in force, by their secrets. It counts as a use of each."""

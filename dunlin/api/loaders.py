@@ -30,13 +30,29 @@ T = TypeVar("T")
 
 
 class _Batch(Generic[K, T]):
-    """What is read by one call. `done` comes when all of it is there."""
+    """What is read by one call."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self) -> None:
         self.keys: list[K] = []
         self.found: dict[K, T] = {}
-        self.done = loop.create_future()
-        self.done.add_done_callback(asyncio.Future.exception)  # nobody may be there to hear it
+        self._error: Exception | None = None
+        self._is_over = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def over(self) -> None:
+        """Return when all of it is there, or raise why it is not."""
+        if not self._is_over:
+            waiting = asyncio.get_running_loop().create_future()  # of one's own: others go on where one is cancelled
+            self._waiting.append(waiting)
+            await waiting
+        if self._error is not None:
+            raise self._error
+
+    def end(self, error: Exception | None = None) -> None:
+        self._is_over, self._error = True, error
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
 
 
 class Loader(Generic[K, T]):
@@ -59,15 +75,14 @@ class Loader(Generic[K, T]):
         """Return the values of the keys, in their order."""
         batches = [self._batches.get(key) or self._add(key) for key in keys]
         for batch in dict.fromkeys(batches):
-            await asyncio.shield(batch.done)
+            await batch.over()
         return [batch.found[key] for key, batch in zip(keys, batches, strict=True)]
 
     def _add(self, key: K) -> _Batch[K, T]:
         batch = self._next
         if batch is None or len(batch.keys) == self._most:
-            loop = asyncio.get_running_loop()
-            batch = self._next = _Batch(loop)
-            loop.call_soon(self._begin, batch)
+            batch = self._next = _Batch()
+            asyncio.get_running_loop().call_soon(self._begin, batch)
         batch.keys.append(key)
         self._batches[key] = batch
         return batch
@@ -83,9 +98,9 @@ class Loader(Generic[K, T]):
         try:
             batch.found.update(zip(batch.keys, await self._read(batch.keys), strict=True))
         except Exception as error:
-            batch.done.set_exception(error)
+            batch.end(error)
         else:
-            batch.done.set_result(None)
+            batch.end()
 
 
 class Rows(Loader[int, M | None]):

@@ -127,8 +127,9 @@ class Query(AdminQuery):
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],  # noqa: A002
     ) -> Organization | None:
-        row = await info.context.reader.find_organization(decode_id("Organization", id))
-        if row is None:
+        reader = info.context.reader
+        row = await info.context.services.organizations.get(decode_id("Organization", id))
+        if row is None or not reader.covers(row):
             raise not_found("organization")
         return Organization.of(row)
 

@@ -17,7 +17,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dunlin.api.errors import ErrorCode
-from dunlin.api.gathered import Gathered
 from dunlin.api.metrics import Metrics
 from dunlin.api.report_recorder import ReportRecorder
 from dunlin.api.transport.body_limit import BodyLimit
@@ -27,6 +26,7 @@ from dunlin.domain.actions.record_reports import Reported, ReportedAttempt, find
 from dunlin.domain.carrier import ForgedCallback, MalformedCallback, TextReceived, TwilioCredentials
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.vault import BrokenSeal
+from dunlin.runtime.gathered import Gathered
 from dunlin.runtime.wiring import Services
 
 _MAX_REPORT = 16 * 1024

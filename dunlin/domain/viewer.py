@@ -13,7 +13,7 @@ from tortoise.queryset import QuerySet
 from dunlin.domain.audit import Actor
 from dunlin.domain.choices import ActorKind, Permission
 from dunlin.domain.errors import Forbidden, not_found
-from dunlin.domain.records import columns_of, read
+from dunlin.domain.records import columns_of, read, read_by_ids
 from dunlin.domain.tables import AuditEntry, Organization, Token
 from dunlin.domain.vault import key_id
 
@@ -69,27 +69,20 @@ class Viewer:
         visible = AuditEntry.filter(account_id=self.account_id)
         return visible if self.organization_ids is None else visible.filter(organization_id__in=self.organization_ids)
 
-    async def find_organization(self, organization_id: int) -> Organization | None:
-        """Return the organization; None if there is none that this viewer may see."""
-        if self.organization_ids is not None and organization_id not in self.organization_ids:
-            return None
-        found = await read(
-            Organization, _ORGANIZATION.format(columns_of(Organization)), organization_id, self.account_id
-        )
-        return found[0] if found else None
+    def covers(self, organization: Organization) -> bool:
+        """Return whether this viewer may see an organization."""
+        is_open = self.organization_ids is None or organization.pk in self.organization_ids
+        return is_open and organization.account_id == self.account_id
 
     async def organization(self, organization_id: int, *path: str) -> Organization:
         """Return the organization, or refuse with NOT_FOUND, alike for a foreign and for an unknown one."""
-        found = await self.find_organization(organization_id)
-        if found is None:
+        found = (await read_by_ids(Organization, [organization_id])).get(organization_id)
+        if found is None or not self.covers(found):
             raise not_found("organization", *path)
         return found
 
     async def sees(self, organization_id: int) -> bool:
         return await self.organizations().filter(id=organization_id).exists()
-
-
-_ORGANIZATION = "SELECT {} FROM organization WHERE id = $1 AND account_id = $2"
 
 
 def digest(secret: str, key: bytes) -> str:

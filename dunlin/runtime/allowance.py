@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -12,6 +12,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from dunlin.runtime.gathered import Gathered
 
 _WINDOW_MS = 60_000
 _SLICE_S = 0.02
@@ -24,26 +26,30 @@ _FORGET_MS = 1_000
 
 # A bucket is the moment at which it is empty again; what is asked moves it on. Who has an empty one may ask for
 # anything, so that nothing is too dear for ever. What a process has counted alone comes first: it was spent already.
-# Returned: how long to wait (0: it is taken), and how full it is then.
+# Returned, for each in turn: how long to wait (0: it is taken), and how full the bucket is then.
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
-local level = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') - now, 0)
-local cost, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local untold = tonumber(ARGV[5])
-if untold > 0 then
-  level = math.min(level + untold, math.max(2 * window, level, untold))
-  redis.call('SET', KEYS[1], now + level, 'PX', math.ceil(level) + tonumber(ARGV[4]))
-end
-local wait = level + cost - window
-if wait <= 0 or level == 0 or cost == 0 or ARGV[3] == '1' then
-  if cost > 0 then
-    level = math.min(level + cost, math.max(2 * window, cost))
-    redis.call('SET', KEYS[1], now + level, 'PX', math.ceil(level) + tonumber(ARGV[4]))
+local window, forget = tonumber(ARGV[1]), tonumber(ARGV[2])
+local answers = {}
+for place, key in ipairs(KEYS) do
+  local cost, untold = tonumber(ARGV[3 * place]), tonumber(ARGV[3 * place + 2])
+  local level = math.max(tonumber(redis.call('GET', key) or '0') - now, 0)
+  if untold > 0 then
+    level = math.min(level + untold, math.max(2 * window, level, untold))
+    redis.call('SET', key, now + level, 'PX', math.ceil(level) + forget)
   end
-  wait = 0
+  local wait = level + cost - window
+  if wait <= 0 or level == 0 or cost == 0 or ARGV[3 * place + 1] == '1' then
+    if cost > 0 then
+      level = math.min(level + cost, math.max(2 * window, cost))
+      redis.call('SET', key, now + level, 'PX', math.ceil(level) + forget)
+    end
+    wait = 0
+  end
+  answers[2 * place - 1], answers[2 * place] = math.ceil(wait), math.ceil(level)
 end
-return {math.ceil(wait), math.ceil(level)}
+return answers
 """
 
 T = TypeVar("T")
@@ -62,11 +68,22 @@ class Taken:
     full_again_at: datetime
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ask:
+    """What is asked of Redis for one request, in milliseconds."""
+
+    caller: str
+    cost: float
+    in_any_case: bool
+    untold: float
+
+
 class Allowance:
     """One per process; `limit` is in points a minute, 0 for none. While Redis is away each process counts alone."""
 
     def __init__(self, redis: Redis, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._take = redis.register_script(_TAKE)
+        self._asked = Gathered(self._take_all)  # a call costs as much as the rest of a small request
         self.limit = limit
         self._clock = clock
         # When each bucket is empty, by this process' clock: as it was last seen in Redis, or as it is alone.
@@ -114,18 +131,28 @@ class Allowance:
         untold = self._untold_of(caller)
         self._untold.pop(caller, None)
         try:
-            given = [cost, _WINDOW_MS, int(in_any_case), _FORGET_MS, untold]
-            wait, level = await _in_time(self._take(keys=[f"dunlin:rate:{caller}"], args=given))
-        except (RedisError, OSError, TimeoutError) as error:
-            self._untold[caller] = untold + self._untold.get(caller, 0)
-            self._note_silence(error)
-            return self._by_itself(caller, cost, in_any_case=in_any_case)
+            answer = await self._asked.get(_Ask(caller, cost, in_any_case, untold))
         except asyncio.CancelledError:
             self._untold[caller] = untold + self._untold.get(caller, 0)
             raise
-        self._silences = 0
+        if answer is None:
+            self._untold[caller] = untold + self._untold.get(caller, 0)
+            return self._by_itself(caller, cost, in_any_case=in_any_case)
+        wait, level = answer
         self._note(caller, level + self._untold_of(caller))
         return wait, level
+
+    async def _take_all(self, asks: list[_Ask]) -> Mapping[_Ask, tuple[float, float]]:
+        """Return what Redis says to each; nothing where it does not answer."""
+        given = [value for ask in asks for value in (ask.cost, int(ask.in_any_case), ask.untold)]
+        keys = [f"dunlin:rate:{ask.caller}" for ask in asks]
+        try:
+            answers = await _in_time(self._take(keys=keys, args=[_WINDOW_MS, _FORGET_MS, *given]))
+        except (RedisError, OSError, TimeoutError) as error:
+            self._note_silence(error)
+            return {}
+        self._silences = 0
+        return dict(zip(asks, zip(answers[::2], answers[1::2], strict=True), strict=True))
 
     def _note_silence(self, error: Exception) -> None:
         """Count alone from now on where Redis is away, and not where one answer only was late."""

@@ -23,6 +23,10 @@ class PooledConnection(Connection):  # type: ignore[misc]  # asyncpg has no type
     def get_reset_query(self) -> str:
         return ""
 
+    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  asyncpg's signature
+        if self.is_closed() or self.is_in_transaction():
+            await super().reset(timeout=timeout)
+
 
 def database_config(url: str, *, pool: int = 10, longest_statement: timedelta | None = None) -> dict[str, Any]:
     """Return Tortoise's configuration for `url`; `?host=/folder` names the folder of a Unix socket.

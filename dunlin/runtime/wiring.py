@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 from arq.connections import ArqRedis
@@ -16,12 +17,15 @@ from dunlin.domain.actions.connect_integration import CarrierAccount
 from dunlin.domain.carrier import Sender, SenderKind, TwilioCredentials
 from dunlin.domain.channel import Channels
 from dunlin.domain.choices import IntegrationKind, IntegrationProvider
+from dunlin.domain.records import read_by_ids
 from dunlin.domain.store import Store
+from dunlin.domain.tables import Organization
 from dunlin.domain.times import SendingTimes
 from dunlin.domain.vault import Vault
 from dunlin.runtime.allowance import Allowance
 from dunlin.runtime.bell import RedisBell, open_redis
 from dunlin.runtime.database import open_database
+from dunlin.runtime.gathered import Gathered
 from dunlin.runtime.issuer_keys import KeyTimes
 from dunlin.runtime.pacer import Pacer
 from dunlin.runtime.settings import Settings, credentials_of
@@ -33,7 +37,8 @@ from dunlin.runtime.vault import AesVault
 class Services:
     """What a process stands on. `default_accounts` are what one connects with who brings no account.
 
-    `sign_in` checks the tokens of users; None where no issuer of such is set.
+    `sign_in` checks the tokens of users; None where no issuer of such is set. `organizations` reads together those that
+    are asked for at the same time, by their ids, to be looked at only.
     """
 
     settings: Settings
@@ -45,6 +50,7 @@ class Services:
     allowance: Allowance
     default_accounts: Mapping[IntegrationKind, CarrierAccount]
     sign_in: SignIn | None
+    organizations: Gathered[int, Organization]
 
 
 @asynccontextmanager
@@ -79,6 +85,7 @@ async def open_services(
             allowance=Allowance(redis, settings.rate_limit),
             default_accounts=_default_accounts(settings),
             sign_in=sign_in,
+            organizations=Gathered(partial(read_by_ids, Organization)),
         )
 
 

@@ -93,7 +93,7 @@ async def test_a_failure_of_ours_can_be_read_by_an_allowed_page_too(
     async def failing(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("dunlin.api.authentication.token_of", failing)
+    monkeypatch.setattr("dunlin.api.authentication.tokens_of", failing)
     async with an_api(services, allowed_origins=(OURS,)) as http:
         headers = {"Origin": OURS, "Authorization": "Bearer dunlin_x"}
         answer = await http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)

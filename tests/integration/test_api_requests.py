@@ -201,7 +201,7 @@ async def test_a_failure_outside_of_graphql_shows_nothing_either(
     async def broken(*_: object) -> None:
         raise RuntimeError("postgresql://dunlin:hunter2@db/dunlin")
 
-    monkeypatch.setattr("dunlin.api.authentication.token_of", broken)
+    monkeypatch.setattr("dunlin.api.authentication.tokens_of", broken)
 
     answer = await http.post("/graphql", json={"query": VIEWER}, headers={"Authorization": f"Bearer {token}"})
 

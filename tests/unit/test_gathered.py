@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from dunlin.api.gathered import Gathered
+from dunlin.runtime.gathered import Gathered
 
 
 class Shelf:

@@ -1,9 +1,9 @@
 """Showing objects straight from records: of lists whose entries show nothing but columns, theirs and related rows'."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from graphql import GraphQLNamedType, GraphQLObjectType, get_named_type
+from graphql import GraphQLNamedType, GraphQLObjectType, GraphQLOutputType, get_named_type
 from graphql.execution.collect_fields import CollectedFields, FieldDetails
 
 from dunlin.api.execution import together
@@ -93,7 +93,7 @@ class Records:
             read = _made_of(gets, made.make)
             leaf = leaf_of(field.shape.type)
             if leaf is None:
-                columns[name] = self._made_objects(field, values)
+                columns[name] = self._made_objects(field, values, dict(zip(made.parts, gets, strict=False)))
                 deeper.append(read_deeper(field, read))
             else:
                 choice = wanted.choice_of(made, shape.table)
@@ -102,19 +102,28 @@ class Records:
                 leaves.append(Leaf(name, read, *leaf, field))
         return Straight(select_of(empty, leaves, deeper), together.all_of(columns))
 
-    def _made_objects(self, field: Field, values: Column) -> Column:
-        """Return how objects are shown that a row is made into, such as money, which have nothing but values."""
+    def _made_objects(self, field: Field, values: Column, parts: Mapping[str, Read]) -> Column:
+        """Return how objects are shown that a row is made into, such as money, which have nothing but values.
+
+        They are not made where `parts` reads all that is selected of them out of the row itself.
+        """
         kind = object_of(field)
         columns: dict[str, Column] = {}
+        leaves: list[tuple[str, GraphQLOutputType, Read, Read | None]] = []
         for name, details in self._subfields(kind, field.details).grouped_field_set.items():
+            columns[name] = together.same(kind.name)
             if details[0].node.name.value == "__typename":
-                columns[name] = together.same(kind.name)
                 continue
             shape = self._field_of(name, kind, details).shape
             read = reader_of(shape)
             if read is None or leaf_of(shape.type) is None:
                 raise NeedsObjects
-            columns[name] = together.leaves(shape.type, together.read(read))
+            leaves.append((name, shape.type, read, parts.get(shape.extensions["strawberry-definition"].python_name)))
+        is_made = any(part is None for *_, part in leaves)
+        for name, kind_of, read, part in leaves:
+            columns[name] = together.leaves(kind_of, together.read(read if is_made or part is None else part))
+        if not is_made:
+            return together.all_of(columns)
         return together.objects(field.shape.type, values, together.all_of(columns), definition_of(kind).origin)
 
 

@@ -17,12 +17,14 @@ from dunlin.api.ids import encode_id, encode_ids
 class Made:
     """What a field is made of: one column as it is, or some columns by `make`.
 
-    `make_all` takes the values of one column of many rows, and comes to the same in less time.
+    `make_all` takes the values of one column of many rows, and comes to the same in less time. `parts` are those fields
+    of what is made which show the columns as they are.
     """
 
     columns: tuple[str, ...]
     make: Callable[..., Any] | None = None
     make_all: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+    parts: tuple[str, ...] = ()
 
     def of(self, row: Any) -> Any:
         values = [getattr(row, column) for column in self.columns]

@@ -143,7 +143,7 @@ SHAPE: Shape = Shape(
         **columns("closed_reason", "due_on", "payment_link", "opened_at", "next_action_at", "attention_reason"),
         **columns("paused_at", "paused_until", "pause_reason", "closed_at", "closed_note"),
         "id": id_of("CollectionCase"),
-        "amount_due": Made(("amount_due", "currency"), Money.of),
+        "amount_due": Made(("amount_due", "currency"), Money.of, parts=("amount", "currency")),
         "overpaid": Made(("overpaid", "currency"), lambda much, currency: Money.of(much, currency) if much else None),
     },
     relations={"customer": Relation("customer_id", lambda: customer.SHAPE)},

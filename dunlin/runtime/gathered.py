@@ -11,7 +11,10 @@ _MOST_TOGETHER = 200
 
 
 class Gathered(Generic[K, V]):
-    """Finds by `find` what there is of many keys. A call runs at a time; one that fails, fails for all who share it."""
+    """Finds by `find` what there is of many keys, in the order in which they were asked for, each once.
+
+    A call runs at a time; one that fails, fails for all who share it.
+    """
 
     def __init__(self, find: Callable[[list[K]], Awaitable[Mapping[K, V]]]) -> None:
         self._find = find
@@ -36,7 +39,7 @@ class Gathered(Generic[K, V]):
 
     async def _find_group(self, group: list[tuple[K, asyncio.Future[V | None]]]) -> None:
         try:
-            values = await self._find(list({key for key, _ in group}))
+            values = await self._find(list(dict.fromkeys(key for key, _ in group)))
         except Exception as error:
             for _, found in group:
                 if not found.done():
