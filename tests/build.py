@@ -269,3 +269,13 @@ async def everything_stored() -> dict[str, list[str]]:
     for row in await rows(f"{contents} ORDER BY content"):
         stored[row["name"]].append(row["content"])
     return stored
+
+
+async def multiplied(table: str, times: int, **changed: str) -> None:
+    """Add so many copies of each row of a table, with columns changed, as SQL about its number `n`."""
+    columns = "".join(f", '{column}', {value}" for column, value in changed.items())
+    await rows(
+        f"INSERT INTO {table} SELECT copy.* FROM generate_series(1, {times}) n CROSS JOIN {table} t"
+        f" CROSS JOIN LATERAL jsonb_populate_record(t, jsonb_build_object("
+        f"'number of the copy', n, 'id', nextval(pg_get_serial_sequence('{table}', 'id')){columns})) copy ORDER BY n"
+    )

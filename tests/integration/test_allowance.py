@@ -37,6 +37,29 @@ async def test_who_asks_for_more_than_is_left_waits_and_nothing_is_taken(allowan
     assert (await allowance.take("A", 90)).wait == NOW
 
 
+async def test_those_who_ask_together_are_answered_in_their_turn(allowance: Allowance) -> None:
+    callers = ["A", "B"] * 10
+
+    taken = await asyncio.gather(*(allowance.take(caller, 100) for caller in callers))
+
+    for caller in ("A", "B"):
+        own = [one for one, of in zip(taken, callers, strict=True) if of == caller]
+        assert [one.wait == NOW for one in own] == [True] * 6 + [False] * 4
+        assert [round(one.remaining, -1) for one in own[:6]] == [500, 400, 300, 200, 100, 0]
+
+
+async def test_redis_is_asked_once_for_those_who_ask_while_it_is_asked(services: Services) -> None:
+    allowance = Allowance(services.redis, 600)
+    await allowance.take("A", 0)  # Redis has the script from now on
+    before = (await services.redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+
+    await asyncio.gather(*(allowance.take("A", 1) for _ in range(100)))
+
+    calls = (await services.redis.info("commandstats"))["cmdstat_evalsha"]["calls"] - before
+    assert calls <= 2
+    assert (await allowance.take("A", 0)).remaining in (500, 501, 502)
+
+
 async def test_callers_do_not_wait_for_each_other(allowance: Allowance) -> None:
     await allowance.take("A", 600)
 

@@ -23,6 +23,7 @@ from tests.build import (
     a_token,
     an_account,
     an_import,
+    multiplied,
     open_one,
     pay,
 )
@@ -99,13 +100,7 @@ async def token(opened: Services, sandbox: SandboxCarrier) -> str:
 
 
 async def multiply(table: str, **changed: str) -> None:
-    """Add as many copies of each row of a table, with columns changed, as SQL about its number `n`."""
-    columns = "".join(f", '{column}', {value}" for column, value in changed.items())
-    await rows(
-        f"INSERT INTO {table} SELECT copy.* FROM generate_series(1, {MANY}) n CROSS JOIN {table} t"
-        f" CROSS JOIN LATERAL jsonb_populate_record(t, jsonb_build_object("
-        f"'number of the copy', n, 'id', nextval(pg_get_serial_sequence('{table}', 'id')){columns})) copy ORDER BY n"
-    )
+    await multiplied(table, MANY, **changed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,20 @@ async def test_the_database_gives_up_what_takes_longer_than_it_may(settings: Set
     assert is_too_slow(given_up.value)
 
 
+async def test_a_plan_from_when_a_table_was_empty_does_not_look_through_all_of_it_for_ever(settings: Settings) -> None:
+    async with a_session(settings, None) as session:
+        await session.execute("CREATE TEMPORARY TABLE growing (id int PRIMARY KEY)")
+        await session.execute("VACUUM ANALYZE growing")
+        await session.execute("PREPARE look (int) AS SELECT * FROM growing WHERE id = $1")
+        for _ in range(10):  # then the plan is kept
+            await session.execute("EXECUTE look (1)")
+
+        plan = " ".join(row[0] for row in await session.fetch("EXPLAIN EXECUTE look (1)"))
+
+    assert "Seq Scan" not in plan
+    assert "growing_pkey" in plan
+
+
 async def test_a_worker_s_statements_have_no_end(settings: Settings) -> None:
     async with a_session(settings, None) as session:
         assert await session.fetchval("SHOW statement_timeout") == "0"

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import json
 import socket
 import struct
@@ -14,9 +15,10 @@ from math import inf
 from urllib.parse import parse_qsl
 
 import pytest
+from twilio.rest import Client
 
 from dunlin.channels.twilio import TwilioChannel
-from dunlin.channels.twilio_transport import Transport
+from dunlin.channels.twilio_transport import Transport, sending_client
 from dunlin.domain.carrier import (
     Accepted,
     Answer,
@@ -390,6 +392,36 @@ async def test_a_sender_is_named_in_the_field_of_its_kind(kind: SenderKind, valu
     assert {name: request.form.get(name) for name in ("From", "MessagingServiceSid") if name in request.form} == {
         field: value
     }
+
+
+async def test_each_account_is_spoken_for_by_its_own_keys_and_by_those_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[TwilioCredentials] = []
+
+    def counted(credentials: TwilioCredentials, transport: Transport) -> Client:
+        made.append(credentials)
+        return sending_client(credentials, transport)
+
+    monkeypatch.setattr("dunlin.channels.twilio.sending_client", counted)
+    keys = [TwilioCredentials(ACCOUNT, "old"), TwilioCredentials(ACCOUNT, "new"), TwilioCredentials(SID, "old")]
+    async with Carrier(says(201, {"sid": SID})).serving() as carrier, channel_to(carrier.url) as channel:
+        for credentials in keys * 3:
+            await channel.send(replace(MESSAGE, credentials=credentials))
+
+    pairs = [base64.b64decode(one.headers["authorization"].removeprefix("Basic ")).decode() for one in carrier.requests]
+    assert pairs == [f"{one.account_sid}:{one.auth_token}" for one in keys * 3]
+    assert made == keys
+
+
+async def test_no_client_outlives_the_keys_that_it_was_made_for() -> None:
+    credentials = [TwilioCredentials(ACCOUNT, "secret")]
+    async with Carrier(says(201, {"sid": SID})).serving() as carrier, channel_to(carrier.url) as channel:
+        await channel.send(replace(MESSAGE, credentials=credentials[0]))
+        assert len(channel._clients) == 1
+
+        credentials.clear()
+        gc.collect()
+
+        assert len(channel._clients) == 0
 
 
 @pytest.mark.parametrize(

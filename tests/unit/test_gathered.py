@@ -13,11 +13,11 @@ class Shelf:
 
     def __init__(self, **things: int) -> None:
         self.things = things
-        self.asked: list[set[str]] = []
+        self.asked: list[list[str]] = []
         self.may_look = asyncio.Event()
 
     async def find(self, keys: list[str]) -> Mapping[str, int]:
-        self.asked.append(set(keys))
+        self.asked.append(keys)
         await self.may_look.wait()
         if "broken" in keys:
             raise LookupError
@@ -41,7 +41,7 @@ async def test_what_is_asked_for_while_a_call_runs_is_found_by_the_next_one() ->
     shelf.may_look.set()
 
     assert [await task for task in first + later] == [1, 2, 3, 2, None]
-    assert shelf.asked == [{"a"}, {"b", "c", "nothing"}]
+    assert shelf.asked == [["a"], ["b", "c", "nothing"]]  # in their order, each once
 
 
 async def test_a_call_that_fails_fails_for_those_who_share_it_and_for_nobody_later() -> None:
@@ -69,7 +69,7 @@ async def test_who_goes_away_takes_nothing_from_those_who_wait() -> None:
     shelf.may_look.set()
 
     assert await stays == 3
-    assert shelf.asked == [{"a"}, {"c"}]
+    assert shelf.asked == [["a"], ["c"]]
 
 
 async def test_all_who_wait_may_go_away() -> None:
@@ -82,4 +82,4 @@ async def test_all_who_wait_may_go_away() -> None:
     shelf.may_look.set()
 
     assert await gathered.get("a") == 1
-    assert shelf.asked == [{"a"}, {"a"}]
+    assert shelf.asked == [["a"], ["a"]]
