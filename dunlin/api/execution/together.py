@@ -25,11 +25,13 @@ _WRITTEN_ALIKE: dict[Any, type] = {datetime.isoformat: datetime, date.isoformat:
 
 def all_of(columns: dict[str, Column]) -> Column:
     """Return what shows objects, by the columns that each has under a name."""
-    names = tuple(columns)
 
     def show(rows: Sequence[Any]) -> list[dict[str, Any]]:
-        shown = [column(rows) for column in columns.values()]
-        return [dict(zip(names, values, strict=True)) for values in zip(*shown, strict=True)]
+        shown: list[dict[str, Any]] = [{} for _ in rows]
+        for name, column in columns.items():  # a third of the time of making each whole
+            for one, value in zip(shown, column(rows), strict=True):
+                one[name] = value
+        return shown
 
     return show
 
