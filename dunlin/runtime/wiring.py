@@ -64,6 +64,8 @@ async def open_services(
         await stack.enter_async_context(open_database(settings.database_url, longest_statement=longest_statement))
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
+        counting = redis.client()  # one connection, kept: a pool looks at each that it gives out, which takes long
+        stack.push_async_callback(counting.aclose)
         bell = await stack.enter_async_context(aclosing(RedisBell(redis)))
         transport = await stack.enter_async_context(Transport(settings.twilio_url, times.answer, times.connect))
         mail_transport = await stack.enter_async_context(
@@ -82,7 +84,7 @@ async def open_services(
             ),
             redis=redis,
             pacer=Pacer(redis),
-            allowance=Allowance(redis, settings.rate_limit),
+            allowance=Allowance(counting, settings.rate_limit),
             default_accounts=_default_accounts(settings),
             sign_in=sign_in,
             organizations=Gathered(partial(read_by_ids, Organization)),

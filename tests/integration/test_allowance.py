@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -208,3 +209,20 @@ async def test_what_somebody_spent_alone_is_known_before_and_after_redis_answers
 
     assert before is not None
     assert one.is_used_up("A") is not None
+
+
+async def test_a_connection_of_its_own_is_made_again_when_it_was_lost(services: Services) -> None:
+    async with aclosing(services.redis.client()) as connection:
+        allowance = Allowance(connection, 600)
+        await allowance.take("A", 1)
+        await services.redis.client_kill_filter(_type="normal", skipme=True)
+
+        lost = await allowance.take("A", 10)
+        allowance._alone_until = 0.0
+        found = await allowance.take("A", 100)
+
+    assert (lost.wait, found.wait) == (NOW, NOW)
+    assert 488 <= found.remaining <= 490
+    assert allowance._silences == 0
+    level = float(await services.redis.get("dunlin:rate:A") or 0) - time.time() * 1000
+    assert 10_500 < level <= 11_100  # 111 points, of which each takes 100 ms
