@@ -7,7 +7,9 @@ from dunlin.domain.actions.hold_due import hold_due
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import Store, Transaction
 
-_REASON = "The connection to the carrier broke off while this text was handed over; whether it went out is not known."
+LEFT_BEHIND = (
+    "The connection to the carrier broke off while this text was handed over; whether it went out is not known."
+)
 
 
 async def sweep_sending(store: Store, now: datetime, *, limit: int = 500) -> int:
@@ -19,7 +21,7 @@ async def sweep_sending(store: Store, now: datetime, *, limit: int = 500) -> int
     async def sweep(transaction: Transaction) -> int:
         organizations = await hold_due(transaction, _LEFT, limit)
         left = await transaction.rows(_SELECT_LEFT, organizations, limit)
-        changes = [change_of(row, ReminderStatus.UNCONFIRMED, _REASON) for row in left]
+        changes = [change_of(row, ReminderStatus.UNCONFIRMED, LEFT_BEHIND) for row in left]
         await change_status(transaction, changes, now)
         return len(left)
 
