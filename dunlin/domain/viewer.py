@@ -146,8 +146,7 @@ async def token_of(secret: str, keys: tuple[bytes, ...], now: datetime) -> Token
     """Return the token of a secret; None if it is unknown, revoked or has expired."""
     if not secret.startswith(PREFIX):
         return None
-    found = await read(Token, _TOKENS.format(columns_of(Token)), [digest(secret, key) for key in keys])
-    return next((token for token in found if _is_in_force(token, now)), None)
+    return (await tokens_of([secret], keys, now)).get(secret)
 
 
 async def tokens_of(secrets: Collection[str], keys: tuple[bytes, ...], now: datetime) -> dict[str, Token]:

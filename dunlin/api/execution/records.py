@@ -111,7 +111,7 @@ class Records:
         columns: dict[str, Column] = {}
         leaves: list[tuple[str, GraphQLOutputType, Read, Read | None]] = []
         for name, details in self._subfields(kind, field.details).grouped_field_set.items():
-            columns[name] = together.same(kind.name)
+            columns[name] = together.same(kind.name)  # for the order, where it is no __typename
             if details[0].node.name.value == "__typename":
                 continue
             shape = self._field_of(name, kind, details).shape
