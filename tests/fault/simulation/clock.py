@@ -29,7 +29,8 @@ BEGIN
   FOR name IN SELECT quote_ident(tablename) FROM pg_tables
     WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'
   LOOP EXECUTE 'DELETE FROM ' || name; END LOOP;
-  FOR name IN SELECT quote_ident(sequencename) FROM pg_sequences WHERE schemaname = 'public'
+  FOR name IN SELECT quote_ident(sequencename) FROM pg_sequences
+    WHERE schemaname = 'public' AND sequencename <> 'tortoise_migrations_id_seq'
   LOOP PERFORM setval('public.' || name, 1, false); END LOOP;
 END $$
 """
