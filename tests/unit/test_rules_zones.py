@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from phonenumbers import timezone
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from dunlin.domain.rules.zones import possible_zones, zones_of_number
+from dunlin.domain.rules.zones import possible_zones, widest_zones, zones_of_number
 
 NUMBERS = {
     "a number of a country with one zone": ("+32470123456", ("Europe/Brussels",)),
@@ -79,3 +79,20 @@ def test_a_number_in_use_tells_what_libphonenumber_says_of_it(prefix: str, rest:
         return
     if timezone.UNKNOWN_TIMEZONE not in said:
         assert zones_of_number(number) == tuple(sorted(said))
+
+
+@settings(max_examples=500, derandomize=True, deadline=None, database=None)
+@given(
+    st.sampled_from([None, "Asia/Tokyo", "Mars/Base"]),
+    st.none()
+    | st.builds("+{}{}".format, st.sampled_from(sorted(TIMEZONE_DATA)), st.from_regex(r"[0-9]{4,9}", fullmatch=True)),
+)
+def test_the_widest_zones_leave_out_none_that_a_customer_may_be_in(zone: str | None, number: str | None) -> None:
+    widest = widest_zones(zone, number, "Europe/Paris")
+
+    assert set(possible_zones(zone, number, "Europe/Paris")) <= set(widest)
+    assert list(widest) == sorted(set(widest))
+
+
+def test_what_was_given_is_widest_too() -> None:
+    assert widest_zones("Asia/Tokyo", "+32470123456", "Europe/Paris") == ("Asia/Tokyo",)

@@ -7,7 +7,7 @@ import json
 import secrets
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import change_of, change_status
 from dunlin.domain.actions.claim_reminders import RELEASE, Claim
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
-from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of
+from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of, narrowest_hours_of
 from dunlin.domain.actions.drafts import DRAFT_COLUMNS
 from dunlin.domain.actions.recipients import RECIPIENT_COLUMNS, recipient_of
 from dunlin.domain.actions.reword import address_of, reword, write_anew
@@ -105,7 +105,10 @@ async def _decide(
     for row in sorted(found, key=lambda row: (row["scheduled_for"], row["id"])):
         own = contacts[row["customer_id"]]
         own.planned.pop(row["case_step_id"], None)
-        decision = may_hand_over(_situation(row, texts[row["id"]], own, books, now), now)
+        situation = _situation(row, texts[row["id"]], own, books, now)
+        decision = may_hand_over(situation, now)
+        if not isinstance(decision, Go):
+            decision = may_hand_over(replace(situation, hours=hours_of(row)), now)
         if isinstance(decision, Go):
             insort(own.reminded, now)
             books.reserve(row["organization_id"], row["id"])
@@ -121,7 +124,7 @@ def _situation(row: dict[str, Any], text: Written | str, contacts: Contacts, boo
         needs_attention=row["integration_status"] != IntegrationStatus.CONNECTED or row["sealed_credentials"] is None,
         case_state=CaseState(row["case_state"]),
         recipient=recipient_of(row, IntegrationKind(row["method"])),
-        hours=hours_of(row),
+        hours=narrowest_hours_of(row),  # whoever may go within these may go
         # What a person has decided to send again does not wait for its turn.
         limits=NO_LIMITS if row["resend_number"] and not row["is_retry"] else limits_of(row),
         reminded=contacts.reminded,

@@ -7,7 +7,7 @@ from typing import Any
 
 from dunlin.domain.actions.drafts import draft_of
 from dunlin.domain.actions.estimates import estimates, sized
-from dunlin.domain.actions.recipients import recipient_of
+from dunlin.domain.actions.recipients import REACHES
 from dunlin.domain.actions.spending import Books, planned_cost
 from dunlin.domain.choices import IntegrationKind
 from dunlin.domain.rules.price import Cost
@@ -36,13 +36,15 @@ async def reword(
 
     Return what each of them is expected to cost.
     """
-    costs = {row["id"]: books.costs.get(row["id"], planned_cost(row)) for row, _ in going}
-    unpriced = [(row, text) for row, text in going if _is_reworded(row, text) and row["id"] not in books.costs]
+    planned = {row["id"]: planned_cost(row) for row, _ in going}
+    costs = planned | {row["id"]: books.costs[row["id"]] for row, _ in going if row["id"] in books.costs}
+    reworded = {row["id"] for row, text in going if _is_reworded(row, text)}
+    unpriced = [(row, text) for row, text in going if row["id"] in reworded and row["id"] not in books.costs]
     if unpriced:
         texts = [sized(row["organization_id"], row["phone"], text.encoded) for row, text in unpriced]
         priced = await estimates(transaction, texts, now)
         costs |= {row["id"]: cost for (row, _), cost in zip(unpriced, priced, strict=True)}
-    changed = [(row, text) for row, text in going if _is_reworded(row, text) or costs[row["id"]] != planned_cost(row)]
+    changed = [(row, text) for row, text in going if row["id"] in reworded or costs[row["id"]] != planned[row["id"]]]
     if changed:
         columns = (_reworded(row, text, costs[row["id"]]) for row, text in changed)
         await transaction.rows(_REWORD, *zip(*columns, strict=True))
@@ -56,8 +58,7 @@ def _is_reworded(row: dict[str, Any], text: Written) -> bool:
 
 def address_of(row: dict[str, Any]) -> str:
     """Return where a reminder goes as things are now. It has been looked at that there is such a place."""
-    address = recipient_of(row, IntegrationKind(row["method"])).address
-    assert address is not None
+    address: str = row[REACHES[row["method"]].address]
     return address
 
 

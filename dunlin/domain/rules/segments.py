@@ -22,7 +22,7 @@ class Encoded:
 
 def encode(text: str) -> Encoded:
     """Return encoding and segments of `text`, which should be in Unicode's composed form (NFC)."""
-    offending = tuple(dict.fromkeys(c for c in text if c not in _GSM_7 and c not in _GSM_7_EXTENSION))
+    offending = tuple(c for c in dict.fromkeys(text) if c not in _GSM_7 and c not in _GSM_7_EXTENSION)
     if offending:
         return Encoded(SmsEncoding.UCS_2, _pack(_units(text, joined=67), alone=70, joined=67), offending)
     return Encoded(SmsEncoding.GSM_7, _pack(_septets(text), alone=160, joined=153), ())

@@ -55,10 +55,11 @@ def followed_by(trace: Sequence[Decision], findings: Sequence[Finding], now: dat
     New is what holds or stops a reminder, but not the same again and again; and that it goes after it was held.
     Of very many decisions the first, the one of planning, and the latest are kept.
     """
+    was_held = bool(trace and trace[-1][2])
+    if not was_held and all(map(_is_usual, findings)):
+        return None
     new = decision(findings, now)
     if trace and trace[-1][1:] == new[1:]:
-        return None
-    if not new[2] and not (trace and trace[-1][2]):
         return None
     return [*trace[:1], *trace[1:][-MOST_DECISIONS + 2 :], new]
 

@@ -1,7 +1,7 @@
 """What a reminder says: chosen among a step's texts, filled in and counted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dunlin.domain.rules.segments import Encoded, encode
 from dunlin.domain.rules.texts import (
@@ -53,22 +53,23 @@ def write(draft: Draft) -> Written:
     language = choose_language(draft.texts, wanted, default)
     if language is None:
         raise BadText(f"The step has no text in {wanted or default} nor in {default}.")
+    is_fallback = wanted is not None and language not in (wanted, base_of(wanted))
     try:
-        written = _write(draft.texts[language], draft.filling, language)
+        written = _write(draft.texts[language], draft.filling, language, is_fallback=is_fallback)
     except BadText as error:
         raise BadText(f"The text in {language} cannot be sent. {error}") from error
     if not written.text:
         raise BadText(f"The text in {language} is empty once filled in.")
     if written.subject == "":
         raise BadText(f"The subject in {language} is empty once filled in.")
-    return replace(written, is_fallback=wanted is not None and language not in (wanted, base_of(wanted)))
+    return written
 
 
-def _write(wording: Wording, filling: Filling, language: str) -> Written:
+def _write(wording: Wording, filling: Filling, language: str, *, is_fallback: bool) -> Written:
     if wording.subject is None:
         text = render(wording.body, filling, language)
-        return Written(text, language, is_fallback=False, encoded=encode(text))
+        return Written(text, language, is_fallback=is_fallback, encoded=encode(text))
     body = render(wording.body, filling, language, BODY)
     # A line end would begin another header.
     subject = " ".join(render(wording.subject, filling, language, SUBJECT).split())
-    return Written(body, language, is_fallback=False, encoded=None, subject=subject)
+    return Written(body, language, is_fallback=is_fallback, encoded=None, subject=subject)

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
 from phonenumbers import timezone
+from phonenumbers.tzdata import TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
 
 from dunlin.domain.rules import phone
 
@@ -18,6 +19,20 @@ def possible_zones(given: str | None, number: str | None, organization: str) -> 
     if given is not None and _is_known(given):
         return (given,)
     return (zones_of_number(number) if number is not None else ()) or (organization,)
+
+
+def widest_zones(given: str | None, number: str | None, organization: str) -> tuple[str, ...]:
+    """Return the zones of `possible_zones` among others, told in a tenth of the time: nobody asks of which kind it is.
+
+    A `number` is taken to belong to the zones of all that it begins with, and to that of the `organization`.
+    """
+    if given is not None and _is_known(given):
+        return (given,)
+    names = {organization}
+    if number is not None:
+        for end in range(2, TIMEZONE_LONGEST_PREFIX + 2):  # behind the plus
+            names.update(TIMEZONE_DATA.get(number[1:end], ()))
+    return tuple(sorted(name for name in names if _is_known(name)))
 
 
 @lru_cache(maxsize=4_096)  # whoever plans for a number sends to it soon
