@@ -21,6 +21,9 @@ _SLICES = 10  # a request waits no longer for Redis
 _MOST_SILENCES = 3  # in a row, or a connection that fails:
 _ALONE_S = 5.0  # then it is not asked for so long
 _OVERDRAWN_MS = 1.75 * _WINDOW_MS  # of the debt of one window that there can be at most
+_AHEAD_MS = _WINDOW_MS / 20  # what a process counts of a caller before Redis is told, where Redis
+_FRESH_S = 0.5  # was heard of the caller so lately, and of less than half of the window. It is told within
+_TELL_S = 0.1
 _MOST_CALLERS = 10_000
 _FORGET_MS = 1_000
 
@@ -79,7 +82,10 @@ class _Ask:
 
 
 class Allowance:
-    """One per process; `limit` is in points a minute, 0 for none. While Redis is away each process counts alone."""
+    """One per process; `limit` is in points a minute, 0 for none. While Redis is away each process counts alone.
+
+    Of a caller who has most of them left a process counts a few ahead, and tells Redis soon after: nobody waits for it.
+    """
 
     def __init__(self, redis: Redis, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._take = redis.register_script(_TAKE)
@@ -90,6 +96,8 @@ class Allowance:
         self._empty_at: dict[str, float] = {}
         # Of that, milliseconds that were counted alone and Redis does not know yet.
         self._untold: dict[str, float] = {}
+        self._heard_at: dict[str, float] = {}  # when Redis last told of a caller
+        self._telling: asyncio.Task[None] | None = None
         self._silences = 0
         self._alone_until = -math.inf
 
@@ -128,6 +136,9 @@ class Allowance:
     async def _shared(self, caller: str, cost: float, *, in_any_case: bool) -> tuple[float, float]:
         if self._clock() < self._alone_until:
             return self._by_itself(caller, cost, in_any_case=in_any_case)
+        if cost and self._may_count_ahead(caller, cost):
+            self._telling = self._telling or asyncio.create_task(self._tell())
+            return self._by_itself(caller, cost, in_any_case=in_any_case)
         untold = self._untold_of(caller)
         self._untold.pop(caller, None)
         try:
@@ -139,8 +150,19 @@ class Allowance:
             self._untold[caller] = untold + self._untold.get(caller, 0)
             return self._by_itself(caller, cost, in_any_case=in_any_case)
         wait, level = answer
+        self._heard_at[caller] = self._clock()
         self._note(caller, level + self._untold_of(caller))
         return wait, level
+
+    def _may_count_ahead(self, caller: str, cost: float) -> bool:
+        if self._clock() - self._heard_at.get(caller, -math.inf) > _FRESH_S:
+            return False
+        return self._untold_of(caller) + cost <= _AHEAD_MS and self._level(caller) + cost <= _WINDOW_MS / 2
+
+    async def _tell(self) -> None:
+        await asyncio.sleep(_TELL_S)
+        self._telling = None
+        await asyncio.gather(*(self._shared(caller, 0, in_any_case=False) for caller in list(self._untold)))
 
     async def _take_all(self, asks: list[_Ask]) -> Mapping[_Ask, tuple[float, float]]:
         """Return what Redis says to each; nothing where it does not answer."""
@@ -186,6 +208,7 @@ class Allowance:
         if len(self._empty_at) > _MOST_CALLERS:
             self._empty_at = {one: empty_at for one, empty_at in self._empty_at.items() if empty_at > now}
             self._untold = {one: untold for one, untold in self._untold.items() if one in self._empty_at}
+            self._heard_at.clear()
         if len(self._empty_at) > _MOST_CALLERS:  # all of them are asking: they start anew
             self._empty_at.clear()
             self._untold.clear()

@@ -217,12 +217,47 @@ async def test_a_connection_of_its_own_is_made_again_when_it_was_lost(services: 
         await allowance.take("A", 1)
         await services.redis.client_kill_filter(_type="normal", skipme=True)
 
-        lost = await allowance.take("A", 10)
+        lost = await allowance.take("A", 40)
         allowance._alone_until = 0.0
         found = await allowance.take("A", 100)
 
     assert (lost.wait, found.wait) == (NOW, NOW)
-    assert 488 <= found.remaining <= 490
+    assert 458 <= found.remaining <= 460
     assert allowance._silences == 0
     level = float(await services.redis.get("dunlin:rate:A") or 0) - time.time() * 1000
-    assert 10_500 < level <= 11_100  # 111 points, of which each takes 100 ms
+    assert 13_500 < level <= 14_100  # 141 points, of which each takes 100 ms
+
+
+async def test_who_has_most_left_does_not_wait_for_redis_which_is_told_soon_after(services: Services) -> None:
+    one, other = Allowance(services.redis, 600), Allowance(services.redis, 600)
+    await one.take("A", 10)
+    await services.redis.client_pause(60_000, all=False)
+    with capture_logs() as told:
+        ahead = [await one.take("A", 10) for _ in range(3)]
+    await services.redis.client_unpause()
+    assert one._telling is not None
+    await one._telling
+
+    assert not told
+    assert [taken.remaining for taken in ahead] == [580, 570, 560]
+    assert 560 <= (await other.take("A", 0)).remaining <= 565
+
+
+async def test_processes_together_never_count_more_ahead_than_a_twentieth_each(services: Services) -> None:
+    processes = [Allowance(services.redis, 600) for _ in range(3)]
+    for process in processes:
+        await process.take("A", 1)
+
+    taken = [await process.take("A", 10) for _ in range(40) for process in processes]
+
+    assert 580 <= sum(one.cost for one in taken if one.wait == NOW) <= 600 + 3 * 30
+
+
+async def test_who_has_used_half_is_counted_by_redis_alone(services: Services) -> None:
+    one, other = Allowance(services.redis, 600), Allowance(services.redis, 600)
+    await one.take("A", 300)
+
+    await one.take("A", 10)
+
+    assert 290 <= (await other.take("A", 0)).remaining <= 291
+    assert one._telling is None
