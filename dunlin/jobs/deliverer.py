@@ -151,12 +151,27 @@ class Deliverer:
         asyncio.get_running_loop().call_later(wait.total_seconds(), self._wake.set)
 
     def _let_go(self, account: _Account) -> None:
-        while account.marked and account.pace.has_place:
-            handover, marked_at = account.marked.popleft()
-            account.pace.begins()
-            task = asyncio.create_task(self._hand_over(handover, marked_at, account))
+        """Have as many go on the way as there are places."""
+        while (following := self._following(account)) is not None:
+            task = asyncio.create_task(self._hand_over_in_turn(*following, account))
             self._under_way.add(task)
-            task.add_done_callback(lambda done: self._finished(done, account))
+            task.add_done_callback(self._under_way.discard)
+
+    def _following(self, account: _Account) -> tuple[Handover, float] | None:
+        """Return the next that goes, in a place of its own; None if there is none, or no place."""
+        if not account.marked or not account.pace.has_place:
+            return None
+        account.pace.begins()
+        return account.marked.popleft()
+
+    async def _hand_over_in_turn(self, handover: Handover, marked_at: float, account: _Account) -> None:
+        """Hand over one after the other: to begin anew, each would have to wait for its turn in this process."""
+        following: tuple[Handover, float] | None = handover, marked_at
+        while following is not None:
+            await self._hand_over(*following, account)
+            following = self._following(account)
+            self._let_go(account)
+            self._look_ahead(account)
 
     async def _hand_over(self, handover: Handover, marked_at: float, account: _Account) -> None:
         began = time.monotonic()
@@ -170,10 +185,8 @@ class Deliverer:
         now = time.monotonic()
         account.pace.answered(answer, now, now - began)
 
-    def _finished(self, task: asyncio.Task[None], account: _Account) -> None:
-        """Let the next go, and wake the loop where there is room for more, or when there will be."""
-        self._under_way.discard(task)
-        self._let_go(account)
+    def _look_ahead(self, account: _Account) -> None:
+        """Wake the loop where there is room for more, or when there will be."""
         if not account.pace.under_way:
             account.opened = None
         now = time.monotonic()
