@@ -29,7 +29,7 @@ def test_what_is_under_way_takes_room_and_a_quarter_must_be_free() -> None:
 
 
 def test_where_answers_come_soon_twice_as_many_are_made_ready_and_no_more_go_at_once() -> None:
-    pace = after(*[GOOD] * 20, took=0.1)
+    pace = after(*[GOOD] * 20, pace=AccountPace(soon=FIRST), took=0.1)
 
     assert pace.room(0) == 3 * FIRST
     pace.ready = 3 * FIRST
@@ -39,7 +39,7 @@ def test_where_answers_come_soon_twice_as_many_are_made_ready_and_no_more_go_at_
 
 
 def test_one_late_answer_is_no_slow_account_and_many_are() -> None:
-    pace = after(*[GOOD] * 100, took=0.02)
+    pace = after(*[GOOD] * 100, pace=AccountPace(soon=FIRST), took=0.02)
 
     assert after(GOOD, pace=pace, took=1.0).room(0) > FIRST * 3
     assert after(*[GOOD] * 3, pace=pace, took=1.0).room(0) < FIRST * 2
@@ -57,6 +57,14 @@ def test_good_answers_bring_it_back_and_further_up_to_a_limit(good: Answer) -> N
 
     assert after(*[good] * 1_000, pace=slow).room(0) > FIRST
     assert after(*[good] * 100_000).room(0) == 64
+
+
+def test_it_grows_fast_at_first_and_slowly_once_it_has_been_too_fast() -> None:
+    assert after(*[GOOD] * 10).most == FIRST + 10
+
+    halved = after(*[GOOD] * 8, Unknown("No answer.")).most
+    assert halved == (FIRST + 8) / 2
+    assert halved < after(*[GOOD] * 8, Unknown("No answer."), *[GOOD] * 10).most < halved + 1
 
 
 def test_an_account_that_asks_to_wait_is_left_alone_for_as_long() -> None:

@@ -16,12 +16,13 @@ _REMEMBERED_S = 60.0
 class AccountPace:
     """One account as one worker sees it. Times are seconds of any clock that only goes forward.
 
-    Grows by one a full round of good answers and halves with a bad one, as TCP does: an account that does not answer
-    soon holds one place instead of all. Where answers come soon, twice as many again are made ready meanwhile, so that
+    Grows as TCP does: by one for each good answer, until a bad one halves it, and by one a full round of them from half
+    of that on. So an account that does not answer soon holds one place instead of all. Where answers come soon, twice as many again are made ready meanwhile, so that
     no place stays empty while the next are claimed and marked.
     """
 
     most: float = FIRST
+    soon: float = _MOST  # up to here it grows fast
     ready: int = 0
     on_the_way: int = 0
     answers_in: float = 1.0  # seconds, of late
@@ -54,7 +55,7 @@ class AccountPace:
         self.answers_in += (took - self.answers_in) / 8
         match answer:
             case Accepted() | Refused():
-                self.most = min(self.most + 1 / self.most, _MOST)
+                self.most = min(self.most + (1 if self.most < self.soon else 1 / self.most), _MOST)
             case Throttled(retry_after):
                 self.held_back(now, retry_after.total_seconds() if retry_after else _USUAL_WAIT_S)
             case Unreached() | Unknown():
@@ -66,7 +67,7 @@ class AccountPace:
         self.paused_until = max(self.paused_until, now + seconds)
 
     def _slow_down(self) -> None:
-        self.most = max(self.most / 2, 1.0)
+        self.most = self.soon = max(self.most / 2, 1.0)
 
     def is_fresh(self, now: float) -> bool:
         """Return whether it does well, and has had nothing to do for a while: it may as well be a new one."""
