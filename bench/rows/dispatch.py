@@ -22,7 +22,7 @@ from dunlin.runtime.wiring import Services
 NAME = "dispatch"
 AT_ONCE = 64  # as many as Dunlin has on the way to one account
 
-_SIZES = Sizes(smallest=[10], quick=[100, 1_000], full=[200, 2_000, 20_000], full_rounds=3)
+_SIZES = Sizes(smallest=[10], quick=[100, 1_000], full=[200, 2_000, 20_000], quick_rounds=2, full_rounds=3)
 _MOST_ONE_BY_ONE = 2_000  # a rate needs no more of them
 _LONGEST_S = 300
 

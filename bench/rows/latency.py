@@ -29,7 +29,7 @@ from dunlin.runtime.wiring import Services
 
 NAME = "latency"
 
-_SECONDS = {Effort.SMALLEST: 0.3, Effort.QUICK: 4.0, Effort.FULL: 12.0}  # of probing, each of four times
+_SECONDS = {Effort.SMALLEST: 0.3, Effort.QUICK: 2.0, Effort.FULL: 12.0}  # of probing, each of four times
 _PEAK = {Effort.SMALLEST: 10, Effort.QUICK: 500, Effort.FULL: 2_000}  # to find the highest rate with
 _BETWEEN_S = 0.1
 _PATIENCE_S = 30

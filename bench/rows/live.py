@@ -26,7 +26,7 @@ from dunlin.runtime.wiring import Services
 
 NAME = "live"
 
-_SIZES = Sizes(smallest=[5], quick=[50, 500], full=[10, 100, 1_000])
+_SIZES = Sizes(smallest=[5], quick=[50, 500], full=[10, 100, 1_000], quick_rounds=2)
 _EVENTS = {Effort.SMALLEST: 1, Effort.QUICK: 2, Effort.FULL: 5}  # a round
 _SETTLING_S = {Effort.SMALLEST: 0.1, Effort.QUICK: 1.0, Effort.FULL: 2.0}
 

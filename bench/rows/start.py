@@ -15,8 +15,8 @@ from dunlin.runtime.wiring import Services
 
 NAME = "start"
 
-_ROUNDS = {Effort.SMALLEST: 1, Effort.QUICK: 3, Effort.FULL: 5}
-_SETTLING_S = {Effort.SMALLEST: 0.0, Effort.QUICK: 1.0, Effort.FULL: 3.0}
+_ROUNDS = {Effort.SMALLEST: 1, Effort.QUICK: 2, Effort.FULL: 5}
+_SETTLING_S = {Effort.SMALLEST: 0.0, Effort.QUICK: 0.5, Effort.FULL: 3.0}
 
 
 async def measure(world: World, effort: Effort) -> list[Line]:

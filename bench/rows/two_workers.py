@@ -16,7 +16,7 @@ from bench.world import World
 
 NAME = "two-workers"
 
-_SIZES = Sizes(smallest=[10], quick=[100, 1_000], full=[100, 1_000, 10_000], full_rounds=3)
+_SIZES = Sizes(smallest=[10], quick=[1_000], full=[100, 1_000, 10_000], quick_rounds=2, full_rounds=3)
 
 
 async def measure(world: World, effort: Effort) -> list[Line]:
