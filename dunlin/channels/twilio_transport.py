@@ -197,7 +197,7 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
                 headers={**(headers or {}), "Authorization": _basic(*auth)},
                 allow_redirects=False,
             ) as answer:
-                text = await answer.text(errors="replace")
+                text = (await answer.read()).decode(errors="replace")  # JSON is UTF-8, whatever the header says
         except _NEVER_CONNECTED as error:
             raise NotSent(type(error).__name__) from error
         except (ClientError, TimeoutError) as error:

@@ -17,8 +17,8 @@ class AccountPace:
     """One account as one worker sees it. Times are seconds of any clock that only goes forward.
 
     Grows as TCP does: by one for each good answer, until a bad one halves it, and by one a full round of them from half
-    of that on. So an account that does not answer soon holds one place instead of all. Where answers come soon, twice as many again are made ready meanwhile, so that
-    no place stays empty while the next are claimed and marked.
+    of that on. So an account that does not answer soon holds one place instead of all. Where answers come soon, twice
+    as many again are made ready meanwhile, so that no place stays empty while the next are claimed and marked.
     """
 
     most: float = FIRST

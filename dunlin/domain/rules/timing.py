@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from dunlin.domain.choices import Check, CheckOutcome
@@ -27,6 +28,11 @@ def time_for(now: datetime, hours: Hours, limits: Limits, others: Sequence[datet
 
     `others` are sorted: when the customer is reminded otherwise, lately or ahead.
     """
+    return _time_for(now, hours, limits, tuple(others))
+
+
+@lru_cache(maxsize=256)  # of the many that are decided about at once, most have the same hours and no others
+def _time_for(now: datetime, hours: Hours, limits: Limits, others: tuple[datetime, ...]) -> Timing:
     opening = next_moment(now, hours)
     if opening is None:
         return Timing(None, (failed(Check.WINDOW, never_opens(hours)),))
