@@ -21,8 +21,8 @@ _SLICES = 10  # a request waits no longer for Redis
 _MOST_SILENCES = 3  # in a row, or a connection that fails:
 _ALONE_S = 5.0  # then it is not asked for so long
 _OVERDRAWN_MS = 1.75 * _WINDOW_MS  # of the debt of one window that there can be at most
-_AHEAD_MS = _WINDOW_MS / 20  # what a process counts of a caller before Redis is told, where Redis
-_FRESH_S = 0.5  # was heard of the caller so lately, and of less than half of the window. It is told within
+_AHEAD_MS = _WINDOW_MS / 20  # what a process counts of a caller at most before it tells Redis
+_FRESH_S = 0.5  # and only where Redis told of the caller so lately
 _TELL_S = 0.1
 _MOST_CALLERS = 10_000
 _FORGET_MS = 1_000
@@ -84,7 +84,7 @@ class _Ask:
 class Allowance:
     """One per process; `limit` is in points a minute, 0 for none. While Redis is away each process counts alone.
 
-    Of a caller who has most of them left a process counts a few ahead, and tells Redis soon after: nobody waits for it.
+    Of a caller who has more than half of them left it counts some ahead, and tells Redis a moment later.
     """
 
     def __init__(self, redis: Redis, limit: int, clock: Callable[[], float] = time.monotonic) -> None:

@@ -379,7 +379,7 @@ async def test_what_is_posted_is_the_message_and_where_to_report() -> None:
 
 
 async def test_every_character_arrives_as_it_was_written() -> None:
-    text = "".join(map(chr, range(1, 0x100))) + "100%25 €20AC\u2028 \U0001f44d\U0001f3fd e\u0301 a+b&c=d;e#f"
+    text = "".join(map(chr, range(1, 0x100))) + "100%25 €\u2028 \U0001f44d\U0001f3fd e\u0301 a+b&c=d;e#f"
     _, [request] = await send_to(says(201, {"sid": SID}), replace(MESSAGE, text=text))
 
     assert request.form["Body"] == text
