@@ -147,7 +147,7 @@ async def send_many(services: Services, organization: Organization, count: int) 
     """
     await schedule_many(services, organization, 1)
     claims = await claim_reminders(services.store, limit=1)
-    (handover,) = await mark_sending(services.store, claims, datetime.now(UTC))
+    (handover,) = (await mark_sending(services.store, claims, datetime.now(UTC))).handovers
     base = (await rows("SELECT max(id) AS id FROM send_attempt"))[0]["id"]
     await record_answers(services.store, [(handover, Accepted(message_sid(base)))], datetime.now(UTC))
     sid = "'SM' || lpad(to_hex({base} + n), 32, '0')".replace("{base}", str(base))

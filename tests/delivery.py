@@ -1,9 +1,9 @@
 """The worker's way, step by step, for tests that look between the steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from dunlin.domain.actions.claim_reminders import claim_reminders
+from dunlin.domain.actions.claim_reminders import Claim, claim_reminders
 from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.record import record_answers
@@ -22,8 +22,12 @@ async def plan(services: Services, now: datetime | None = None) -> int:
 
 async def begin(services: Services, now: datetime | None = None) -> list[Handover]:
     """Claim and mark what is due: from here on, each is SENDING."""
-    claims = await claim_reminders(services.store, limit=50)
-    return await mark_sending(services.store, claims, now or datetime.now(UTC))
+    return await mark(services, await claim_reminders(services.store, limit=50), now)
+
+
+async def mark(services: Services, claims: Sequence[Claim], now: datetime | None = None) -> list[Handover]:
+    """Mark what is claimed: from here on, each is SENDING."""
+    return list((await mark_sending(services.store, claims, now or datetime.now(UTC))).handovers)
 
 
 async def answer(services: Services, handovers: list[Handover], answer: Answer | Callable[[int], Answer]) -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from dunlin.domain.actions.claim_reminders import claim_reminders
-from dunlin.domain.actions.deliver import Handover, mark_sending
+from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.actions.record_payment import record_payment
@@ -25,6 +25,7 @@ from dunlin.domain.store import rows
 from dunlin.domain.tables import CaseStep, CollectionCase, CollectionCycle, Reminder
 from dunlin.runtime.wiring import Services
 from tests.build import a_viewer, open_one
+from tests.delivery import mark
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -101,7 +102,7 @@ class Story:
     async def _begin(self) -> list[Handover]:
         claims = await claim_reminders(self.services.store, limit=500)
         due = {row.id for row in await Reminder.filter(status=ReminderStatus.SCHEDULED, scheduled_for__lte=self.now)}
-        return await mark_sending(self.services.store, [one for one in claims if one.reminder_id in due], self.now)
+        return await mark(self.services, [one for one in claims if one.reminder_id in due], self.now)
 
     async def _report(self) -> None:
         due = [one for one in self._reports if one[0] <= self.now]

@@ -23,6 +23,7 @@ from dunlin.runtime.wiring import Services
 
 _BATCH = 128  # claimed and marked together
 _MARKING = 2  # batches at once: one waits for the database while the other is decided about
+_A_MOMENT = timedelta(seconds=1)
 _PAUSE_AFTER_ERROR_S = 1.0
 
 log = structlog.get_logger()
@@ -108,20 +109,33 @@ class Deliverer:
 
     async def _mark(self, claims: Sequence[Claim]) -> None:
         """Mark and begin what is claimed. The next are claimed meanwhile."""
-        marked_at, handovers = boot_time(), list[Handover]()
+        left = claims
         try:
-            handovers = await mark_sending(self._services.store, claims, await database_time())
+            left = await self._begin(left)
+            if left:  # mostly what another worker's look for work had locked, which is over by now
+                left = await self._begin(left)
+            await give_back(self._services.store, [(claim, _A_MOMENT) for claim in left])
         except Exception:  # the database is away: what is claimed can be claimed again after its lease
             log.exception("cannot mark reminders")
             await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
-        marked = {handover.reminder_id for handover in handovers}
-        for claim in claims:
-            if claim.reminder_id not in marked:
-                self._accounts[claim.integration_id].pace.ready -= 1
-        for handover in handovers:
+        self._no_longer_ready(left)
+
+    async def _begin(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """Mark and begin what nobody else holds; return the others."""
+        marked_at = boot_time()
+        marked = await mark_sending(self._services.store, claims, await database_time())
+        kept = {handover.reminder_id for handover in marked.handovers}
+        kept |= {claim.reminder_id for claim in marked.passed_over}
+        self._no_longer_ready([claim for claim in claims if claim.reminder_id not in kept])
+        for handover in marked.handovers:
             account = self._accounts[handover.integration_id]
             account.marked.append((handover, marked_at))
             self._let_go(account)
+        return marked.passed_over
+
+    def _no_longer_ready(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self._accounts[claim.integration_id].pace.ready -= 1
         self._wake.set()
 
     def _rooms(self, now: float) -> dict[int, int]:

@@ -5,6 +5,7 @@ import functools
 import os
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 from aiohttp import ClientSession, TraceConfig, TraceRequestChunkSentParams
 
@@ -30,9 +31,9 @@ def halt_at(halt: Halt) -> None:
 
     match halt.stage:
         case Stage.CLAIMED:
-            _pass_after(deliverer, "claim_reminders", pass_by, if_any=True)
+            _pass_after(deliverer, "claim_reminders", pass_by, if_any=bool)
         case Stage.MARKED:
-            _pass_after(deliverer, "mark_sending", pass_by, if_any=True)
+            _pass_after(deliverer, "mark_sending", pass_by, if_any=lambda marked: bool(marked.handovers))
         case Stage.POSTED:
             _after_posting(pass_by)
         case Stage.ANSWERED:
@@ -41,14 +42,16 @@ def halt_at(halt: Halt) -> None:
             _pass_after(answer_recorder, "record_answers", pass_by)
 
 
-def _pass_after(where: object, name: str, pass_by: Callable[[], None], *, if_any: bool = False) -> None:
+def _pass_after(
+    where: object, name: str, pass_by: Callable[[], None], *, if_any: Callable[[Any], bool] = lambda result: True
+) -> None:
     """Pass by whenever what is under `name` has returned; with `if_any`, only where it returned something."""
     work = getattr(where, name)
 
     @functools.wraps(work)
     async def wrapped(*args: object, **kwargs: object) -> object:
         result = await work(*args, **kwargs)
-        if result or not if_any:
+        if if_any(result):
             pass_by()
         return result
 

@@ -4,7 +4,6 @@ import pytest
 
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_case import close_case
-from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.pause_case import pause_case
 from dunlin.domain.actions.record_reports import record_report
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, StatusReport, Throttled, Unreached
@@ -14,7 +13,7 @@ from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.tables import CaseStep, CollectionCase, DeliveryEvent, Reminder
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, SMS, a_cycle, a_new_case, a_viewer, an_organization, connect_sms, open_one
-from tests.delivery import SID, answer, begin, plan, statuses, the_reminder
+from tests.delivery import SID, answer, begin, mark, plan, statuses, the_reminder
 
 Status = ReminderStatus
 WHY = "A person closed the case: Written off"
@@ -138,7 +137,7 @@ async def test_a_claimed_reminder_is_not_sent_after_the_case_is_closed(
 
     await close(services, case)
 
-    assert await mark_sending(services.store, claims, NOW) == []
+    assert await mark(services, claims, NOW) == []
     assert await statuses() == ["SCHEDULED", "CANCELED"]
 
 

@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from tortoise.transactions import in_transaction
 
+from dunlin.domain.actions.deliver import Marked, mark_sending
 from dunlin.domain.carrier import Fault as CarrierFault
 from dunlin.domain.carrier import Refused, Throttled
 from dunlin.domain.choices import IntegrationKind, IntegrationStatus
@@ -163,6 +167,59 @@ async def test_a_worker_held_up_between_marking_and_sending_gives_the_row_back(
 
     assert channel.taken == []
     assert (await Reminder.get()).status is Status.SCHEDULED
+
+
+def held_by_another(monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[int]:
+    """Have another process hold all reminders the first times that a batch is marked; return how many were marked."""
+    found: list[int] = []
+
+    async def mark(*arguments: Any) -> Marked:
+        if len(found) >= times:
+            marked = await mark_sending(*arguments)
+        else:
+            async with in_transaction() as other:
+                await other.execute_query("SELECT 1 FROM reminder FOR UPDATE")
+                marked = await asyncio.create_task(mark_sending(*arguments), context=Context())
+        found.append(len(marked.handovers))
+        return marked
+
+    monkeypatch.setattr("dunlin.jobs.deliverer.mark_sending", mark)
+    return found
+
+
+async def test_what_another_worker_locks_while_it_looks_for_work_is_marked_right_behind_that(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await schedule(services, 3)
+    marked = held_by_another(monkeypatch, times=1)
+
+    async with delivering(services, ScriptedChannel()):
+        await until(Status.SENT, 3)
+
+    assert marked == [0, 3]
+    assert {reminder.fence for reminder in await Reminder.all()} == {1}, "no claim of it ran out"
+
+
+async def test_what_somebody_holds_for_longer_is_let_go_of_and_claimed_again(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await schedule(services, 3)
+    marked = held_by_another(monkeypatch, times=2)
+
+    async with delivering(services, ScriptedChannel()) as deliverer:
+        while len(marked) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await until_let_go_of()
+        deliverer.wake()
+        await until(Status.SENT, 3)
+
+    assert marked == [0, 0, 3]
+
+
+async def until_let_go_of() -> None:
+    async with asyncio.timeout(5):  # a claim that runs out takes twice as long
+        while await rows("SELECT 1 FROM reminder WHERE lease_until > clock_timestamp()"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_an_account_that_does_not_answer_holds_up_nobody_else(services: Services) -> None:

@@ -25,7 +25,7 @@ from dunlin.domain.store import rows
 from dunlin.domain.tables import CaseStep, CollectionCase, Customer, Integration, Reminder, SendAttempt
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, SMS, a_cycle, a_new_case, an_organization, connect_sms, open_one
-from tests.delivery import SID, answer, begin, plan, send, statuses, the_reminder
+from tests.delivery import SID, answer, begin, mark, plan, send, statuses, the_reminder
 
 Status = ReminderStatus
 
@@ -63,8 +63,8 @@ async def test_an_expired_claim_can_be_claimed_again_and_its_former_holder_sends
 
     new = await claim_reminders(planned.store, limit=10)
 
-    assert await mark_sending(planned.store, late, NOW) == []
-    assert len(await mark_sending(planned.store, new, NOW)) == 1
+    assert await mark(planned, late, NOW) == []
+    assert len(await mark(planned, new, NOW)) == 1
 
 
 async def test_what_is_not_due_yet_is_not_claimed(planned: Services) -> None:
@@ -139,7 +139,7 @@ async def test_refused_credentials_hold_the_whole_integration_and_fail_nothing(s
         await open_one(services, cycle, a_new_case(f"INV-{place}", customer=f"C-{place}"))
     await plan(services, NOW)
     first = await claim_reminders(services.store, limit=1)
-    handovers = await mark_sending(services.store, first, NOW)
+    handovers = await mark(services, first, NOW)
 
     await answer(services, handovers, Refused(20003, Fault.CREDENTIALS, "The account is suspended."))
 
@@ -361,22 +361,14 @@ async def test_two_last_reports_at_once_complete_the_case(services: Services) ->
     assert (await CollectionCase.get()).closed_reason is CaseClosedReason.COMPLETED
 
 
-async def test_claims_passed_over_while_an_integration_changes_are_let_go_of(planned: Services) -> None:
+@pytest.mark.parametrize("table", ["integration", "collection_case", "customer", "reminder"])
+async def test_claims_of_what_somebody_else_holds_are_passed_over_and_can_be_marked_after_that(
+    planned: Services, table: str
+) -> None:
     claims = await claim_reminders(planned.store, limit=10)
     async with in_transaction() as connection:
-        await connection.execute_query("SELECT 1 FROM integration FOR UPDATE")
-        assert await asyncio.create_task(mark_sending(planned.store, claims, NOW), context=Context()) == []
+        await connection.execute_query(f"SELECT 1 FROM {table} FOR UPDATE")
+        marked = await asyncio.create_task(mark_sending(planned.store, claims, NOW), context=Context())
 
-    left = await rows("SELECT lease_until - clock_timestamp() AS lease FROM reminder")
-    assert left[0]["lease"] <= timedelta(seconds=1)
-
-
-async def test_a_claim_that_could_neither_be_marked_nor_let_go_of_can_be_claimed_again_soon(planned: Services) -> None:
-    claims = await claim_reminders(planned.store, limit=1)
-    async with in_transaction() as other:
-        await other.execute_query("SELECT 1 FROM reminder FOR UPDATE")  # as another worker does that claims just now
-        marking = asyncio.create_task(mark_sending(planned.store, claims, NOW), context=Context())
-        assert await marking == []
-
-    (claimed,) = await rows("SELECT lease_until - clock_timestamp() AS left FROM reminder")
-    assert claimed["left"] <= planned.store.times.claim
+    assert (list(marked.handovers), list(marked.passed_over)) == ([], claims)
+    assert len(await mark(planned, claims, NOW)) == 1

@@ -3,7 +3,6 @@ import asyncio
 import pytest
 
 from dunlin.domain.actions.claim_reminders import claim_reminders
-from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.disconnect_integration import disconnect_integration, impacts_of
 from dunlin.domain.actions.record_reports import find_attempts, record_report
 from dunlin.domain.carrier import Accepted, StatusReport, Throttled, Unreached
@@ -40,7 +39,7 @@ from tests.build import (
     connect_sms,
     open_one,
 )
-from tests.delivery import SID, answer, begin, plan, statuses
+from tests.delivery import SID, answer, begin, mark, plan, statuses
 
 Status = ReminderStatus
 
@@ -210,7 +209,7 @@ async def test_a_claimed_reminder_is_not_sent_after_a_disconnect(services: Servi
 
     await disconnect(services, organization)
 
-    assert await mark_sending(services.store, claims, NOW) == []
+    assert await mark(services, claims, NOW) == []
     assert (await Reminder.get()).status is Status.CANCELED
 
 

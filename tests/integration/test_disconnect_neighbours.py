@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 
 from dunlin.api.ids import encode_id
 from dunlin.domain.actions.claim_reminders import claim_reminders
-from dunlin.domain.actions.deliver import Handover, mark_sending
+from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.actions.destroy_credentials import destroy_credentials
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.plan_reminders import plan_reminders
@@ -48,7 +48,7 @@ from tests.build import (
     open_one,
 )
 from tests.client import JSON, ask, mutate, problems
-from tests.delivery import answer, begin, plan
+from tests.delivery import answer, begin, mark, plan
 from tests.integration.test_api_webhooks import deliver, path_of, report
 from tests.integration.test_deliverer import delivering
 from tests.scripted_channel import ScriptedChannel
@@ -279,7 +279,7 @@ async def is_planned(world: World) -> None:
 async def is_claimed_and_marked(world: World) -> None:
     claims = await claim_reminders(world.services.store, limit=50)
     assert [claim.reminder_id for claim in claims] == [(await world.reminders(Status.SCHEDULED))[0].id]
-    assert len(await mark_sending(world.services.store, claims, datetime.now(UTC))) == 1
+    assert len(await mark(world.services, claims, datetime.now(UTC))) == 1
 
 
 async def has_an_acceptance_recorded(world: World) -> None:
@@ -350,7 +350,7 @@ async def test_claims_of_both_are_marked_for_the_one_that_stays(world: World) ->
     assert len(claims) == 2
 
     async with world.disconnecting(), asyncio.timeout(PATIENCE_S):
-        marked = await mark_sending(world.services.store, claims, datetime.now(UTC))
+        marked = await mark(world.services, claims, datetime.now(UTC))
 
     assert [handover.organization_id for handover in marked] == [world.staying.id]
 

@@ -8,7 +8,6 @@ import pytest
 
 from dunlin.api.ids import encode_id
 from dunlin.domain.actions.claim_reminders import Claim, claim_reminders
-from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.update_sending_policy import update_sending_policy
 from dunlin.domain.carrier import Accepted, Answer, Fault, Refused, Unknown
 from dunlin.domain.choices import CaseState, Weekday
@@ -32,7 +31,7 @@ from tests.build import (
     open_one,
 )
 from tests.client import JSON, mutate, problems
-from tests.delivery import SID, answer, begin, plan
+from tests.delivery import SID, answer, begin, mark, plan
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 GAP, CAP = Limits(minimum_gap_hours=24), Limits(maximum_per_week=2)
@@ -134,7 +133,7 @@ async def claim_singly(services: Services, count: int) -> list[list[Claim]]:
 
 
 async def mark_one(services: Services, claim: list[Claim]) -> int:
-    return len(await mark_sending(services.store, claim, NOW))
+    return len(await mark(services, claim, NOW))
 
 
 async def test_two_cases_of_one_customer_never_race_past_the_limits(services: Services) -> None:

@@ -9,7 +9,6 @@ import pytest_asyncio
 from dunlin.api.ids import encode_id
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_organization import close_organization
-from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.carrier import Accepted, Unreached
 from dunlin.domain.choices import CaseClosedReason, CaseState, CaseStepState, IntegrationKind, IntegrationStatus
 from dunlin.domain.errors import ProblemCode, Refusal
@@ -38,7 +37,7 @@ from tests.build import (
     open_one,
 )
 from tests.client import JSON, ask, mutate, problems
-from tests.delivery import SID, answer, begin, plan
+from tests.delivery import SID, answer, begin, mark, plan
 from tests.integration.test_api_refusals import GOOD, Ids, filled
 from tests.integration.test_api_refusals import ground as ground  # the fixtures
 from tests.integration.test_api_refusals import ids as ids
@@ -219,7 +218,7 @@ async def test_what_the_carrier_did_not_take_before_closing_is_canceled(services
     await closing
 
     assert (await Reminder.get()).status is ReminderStatus.CANCELED
-    assert await mark_sending(services.store, await claim_reminders(services.store, limit=10), NOW) == []
+    assert await mark(services, await claim_reminders(services.store, limit=10), NOW) == []
 
 
 # Tokens are the account's, and an organization is not created in another one.

@@ -6,7 +6,6 @@ import pytest
 
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_case import close_case
-from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.pause_case import pause_case
 from dunlin.domain.actions.record_payment import record_payment
 from dunlin.domain.actions.record_reports import record_report
@@ -18,7 +17,7 @@ from dunlin.domain.rules.payment import NewPayment
 from dunlin.domain.tables import CaseStep, CollectionCase, Payment, Reminder
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, SMS, a_cycle, a_new_case, a_viewer, an_organization, connect_sms, open_one
-from tests.delivery import SID, answer, begin, plan, statuses, the_reminder
+from tests.delivery import SID, answer, begin, mark, plan, statuses, the_reminder
 
 Status = ReminderStatus
 PAID = "The amount due has been paid."
@@ -212,7 +211,7 @@ async def test_a_claimed_reminder_is_not_sent_after_the_payment(services: Servic
 
     await pay(services, case)
 
-    assert await mark_sending(services.store, claims, NOW) == []
+    assert await mark(services, claims, NOW) == []
 
 
 async def test_payments_racing_planning_and_sending_leave_nothing_to_send(services: Services) -> None:

@@ -8,7 +8,6 @@ import pytest
 from dunlin.domain.actions.cancel_reminder import cancel_reminder
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.close_case import close_case
-from dunlin.domain.actions.deliver import mark_sending
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.actions.record_reports import record_report
@@ -22,7 +21,7 @@ from dunlin.domain.store import rows
 from dunlin.domain.tables import CaseStep, CollectionCase, Customer, Organization, Reminder, StepTexts
 from dunlin.runtime.wiring import Services
 from tests.build import NOW, SMS, a_cycle, a_new_case, a_viewer, an_organization, connect_sms, open_one, pay
-from tests.delivery import SID, answer, begin, plan, statuses
+from tests.delivery import SID, answer, begin, mark, plan, statuses
 
 Status = ReminderStatus
 REFUSED = Refused(21211, Fault.RECIPIENT, "Bad number.")
@@ -103,7 +102,7 @@ async def test_a_claimed_reminder_can_still_be_canceled(services: Services, sche
 
     await cancel(services, scheduled)
 
-    assert await mark_sending(services.store, claims, NOW) == []
+    assert await mark(services, claims, NOW) == []
 
 
 async def test_what_is_being_handed_over_cannot_be_canceled(services: Services, scheduled: Reminder) -> None:

@@ -17,7 +17,7 @@ from tortoise.transactions import in_transaction
 from dunlin.api.ids import encode_id
 from dunlin.domain.actions.claim_reminders import claim_reminders
 from dunlin.domain.actions.confirm_sent import confirm_reminder_sent
-from dunlin.domain.actions.deliver import Handover, mark_sending
+from dunlin.domain.actions.deliver import Handover
 from dunlin.domain.actions.disconnect_integration import disconnect_integration
 from dunlin.domain.actions.record import record_answers
 from dunlin.domain.actions.record_reports import record_report
@@ -54,7 +54,7 @@ from tests.build import (
     open_one,
 )
 from tests.client import JSON, ask, error_codes, graphql, mutate, problems
-from tests.delivery import SID, answer, begin, plan
+from tests.delivery import SID, answer, begin, mark, plan
 from tests.statements import statements
 
 Status = ReminderStatus
@@ -492,7 +492,7 @@ async def test_marking_asks_nothing_more_of_the_database_without_a_limit(service
     claims = await claim_reminders(services.store, limit=10)
 
     with statements(lambda statement: "monthly_spending" in statement) as run:
-        await mark_sending(services.store, claims, NOW)
+        await mark(services, claims, NOW)
 
     (statement,) = run
     assert "INSERT INTO send_attempt" in statement, "it rides on a statement that is run anyway"
@@ -516,7 +516,7 @@ async def test_two_that_mark_at_the_same_moment_never_exceed_the_limit(
 ) -> None:
     claims = [await claim_reminders(services.store, limit=1) for _ in range(5)]
 
-    marked = await asyncio.gather(*(mark_sending(services.store, claim, NOW) for claim in claims))
+    marked = await asyncio.gather(*(mark(services, claim, NOW) for claim in claims))
 
     assert sorted(map(len, marked)) == [0, 0, 1, 1, 1]
     assert await sums(organization) == ("3 USD", "")
@@ -528,8 +528,8 @@ async def test_whoever_marks_waits_for_who_has_reserved_and_not_committed(
     await limit_to(services, organization, "0.10")
     first, second = [await claim_reminders(services.store, limit=1) for _ in range(2)]
     async with in_transaction():  # the action's own becomes a part of this one
-        assert len(await mark_sending(services.store, first, NOW)) == 1
-        marking = asyncio.create_task(mark_sending(services.store, second, NOW), context=Context())
+        assert len(await mark(services, first, NOW)) == 1
+        marking = asyncio.create_task(mark(services, second, NOW), context=Context())
         await until_somebody_waits()
         assert not marking.done()
 
@@ -542,7 +542,7 @@ async def test_a_new_limit_waits_for_who_marks_by_the_former_one(
 ) -> None:
     claims = await claim_reminders(services.store, limit=1)
     async with in_transaction():
-        assert len(await mark_sending(services.store, claims, NOW)) == 1
+        assert len(await mark(services, claims, NOW)) == 1
         limiting = asyncio.create_task(limit_to(services, organization, "0.10"), context=Context())
         await until_somebody_waits()
         assert not limiting.done()
@@ -570,7 +570,7 @@ async def test_many_organizations_and_workers_at_once_keep_every_limit_without_a
 
     async def work() -> int:
         claims = await claim_reminders(services.store, limit=7)
-        handovers = await mark_sending(services.store, claims, NOW)
+        handovers = await mark(services, claims, NOW)
         sids = {handover.correlation: f"SM{handover.reminder_id:032x}" for handover in handovers}
         given: list[tuple[Handover, Answer]] = [
             (handover, Accepted(sids[handover.correlation]) if handover.reminder_id % 4 else Unknown("?"))

@@ -13,7 +13,7 @@ from typing import Any
 
 from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import change_of, change_status
-from dunlin.domain.actions.claim_reminders import RELEASE, Claim
+from dunlin.domain.actions.claim_reminders import Claim
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of, narrowest_hours_of
 from dunlin.domain.actions.drafts import DRAFT_COLUMNS
@@ -55,19 +55,29 @@ class Handover(Attempt):
     letter: Letter | None
 
 
-async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> list[Handover]:
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What came of claims: those that are SENDING now, and those that somebody else held, or has claimed since.
+
+    The others have been canceled or put back.
+    """
+
+    handovers: Sequence[Handover] = ()
+    passed_over: Sequence[Claim] = ()
+
+
+async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> Marked:
     """Mark claimed reminders SENDING, committed, and return them; cancel or put back the others.
 
     Integration, case and customer are held until commit: a disconnect, a payment or an opt-out comes before
-    this, and is seen, or after it, and sees SENDING.
+    this, and is seen, or after it, and sees SENDING. What others hold is passed over, and still claimed.
     """
 
-    async def mark(transaction: Transaction) -> list[Handover]:
+    async def mark(transaction: Transaction) -> Marked:
         found = await transaction.rows(_HOLD, *zip(*((c.reminder_id, c.fence) for c in claims), strict=True))
         texts = {row["id"]: write_anew(row) for row in found}
         books = await open_books(transaction, found, texts, now)
         decided = await _decide(found, texts, books, now)
-        await _release(transaction, claims, {row["id"] for row in found})
         written = [
             (row, text)
             for row, decision in decided
@@ -87,9 +97,10 @@ async def mark_sending(store: Store, claims: Sequence[Claim], now: datetime) -> 
         await _put_back(transaction, [(row["id"], d) for row, d in decided if isinstance(d, Wait)], store.times)
         spending = [attempt_columns(row, costs[row["id"]], now) for row, _ in written]
         await _begin_attempts(transaction, list(zip(going, spending, strict=True)))
-        return going
+        held = {row["id"] for row in found}
+        return Marked(going, [claim for claim in claims if claim.reminder_id not in held])
 
-    return await store.transact(mark) if claims else []
+    return await store.transact(mark) if claims else Marked()
 
 
 async def _decide(
@@ -208,13 +219,6 @@ async def _begin_attempts(transaction: Transaction, handovers: Sequence[tuple[Ha
         )
 
 
-async def _release(transaction: Transaction, claims: Sequence[Claim], found: set[int]) -> None:
-    """Let go of what could not be held, as far as it can be now: a disconnect may be canceling it."""
-    passed_over = [(claim.reminder_id, claim.fence, _A_MOMENT) for claim in claims if claim.reminder_id not in found]
-    if passed_over:
-        await transaction.rows(RELEASE, *zip(*passed_over, strict=True))
-
-
 async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]], times: SendingTimes) -> None:
     """Leave reminders SCHEDULED with the reason: until the moment given, or to be looked at again in a while."""
     if waiting:
@@ -228,9 +232,9 @@ async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]
         )
 
 
-# Rows of an integration that is being changed at this moment are passed over, so that one organization never
-# holds up the others; they are let go of and looked at again. Of a customer there is one holder at a time: else two
-# reminders could each be the last that the limits allow.
+# Rows of an integration that is being changed at this moment are passed over, so that one organization never holds up
+# the others. Of a customer there is one holder at a time: else two reminders could each be the last that the limits
+# allow.
 _HOLD = f"""
 SELECT r.id, r.fence, r.scheduled_for, r.resend_number, r.organization_id, r.case_id, r.case_step_id, r.method,
        r."to", r.text, r.subject, r.language, r.is_fallback_language, step.trace, i.status AS integration_status,

@@ -310,9 +310,10 @@ class World:
         now = await database_time()
         if stall:
             await self.let_pass(stall)
-        handovers = await mark_sending(self.ground.store, claims, now)
-        await self.promises.mark(handovers, self.now)
-        worker.marked += [Marked(handover, marked_at) for handover in handovers]
+        marked = await mark_sending(self.ground.store, claims, now)
+        await self.promises.mark(marked.handovers, self.now)
+        worker.marked += [Marked(handover, marked_at) for handover in marked.handovers]
+        await give_back(self.ground.store, [(claim, timedelta(seconds=1)) for claim in marked.passed_over])
 
     async def give_back(self, worker: Worker) -> None:
         """Let go of what is claimed, as a worker does whose sender has had its turn."""
