@@ -42,7 +42,7 @@ class WorkerProcess:
         self._services = services
         self._redis = redis
         self._deliverer = Deliverer(services)
-        self._planning = asyncio.Lock()
+        self._plan_wanted = asyncio.Event()
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -57,8 +57,8 @@ class WorkerProcess:
             loop.add_signal_handler(number, self.stop)
         delivering = asyncio.create_task(self._deliverer.run())
         keeper = PriceKeeper(self._services)
-        parts = self._listen(), self._keep_sweeping(), keeper.run(), Reconciler(self._services).run()
-        others = [asyncio.create_task(part) for part in parts]
+        parts = self._listen(), self._keep_planning(), self._keep_sweeping(), keeper.run()
+        others = [asyncio.create_task(part) for part in (*parts, Reconciler(self._services).run())]
         stopping = asyncio.create_task(self._stopping.wait())
         log.info("worker ready")
         await asyncio.wait({delivering, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)
@@ -78,16 +78,6 @@ class WorkerProcess:
     def stop(self) -> None:
         self._stopping.set()
 
-    async def plan(self) -> None:
-        """Plan until nothing is due, and have it delivered meanwhile. One at a time; who comes second returns."""
-        if not self._planning.locked():
-            async with self._planning:
-                while (
-                    await plan_reminders(self._services.store, await database_time(), limit=_PLAN_BATCH) == _PLAN_BATCH
-                ):
-                    self._deliverer.wake()
-        self._deliverer.wake()
-
     async def sweep(self) -> None:
         """Find by time what a lost ring, a dead worker or an absent Redis left undone, and pauses that are over."""
         store, now = self._services.store, await database_time()
@@ -97,7 +87,23 @@ class WorkerProcess:
         await forget_reports(store, now)
         while await resume_cases(store, now, limit=_PLAN_BATCH) == _PLAN_BATCH:
             pass
-        await self.plan()
+        self._plan_wanted.set()
+
+    async def _keep_planning(self) -> None:
+        """Plan whenever somebody asks, until nothing is due, and have it delivered meanwhile."""
+        while True:
+            await self._plan_wanted.wait()
+            self._plan_wanted.clear()  # who asks from here on may have something that is not seen any more
+            try:
+                await self._plan()
+            except Exception:  # the database is away: the clock asks again
+                log.exception("cannot plan")
+            self._deliverer.wake()
+
+    async def _plan(self) -> None:
+        store = self._services.store
+        while await plan_reminders(store, await database_time(), limit=_PLAN_BATCH) == _PLAN_BATCH:
+            self._deliverer.wake()
 
     async def _listen(self) -> None:
         """Run arq. It ends when Redis goes away, so begin it anew until Redis is back."""
@@ -121,15 +127,20 @@ class WorkerProcess:
                     await worker._pool.aclose(close_connection_pool=True)  # noqa: SLF001
 
     def _arq_worker(self) -> Worker:
-        async def plan(ctx: dict[object, object]) -> None:
-            await self.plan()
+        # Who rings while such a job is queued or runs is not heard by itself. So it is when the job is gone that we
+        # begin to look: whoever comes after that rings anew.
+        async def ring(ctx: dict[str, object]) -> None: ...
 
-        async def deliver(ctx: dict[object, object]) -> None:
-            self._deliverer.wake()
+        async def heed(ctx: dict[str, object]) -> None:
+            if ctx["job_id"] == DELIVER_JOB:
+                self._deliverer.wake()
+            else:
+                self._plan_wanted.set()
 
         return Worker(
-            functions=[func(plan, name=PLAN_JOB), func(deliver, name=DELIVER_JOB)],
-            cron_jobs=[cron(plan, name="tick", second=set(range(60)), max_tries=1)],
+            functions=[func(ring, name=PLAN_JOB), func(ring, name=DELIVER_JOB)],
+            cron_jobs=[cron(ring, name="tick", second=set(range(60)), max_tries=1)],
+            after_job_end=heed,
             queue_name=QUEUE,
             redis_settings=self._redis,
             job_serializer=encode_job,

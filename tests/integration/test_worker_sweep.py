@@ -5,10 +5,13 @@ import gc
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from arq.connections import RedisSettings
+from arq.cron import CronJob, cron
 
+from dunlin.domain.actions.plan_reminders import plan_reminders
 from dunlin.domain.choices import CaseState
 from dunlin.domain.reminder_status import ReminderStatus
 from dunlin.domain.store import Store
@@ -84,3 +87,43 @@ async def test_a_worker_ends_in_time_although_a_carrier_never_answers(services: 
 
     assert (await Reminder.get()).status is ReminderStatus.SENDING
     gc.collect()  # or what arq left open is found in the middle of another test
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")  # arq's
+async def test_who_rings_while_a_worker_plans_is_heard(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, cycle = await a_collecting_organization(services)
+    has_looked, may_go_on = asyncio.Event(), asyncio.Event()
+    may_go_on.set()
+
+    async def look_and_wait(store: Store, now: datetime, *, limit: int) -> int:
+        planned = await plan_reminders(store, now, limit=limit)
+        has_looked.set()
+        await may_go_on.wait()
+        return planned
+
+    monkeypatch.setattr("dunlin.jobs.worker.plan_reminders", look_and_wait)
+    monkeypatch.setattr("dunlin.jobs.worker.cron", never)  # the clock would ask, too
+    assert services.settings.redis_url is not None
+    async with asyncio.timeout(10), aclosing(RedisBell(services.redis)) as bell:
+        seldom = Store(bell, replace(services.store.times, sweep=timedelta(hours=1)))
+        worker = WorkerProcess(replace(services, store=seldom), RedisSettings.from_dsn(services.settings.redis_url))
+        running = asyncio.create_task(worker.run())
+        await has_looked.wait()  # of itself, when it begins
+        has_looked.clear()
+        may_go_on.clear()
+        bell.wake_planner()
+        await has_looked.wait()
+        await open_one(services, cycle)
+        bell.wake_planner()
+        await bell.aclose()
+        may_go_on.set()
+        while not await Reminder.exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        worker.stop()
+        await running
+    gc.collect()
+
+
+def never(job: Any, **options: Any) -> CronJob:
+    next_month = datetime.now(UTC).month % 12 + 1
+    return cron(job, **options | {"month": next_month})

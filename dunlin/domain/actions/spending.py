@@ -208,16 +208,18 @@ RETURNING m.organization_id, m.reserved, m.spent
 # once was as a message it stays; a reminder is written only where its change of status has not told it already. Rows
 # are found one by one, whatever the planner believes: it knows little of a table that grows all the time.
 _SETTLE = """
-WITH known AS (
+WITH begun AS MATERIALIZED (
+  SELECT a.*, a.fence = r.fence AND r.status = 'SENT' AS is_said_to_be_sent
+  FROM reminder r CROSS JOIN LATERAL (SELECT * FROM send_attempt WHERE reminder_id = r.id OFFSET 0) a
+  WHERE r.id = ANY($1)
+), known AS (
   SELECT a.id, a.reminder_id, a.organization_id, a.spending_month AS month, a.cost_currency AS currency, a.cost,
          a.settlement AS former, closed.correlation IS NOT NULL AS is_closed,
          coalesce(closed.outcome, a.outcome) AS outcome,
          coalesce(a.provider_message_id, closed.provider_message_id) AS provider_message_id,
-         a.fence = r.fence AND r.status = 'SENT' AS is_said_to_be_sent
-  FROM reminder r CROSS JOIN LATERAL (SELECT * FROM send_attempt WHERE reminder_id = r.id OFFSET 0) a
-  LEFT JOIN unnest($2::text[], $3::text[], $4::text[]) AS closed(correlation, outcome, provider_message_id)
-    ON closed.correlation = a.correlation
-  WHERE r.id = ANY($1)
+         a.is_said_to_be_sent
+  FROM begun a LEFT JOIN unnest($2::text[], $3::text[], $4::text[])
+    AS closed(correlation, outcome, provider_message_id) ON closed.correlation = a.correlation
 ), judged AS (
   SELECT *, CASE
     WHEN former IN ('RESERVED', 'RELEASED')
