@@ -10,7 +10,7 @@ import time
 import uvloop
 from twilio.rest import Client
 
-from bench.account import CREDENTIALS, SENDER, TEXT
+from bench.account import CREDENTIALS, PUBLIC_URL, SENDER, TEXT
 from dunlin.channels.twilio_transport import Transport, sending_client
 
 
@@ -29,7 +29,7 @@ async def _post(client: Client, room: asyncio.Semaphore, place: int) -> None:
             to=f"+4477009{place % 100000:05d}",
             from_=SENDER,
             body=TEXT,
-            status_callback=f"http://bench.invalid/webhooks/twilio/{place:043d}",
+            status_callback=f"{PUBLIC_URL}/webhooks/twilio/{place:043d}#rc=5&rp=all&rt=5000",
         )
 
 
