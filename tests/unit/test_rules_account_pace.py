@@ -28,20 +28,20 @@ def test_what_is_under_way_takes_room_and_a_quarter_must_be_free() -> None:
     assert AccountPace(on_the_way=FIRST // 2, ready=FIRST // 4 + 1).room(0) == 0
 
 
-def test_where_answers_come_soon_twice_as_many_are_made_ready_and_no_more_go_at_once() -> None:
+def test_where_answers_come_soon_three_times_as_many_are_made_ready_and_no_more_go_at_once() -> None:
     pace = after(*[GOOD] * 20, pace=AccountPace(soon=FIRST), took=0.1)
 
-    assert pace.room(0) == 3 * FIRST
-    pace.ready = 3 * FIRST
+    assert pace.room(0) == 4 * FIRST
+    pace.ready = 4 * FIRST
     while pace.has_place:
         pace.begins()
-    assert (pace.on_the_way, pace.ready, pace.room(0)) == (FIRST, 2 * FIRST, 0)
+    assert (pace.on_the_way, pace.ready, pace.room(0)) == (FIRST, 3 * FIRST, 0)
 
 
 def test_one_late_answer_is_no_slow_account_and_many_are() -> None:
     pace = after(*[GOOD] * 100, pace=AccountPace(soon=FIRST), took=0.02)
 
-    assert after(GOOD, pace=pace, took=1.0).room(0) > FIRST * 3
+    assert after(GOOD, pace=pace, took=1.0).room(0) > FIRST * 4
     assert after(*[GOOD] * 3, pace=pace, took=1.0).room(0) < FIRST * 2
 
 

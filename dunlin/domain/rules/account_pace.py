@@ -6,8 +6,8 @@ from dunlin.domain.carrier import Accepted, Answer, Refused, Throttled, Unknown,
 
 FIRST = 32
 _MOST = 64
-_SOON_S = 0.25  # what is ready waits two or three times as long: far shorter than what is marked may wait
-_READY = 2  # times as many as may be on the way
+_SOON_S = 0.25  # what is ready waits three or four times as long: far shorter than what is marked may wait
+_READY = 3  # times as many as may be on the way
 _USUAL_WAIT_S = 1.0
 _REMEMBERED_S = 60.0
 
@@ -17,8 +17,8 @@ class AccountPace:
     """One account as one worker sees it. Times are seconds of any clock that only goes forward.
 
     Grows as TCP does: by one for each good answer, until a bad one halves it, and by one a full round of them from half
-    of that on. So an account that does not answer soon holds one place instead of all. Where answers come soon, twice
-    as many again are made ready meanwhile, so that no place stays empty while the next are claimed and marked.
+    of that on. So an account that does not answer soon holds one place instead of all. Where answers come soon, three
+    times as many again are made ready meanwhile, so that no place stays empty while the next are claimed and marked.
     """
 
     most: float = FIRST
