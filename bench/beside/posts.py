@@ -11,6 +11,7 @@ import uvloop
 from twilio.rest import Client
 
 from bench.account import CREDENTIALS, PUBLIC_URL, SENDER, TEXT
+from dunlin.channels.twilio import report_address
 from dunlin.channels.twilio_transport import Transport, sending_client
 
 
@@ -29,7 +30,7 @@ async def _post(client: Client, room: asyncio.Semaphore, place: int) -> None:
             to=f"+4477009{place % 100000:05d}",
             from_=SENDER,
             body=TEXT,
-            status_callback=f"{PUBLIC_URL}/webhooks/twilio/{place:043d}#rc=5&rp=all&rt=5000",
+            status_callback=report_address(PUBLIC_URL, f"{place:043d}"),
         )
 
 

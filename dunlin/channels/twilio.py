@@ -63,6 +63,11 @@ _PARTY = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 _KEYWORDS = {"STOP": InboundTextKind.STOP, "START": InboundTextKind.START, "HELP": InboundTextKind.HELP}
 
 
+def report_address(public_url: str, correlation: str) -> str:
+    """Return where Twilio reports on one message; `public_url`, without a slash at its end, is where it finds us."""
+    return f"{public_url}{_REPORTS}/{correlation}{_CALLBACK_RETRIES}"
+
+
 class TwilioChannel:
     """The `Channel` to Twilio. `public_url`, without a slash at its end, is where Twilio finds us."""
 
@@ -97,7 +102,7 @@ class TwilioChannel:
             created = await self._client(credentials).messages.create_async(
                 to=message.to,
                 body=message.text,
-                status_callback=f"{self._public_url}{_REPORTS}/{message.correlation}{_CALLBACK_RETRIES}",
+                status_callback=report_address(self._public_url, message.correlation),
                 **_sender_parameter(message.sender),
             )
         return created.sid

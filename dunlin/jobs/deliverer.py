@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from dunlin.domain.actions.claim_reminders import Claim, claim_reminders, give_back
+from dunlin.domain.actions.claim_reminders import A_MOMENT, Claim, claim_reminders, give_back
 from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.carrier import Answer, Credentials, Fault, Message, Refused, Throttled, Unreached
 from dunlin.domain.rules.account_pace import FIRST, AccountPace
@@ -23,7 +23,6 @@ from dunlin.runtime.wiring import Services
 
 _BATCH = 128  # claimed and marked together
 _MARKING = 2  # batches at once: one waits for the database while the other is decided about
-_A_MOMENT = timedelta(seconds=1)
 _PAUSE_AFTER_ERROR_S = 1.0
 
 log = structlog.get_logger()
@@ -114,7 +113,7 @@ class Deliverer:
             left = await self._begin(left)
             if left:  # mostly what another worker's look for work had locked, which is over by now
                 left = await self._begin(left)
-            await give_back(self._services.store, [(claim, _A_MOMENT) for claim in left])
+            await give_back(self._services.store, [(claim, A_MOMENT) for claim in left])
         except Exception:  # the database is away: what is claimed can be claimed again after its lease
             log.exception("cannot mark reminders")
             await asyncio.sleep(_PAUSE_AFTER_ERROR_S)

@@ -56,9 +56,14 @@ class WorkerProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         delivering = asyncio.create_task(self._deliverer.run())
-        keeper = PriceKeeper(self._services)
-        parts = self._listen(), self._keep_planning(), self._keep_sweeping(), keeper.run()
-        others = [asyncio.create_task(part) for part in (*parts, Reconciler(self._services).run())]
+        parts = (
+            self._listen(),
+            self._keep_planning(),
+            self._keep_sweeping(),
+            PriceKeeper(self._services).run(),
+            Reconciler(self._services).run(),
+        )
+        others = [asyncio.create_task(part) for part in parts]
         stopping = asyncio.create_task(self._stopping.wait())
         log.info("worker ready")
         await asyncio.wait({delivering, stopping, *others}, return_when=asyncio.FIRST_COMPLETED)

@@ -214,7 +214,7 @@ async def _close_matters(
     await complete_held(transaction, [row["id"] for row in held if row["may_end"]], now)
 
 
-# By their ids: with an empty list, each half of an OR would go by any index at all, for one over all paused cases.
+# By their ids: with an empty list, half of an OR fits any partial index, and was seen to go by that of paused cases.
 _HOLD_CASES = f"""
 SELECT id, id = ANY($1) AND coalesce(starts_with(attention_reason, $2), false) AS is_called,
        id = ANY($3) AND {MAY_END} AS may_end

@@ -8,6 +8,8 @@ from dunlin.domain.carrier import Sender, SenderKind
 from dunlin.domain.choices import IntegrationProvider
 from dunlin.domain.store import Store, Transaction, rows
 
+A_MOMENT = timedelta(seconds=1)  # until what could not go just now is looked at again
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

@@ -8,12 +8,12 @@ import secrets
 from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from dunlin.domain.actions.attempt import Attempt
 from dunlin.domain.actions.change_status import change_of, change_status
-from dunlin.domain.actions.claim_reminders import Claim
+from dunlin.domain.actions.claim_reminders import A_MOMENT, Claim
 from dunlin.domain.actions.contacts import LIMITS_COLUMNS, Contacts, contacts_of, limits_of
 from dunlin.domain.actions.customer_hours import HOURS_COLUMNS, hours_of, narrowest_hours_of
 from dunlin.domain.actions.drafts import DRAFT_COLUMNS
@@ -37,8 +37,6 @@ from dunlin.domain.rules.trace import followed_by
 from dunlin.domain.rules.writing import Written
 from dunlin.domain.store import Store, Transaction
 from dunlin.domain.times import SendingTimes
-
-_A_MOMENT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +226,7 @@ async def _put_back(transaction: Transaction, waiting: Sequence[tuple[int, Wait]
             " FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS t(id, until, reason) WHERE r.id = t.id",
             *zip(*((reminder_id, wait.until, wait.reason) for reminder_id, wait in waiting), strict=True),
             times.look_again,
-            _A_MOMENT,  # not at once: our clock may be behind the database's
+            A_MOMENT,  # not at once: our clock may be behind the database's
         )
 
 

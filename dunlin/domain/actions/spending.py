@@ -206,7 +206,8 @@ RETURNING m.organization_id, m.reserved, m.spent
 # The carrier has it where there is a message, or where a person has said so of an attempt without an answer.
 # An attempt moves from RESERVED to RELEASED or SPENT, or from RELEASED to SPENT, and is added up as it moves. What it
 # once was as a message it stays; a reminder is written only where its change of status has not told it already. Rows
-# are found one by one, whatever the planner believes: it knows little of a table that grows all the time.
+# are found one by one, whatever the planner believes: it knows little of a table that grows all the time;
+# all of them before they are joined with what has ended, or each would be compared with all of that.
 _SETTLE = """
 WITH begun AS MATERIALIZED (
   SELECT a.*, a.fence = r.fence AND r.status = 'SENT' AS is_said_to_be_sent

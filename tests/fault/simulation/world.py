@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from dunlin.domain.actions.cancel_reminder import cancel_reminder
-from dunlin.domain.actions.claim_reminders import Claim, claim_reminders, give_back
+from dunlin.domain.actions.claim_reminders import A_MOMENT, Claim, claim_reminders, give_back
 from dunlin.domain.actions.confirm_sent import confirm_reminder_sent
 from dunlin.domain.actions.deliver import Handover, mark_sending
 from dunlin.domain.actions.destroy_credentials import destroy_credentials
@@ -313,7 +313,7 @@ class World:
         marked = await mark_sending(self.ground.store, claims, now)
         await self.promises.mark(marked.handovers, self.now)
         worker.marked += [Marked(handover, marked_at) for handover in marked.handovers]
-        await give_back(self.ground.store, [(claim, timedelta(seconds=1)) for claim in marked.passed_over])
+        await give_back(self.ground.store, [(claim, A_MOMENT) for claim in marked.passed_over])
 
     async def give_back(self, worker: Worker) -> None:
         """Let go of what is claimed, as a worker does whose sender has had its turn."""
