@@ -1,5 +1,6 @@
 """R5: a carrier, and a road to it, that are bad in every way at once; and one account that is bad beside good ones."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,13 +94,16 @@ async def test_the_gate_of_bad_carriers_catches_throttling_that_counts_as_failur
     shared: Shared, seed: int, tell: Tell
 ) -> None:
     async with (
-        a_ring(shared, seed, behaviour=_BEHAVIOURS[1]) as ring,
+        a_ring(shared, seed, behaviour=_WELL.model_copy(update={"throttle_rate": 1})) as ring,
         ring.api() as http,
         ring.workers(1, broken=["throttling-burns-a-try"]),
     ):
-        await ring.open_some(http, 15, within_s=0.2)
+        await ring.open_some(http, 3, within_s=0.2)
+        async with asyncio.timeout(15):
+            while not (burned := await burned_too_many(ring)):
+                await asyncio.sleep(0.1)
+        await ring.behave(_WELL)
         verdict = await ring.settle(15)
-        burned = await burned_too_many(ring)
 
     tell("R5-", "429, and it burns a try", ring, verdict)
     assert burned
