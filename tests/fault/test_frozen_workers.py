@@ -72,7 +72,7 @@ async def run(ring: Ring, load: Load, *broken: str) -> tuple[Verdict, list[str]]
     async with ring.api() as http, ring.workers(min(load.freezes, 4) + 1, broken=broken, halts=freezes) as crew:
         watching = asyncio.create_task(freezes.watch(crew))
         await ring.open_some(http, load.reminders, within_s=load.within_s, batch=2)
-        async with asyncio.timeout(load.within_s * 3 + 20):
+        async with asyncio.timeout(load.within_s * 3 + 60):  # by lot: who has not halted yet comes by
             while freezes.thawed < load.freezes:
                 await ring.open_some(http, 2, within_s=0.5)
         verdict = await ring.settle(40)
