@@ -100,7 +100,7 @@ async def test_the_gate_of_bad_carriers_catches_throttling_that_counts_as_failur
     ):
         await ring.open_some(http, 3, within_s=0.2)
         async with asyncio.timeout(15):
-            while not (burned := await burned_too_many(ring)):
+            while not (burned := await burned_too_many(ring)):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         await ring.behave(_WELL)
         verdict = await ring.settle(15)
