@@ -56,6 +56,7 @@ class Deliverer:
         self._answered = asyncio.Event()
         self._recorder = AnswerRecorder(services.store)
         self._marking: set[asyncio.Task[None]] = set()
+        self._letting_go: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         self._wake.set()
@@ -83,6 +84,7 @@ class Deliverer:
         self._ended = True
         self._answered.set()
         await recorder
+        await asyncio.gather(*self._letting_go)
 
     async def _take(self) -> int:
         """Claim as many as there is room for, and have them marked and begun meanwhile; return how many they are."""
@@ -113,11 +115,27 @@ class Deliverer:
             left = await self._begin(left)
             if left:  # mostly what another worker's look for work had locked, which is over by now
                 left = await self._begin(left)
-            await give_back(self._services.store, [(claim, A_MOMENT) for claim in left])
+            if left:
+                self._let_go_later(left)
         except Exception:  # the database is away: what is claimed can be claimed again after its lease
             log.exception("cannot mark reminders")
             await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
         self._no_longer_ready(left)
+
+    def _let_go_later(self, claims: Sequence[Claim]) -> None:
+        """Let go of what others hold when they may be done: until then it could not even be let go of."""
+
+        async def let_go() -> None:
+            await asyncio.sleep(A_MOMENT.total_seconds())
+            try:
+                await give_back(self._services.store, [(claim, timedelta(0)) for claim in claims])
+            except Exception:  # its claim runs out
+                log.exception("cannot let go of reminders")
+            self._wake.set()
+
+        task = asyncio.create_task(let_go())
+        self._letting_go.add(task)
+        task.add_done_callback(self._letting_go.discard)
 
     async def _begin(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Mark and begin what nobody else holds; return the others."""

@@ -216,6 +216,40 @@ async def test_what_somebody_holds_for_longer_is_let_go_of_and_claimed_again(
     assert marked == [0, 0, 3]
 
 
+async def test_what_is_held_after_the_second_try_too_does_not_wait_for_the_end_of_its_claim(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await schedule(services, 3)
+    is_held, is_passed_over = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        async with in_transaction() as other:
+            await other.execute_query("SELECT 1 FROM reminder FOR UPDATE")
+            is_held.set()
+            await is_passed_over.wait()
+            await asyncio.sleep(0.3)  # for longer than whoever has passed over it takes to let go of it
+
+    marked: list[int] = []
+
+    async def mark(*arguments: Any) -> Marked:
+        await is_held.wait()
+        result = await mark_sending(*arguments)
+        marked.append(len(result.handovers))
+        if len(marked) == 2:
+            is_passed_over.set()
+        return result
+
+    monkeypatch.setattr("dunlin.jobs.deliverer.mark_sending", mark)
+
+    async with delivering(services, ScriptedChannel()), asyncio.timeout(5):  # a claim that runs out takes twice as long
+        while not await rows("SELECT 1 FROM reminder WHERE lease_until IS NOT NULL"):
+            pass
+        await hold()
+        await until(Status.SENT, 3)
+
+    assert marked == [0, 0, 3]
+
+
 async def test_an_account_that_does_not_answer_holds_up_nobody_else(services: Services) -> None:
     await schedule(services, 100)
     stuck = ScriptedChannel()
