@@ -11,7 +11,7 @@ import websockets
 
 JSON = dict[str, Any]
 
-_PATIENCE_S = 15  # a ring that is lost costs a sweep's 5 s
+_PATIENCE_S = 5
 
 
 async def graphql(http: httpx.AsyncClient, token: str | None, query: str, **variables: object) -> JSON:

@@ -39,7 +39,7 @@ class Freezes:
         self._ring = ring
         self._left = load.freezes
         self._stages = load.stages
-        self._lasts_s = load.leases * ring.times.lease.total_seconds()
+        self.lasts_s = load.leases * ring.times.lease.total_seconds()
         self.thawed = 0
 
     def __call__(self, _: Crew) -> Halt | None:
@@ -59,7 +59,7 @@ class Freezes:
                 await asyncio.sleep(0.02)
 
     async def _thaw(self, child: Child) -> None:
-        await asyncio.sleep(self._lasts_s)
+        await asyncio.sleep(self.lasts_s)
         child.resume()
         self.thawed += 1
         await asyncio.sleep(0.5)  # it was in the middle of something
@@ -72,7 +72,7 @@ async def run(ring: Ring, load: Load, *broken: str) -> tuple[Verdict, list[str]]
     async with ring.api() as http, ring.workers(min(load.freezes, 4) + 1, broken=broken, halts=freezes) as crew:
         watching = asyncio.create_task(freezes.watch(crew))
         await ring.open_some(http, load.reminders, within_s=load.within_s, batch=2)
-        async with asyncio.timeout(load.within_s * 3 + 60):  # by lot: who has not halted yet comes by
+        async with asyncio.timeout(load.within_s * 3 + 20 + freezes.lasts_s):
             while freezes.thawed < load.freezes:
                 await ring.open_some(http, 2, within_s=0.5)
         verdict = await ring.settle(40)
