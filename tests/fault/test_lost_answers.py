@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dunlin.sandbox.behaviour import Behaviour
 from tests.fault.checker import Verdict
 from tests.fault.conftest import Tell
+from tests.fault.control import is_caught
 from tests.fault.proxy import FAIR, Mode, Weather
 from tests.fault.ring import Ring, Shared, a_ring
 
@@ -74,11 +75,12 @@ async def test_what_the_carrier_took_without_our_hearing_of_it_is_found_out_and_
 async def test_the_gate_of_lost_answers_catches_sending_again_what_gave_no_clear_answer(
     shared: Shared, seed: int, tell: Tell
 ) -> None:
-    async with a_ring(shared, seed, behaviour=CARRIER) as ring:
+    async def shows(ring: Ring) -> bool:
         verdict = await lose_answers(ring, QUICK, "unknown-goes-again")
+        tell("R3-", "the same, and no clear answer goes again", ring, verdict)
+        return bool(verdict.twice)
 
-    tell("R3-", "the same, and no clear answer goes again", ring, verdict)
-    assert verdict.twice
+    assert await is_caught(shared, seed, shows, behaviour=CARRIER)
 
 
 async def lose_requests(ring: Ring, load: Load, *broken: str) -> Verdict:
@@ -106,8 +108,9 @@ async def test_what_the_carrier_never_had_is_sent_once_it_is_proven(
 async def test_the_gate_of_lost_requests_catches_taking_a_first_absence_for_a_proof(
     shared: Shared, seed: int, tell: Tell
 ) -> None:
-    async with a_ring(shared, seed, behaviour=SLOW_CALLBACKS) as ring:
+    async def shows(ring: Ring) -> bool:
         verdict = await lose_requests(ring, MANY_TIMEOUTS, "proof-at-once")
+        tell("R4-", "more of both, and a first absence counts as proof", ring, verdict)
+        return bool(verdict.twice)
 
-    tell("R4-", "more of both, and a first absence counts as proof", ring, verdict)
-    assert verdict.twice
+    assert await is_caught(shared, seed, shows, behaviour=SLOW_CALLBACKS)

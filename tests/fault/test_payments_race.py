@@ -13,6 +13,7 @@ import httpx
 from dunlin.sandbox.behaviour import Behaviour
 from tests.fault.checker import Verdict
 from tests.fault.conftest import Tell
+from tests.fault.control import is_caught
 from tests.fault.proxy import Mode, Weather
 from tests.fault.ring import Case, Ring, Shared, a_ring
 
@@ -77,14 +78,14 @@ class Race:
 
 
 async def run(ring: Ring, load: int, *broken: str) -> tuple[Race, Verdict]:
-    """A broken variant gets several chances to be caught."""
+    """Race until texts were sent and others canceled, which a busy machine may be too slow for the first time."""
     await ring.network.set_weather(FAR_AWAY)
     async with ring.api(broken=broken) as http, ring.workers(2):
         race = Race(ring, http)
-        for _ in range(5 if broken else 1):
+        for _ in range(5):
             await race.run(load)
             verdict = await ring.settle(15)
-            if race.sent_after_all():
+            if 0 < verdict.accepted < len(ring.acknowledged):
                 break
         return race, verdict
 
@@ -100,14 +101,15 @@ async def test_nothing_goes_out_after_a_reported_payment_and_its_answer_is_true(
     verdict.assert_all_is_well()
     assert race.sent_after_all() == []
     assert race.told_wrongly() == []
-    assert 0 < verdict.accepted < load, "some were to be sent, and some to be canceled"
+    assert 0 < verdict.accepted < len(ring.acknowledged), "some were to be sent, and some to be canceled"
 
 
 async def test_the_gate_of_payments_catches_an_answer_that_does_not_wait_for_what_is_under_way(
     shared: Shared, seed: int, tell: Tell
 ) -> None:
-    async with a_ring(shared, seed, behaviour=CARRIER) as ring:
+    async def shows(ring: Ring) -> bool:
         race, verdict = await run(ring, QUICK, "report-at-once")
+        tell("R12-", "the same, and a payment is answered at once", ring, verdict)
+        return bool(race.sent_after_all())
 
-    tell("R12-", "the same, and a payment is answered at once", ring, verdict)
-    assert race.sent_after_all()
+    assert await is_caught(shared, seed, shows, behaviour=CARRIER)
